@@ -1,0 +1,20 @@
+"""A small library for learning mini-batch gradient descent.
+
+Read it in this order: `batches` (which rows), `objectives` (what is minimised),
+`descent` (the loop), `checks` (is the gradient right), `theory` (what a quadratic
+promises). `data`, `plots` and `report` serve the course's notebooks.
+"""
+
+from mbgd_lib.batches import minibatches
+from mbgd_lib.checks import check_gradient
+from mbgd_lib.descent import DivergenceError, Run, descend
+from mbgd_lib.objectives import LeastSquares
+
+__all__ = [
+    "DivergenceError",
+    "LeastSquares",
+    "Run",
+    "check_gradient",
+    "descend",
+    "minibatches",
+]

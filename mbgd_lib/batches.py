@@ -1,0 +1,123 @@
+"""How an epoch is cut into mini-batches of row indices."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mbgd_lib._arguments import one_of, whole_number
+
+ORDERS = ("reshuffle", "shuffle_once", "sequential", "with_replacement")
+
+Rows = NDArray[np.intp]
+
+
+def minibatches(
+    n: int,
+    batch_size: int | None = None,
+    *,
+    n_batches: int | None = None,
+    order: str = "reshuffle",
+    epochs: int = 1,
+    seed: Any = None,
+) -> Iterator[Rows]:
+    """Yield the row indices of one mini-batch after the other.
+
+    Only indices are made, never a copy of the data. Except with replacement, each
+    epoch visits every row exactly once: the last batch of an epoch is smaller where
+    `batch_size` does not divide `n`; it is neither dropped nor filled up.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows in the data set, at least 1.
+    batch_size : int, optional
+        Rows in a batch, from 1 to `n`.
+    n_batches : int, optional
+        Batches in an epoch, from 1 to `n`, whose sizes differ by at most one.
+        Give `batch_size` or `n_batches`, not both; with neither, one batch holds all rows.
+    order : {"reshuffle", "shuffle_once", "sequential", "with_replacement"}
+        A new random order for each epoch; one random order for all epochs; the order of
+        the data; or every row drawn independently.
+    epochs : int
+        How many times the data are gone through, at least 1.
+    seed : int, numpy.random.Generator or None
+        Where the randomness comes from; None takes fresh entropy from the system.
+
+    Yields
+    ------
+    numpy.ndarray of shape (rows in the batch,)
+        Row indices, read-only.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is outside what is allowed; raised at the call, before the first batch.
+
+    Examples
+    --------
+    >>> for rows in minibatches(5, batch_size=2, order="sequential"):
+    ...     print(rows)
+    [0 1]
+    [2 3]
+    [4]
+    """
+    edges = batch_edges(n, batch_size, n_batches)
+    one_of("order", order, ORDERS)
+    epochs = whole_number("epochs", epochs, 1)
+    rng = np.random.default_rng(seed)
+    return _cut(_row_orders(edges[-1], order, epochs, rng), edges)
+
+
+def batch_edges(n: int, batch_size: int | None = None, n_batches: int | None = None) -> list[int]:
+    """Return where the batches of an epoch begin and end.
+
+    Parameters
+    ----------
+    n, batch_size, n_batches : int
+        As in `minibatches`.
+
+    Returns
+    -------
+    list of int
+        Batch `i` holds the positions from ``edges[i]`` up to, not including, ``edges[i + 1]``.
+
+    Examples
+    --------
+    >>> batch_edges(10, batch_size=4)
+    [0, 4, 8, 10]
+    >>> batch_edges(10, n_batches=4)
+    [0, 3, 6, 8, 10]
+    """
+    n = whole_number("n", n, 1)
+    if batch_size is not None and n_batches is not None:
+        raise ValueError(
+            f"give batch_size or n_batches, not both: batch_size={batch_size}, "
+            f"n_batches={n_batches}"
+        )
+    if n_batches is not None:
+        n_batches = whole_number("n_batches", n_batches, 1, n)
+        size, larger = divmod(n, n_batches)
+        return [i * size + min(i, larger) for i in range(n_batches + 1)]
+    batch_size = n if batch_size is None else whole_number("batch_size", batch_size, 1, n)
+    return [*range(0, n, batch_size), n]
+
+
+def _row_orders(n: int, order: str, epochs: int, rng: np.random.Generator) -> Iterator[Rows]:
+    fixed = rng.permutation(n) if order == "shuffle_once" else np.arange(n)
+    for _ in range(epochs):
+        if order == "reshuffle":
+            yield rng.permutation(n)
+        elif order == "with_replacement":
+            yield rng.integers(n, size=n)
+        else:
+            yield fixed
+
+
+def _cut(row_orders: Iterator[Rows], edges: list[int]) -> Iterator[Rows]:
+    for rows in row_orders:
+        # A batch is a view: writing to it would damage the epochs that follow.
+        rows.flags.writeable = False
+        for start, stop in zip(edges[:-1], edges[1:], strict=True):
+            yield rows[start:stop]

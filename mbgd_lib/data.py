@@ -1,0 +1,135 @@
+"""The course's data sets: small, offline, and the same rows on every machine.
+
+The tutorials that the course puts on trial drew their rows with NumPy's legacy generator.
+Its streams are frozen, so the functions here use it too, in an instance of their own, and
+return those tutorials' very rows.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.datasets import load_diabetes, make_regression
+
+from mbgd_lib._arguments import finite_array, whole_number
+
+Array = NDArray[Any]
+
+
+def correlated_gaussian(n: int = 8000, *, seed: int = 0) -> tuple[Array, Array]:
+    """Return the linear data of tutorial 000: two correlated Gaussian coordinates.
+
+    The first coordinate (mean 5, variance 1) predicts the second (mean 6, variance 1.2);
+    their covariance is 0.95. The best line of the whole population has the slope
+    0.95 / 1 = 0.95 and the intercept 6 - 0.95 * 5 = 1.25.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+    seed : int
+        The tutorial sets none; 0 is this course's choice.
+
+    Returns
+    -------
+    X : ndarray of shape (n, 1)
+    y : ndarray of shape (n,)
+    """
+    n = whole_number("n", n, 1)
+    rng = np.random.RandomState(seed)
+    points = rng.multivariate_normal([5.0, 6.0], [[1.0, 0.95], [0.95, 1.2]], n)
+    return points[:, :1], points[:, 1]
+
+
+def noisy_regression(n: int = 1000, *, seed: int = 42) -> tuple[Array, Array]:
+    """Return the linear data of tutorial 001: scikit-learn's `make_regression`.
+
+    One standard normal feature, no intercept, a slope that the seed draws, and normal noise
+    of standard deviation 20.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+    seed : int
+        The tutorial's is 42.
+
+    Returns
+    -------
+    X : ndarray of shape (n, 1)
+    y : ndarray of shape (n,)
+    """
+    n = whole_number("n", n, 1)
+    X, y = make_regression(n_samples=n, n_features=1, noise=20, random_state=seed)
+    return X, y
+
+
+def noisy_line(n: int = 1000, *, seed: int = 42) -> tuple[Array, Array]:
+    """Return the linear data of tutorial 004: a line with normal noise.
+
+    The feature is uniform on [0, 2), the line is 1.2 + 3.5 x, and the noise has standard
+    deviation 0.5.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+    seed : int
+        The tutorial's is 42.
+
+    Returns
+    -------
+    X : ndarray of shape (n, 1)
+    y : ndarray of shape (n,)
+    """
+    n = whole_number("n", n, 1)
+    rng = np.random.RandomState(seed)
+    X = 2 * rng.rand(n, 1)
+    y = 1.2 + 3.5 * X[:, 0] + 0.5 * rng.randn(n)
+    return X, y
+
+
+def diabetes() -> tuple[Array, Array]:
+    """Return 442 patients' ten measurements and the progress of their disease a year on.
+
+    The measurements are in their original units (years, mm Hg, mg/dl, …), which differ in
+    size by a factor of 100; the target is a score from 25 to 346. The rows ship with
+    scikit-learn; they are those of Efron, Hastie, Johnstone and Tibshirani (2004).
+
+    Returns
+    -------
+    X : ndarray of shape (442, 10)
+    y : ndarray of shape (442,)
+    """
+    X, y = load_diabetes(return_X_y=True, scaled=False)
+    return X, y
+
+
+def standardise(X: ArrayLike) -> Array:
+    """Return the columns of `X` shifted to mean 0 and scaled to standard deviation 1.
+
+    Parameters
+    ----------
+    X : array_like of shape (n, d)
+
+    Returns
+    -------
+    ndarray of shape (n, d)
+
+    Raises
+    ------
+    ValueError
+        If a column is constant: it has no scale to divide by.
+
+    Examples
+    --------
+    >>> standardise([[1.0, 10.0], [3.0, 30.0]])
+    array([[-1., -1.],
+           [ 1.,  1.]])
+    """
+    X = finite_array("X", X, ndim=2)
+    deviations = X.std(axis=0)
+    constant = np.flatnonzero(deviations == 0)
+    if len(constant) > 0:
+        raise ValueError(f"X must have no constant column, but column {constant[0]} is constant")
+    return (X - X.mean(axis=0)) / deviations
