@@ -1,6 +1,7 @@
 """How an epoch is cut into mini-batches of row indices."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -119,5 +120,5 @@ def _cut(row_orders: Iterator[Rows], edges: list[int]) -> Iterator[Rows]:
     for rows in row_orders:
         # A batch is a view: writing to it would damage the epochs that follow.
         rows.flags.writeable = False
-        for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        for start, stop in pairwise(edges):
             yield rows[start:stop]

@@ -1,5 +1,6 @@
 """The loop that the whole course is about."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, repeat
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mbgd_lib._arguments import finite_array, one_of, positive_number, whole_number
-from mbgd_lib.batches import batch_edges, minibatches
+from mbgd_lib.batches import Rows, batch_edges, minibatches
 from mbgd_lib.objectives import Array, Objective
 
 
@@ -106,13 +107,13 @@ def descend(
     learning_rate = positive_number("learning_rate", learning_rate)
     epochs = whole_number("epochs", epochs, 1)
     one_of("on_divergence", on_divergence, ("stop", "raise"))
-    batches = minibatches(
+    batches: Iterator[Rows | None] = minibatches(
         objective.n_rows, batch_size, n_batches=n_batches, order=order, epochs=epochs, seed=seed
     )
     steps_per_epoch = len(batch_edges(objective.n_rows, batch_size, n_batches)) - 1
     if steps_per_epoch == 1 and order != "with_replacement":
         # One batch of all rows: rows=None spares the shuffle and the copy.
-        batches = repeat(None)  # type: ignore[assignment]
+        batches = repeat(None)
 
     epoch_losses = [objective.value(weights)]
     path = [weights.copy()]

@@ -82,7 +82,7 @@ class LeastSquares:
     @property
     def n_weights(self) -> int:
         """Number of weights: one per feature, and one for the intercept."""
-        return self.X.shape[1] + self.intercept
+        return int(self.X.shape[1]) + self.intercept
 
     def value(self, weights: Array, rows: Array | None = None) -> float:
         """Return half the mean squared residual.

@@ -37,8 +37,9 @@ def quote(**numbers: object) -> None:
     for name, value in numbers.items():
         print(f"{name:{width}} = {value}")
     for name, value in numbers.items():
-        display({_PASTED_TEXT: repr(str(value))}, raw=True, metadata={"scrapbook": _tag(name)})
+        _paste(name, repr(str(value)))
 
 
-def _tag(name: str) -> dict[str, str]:
-    return {"name": name, "mime_prefix": "application/papermill.record/"}
+def _paste(name: str, text: str) -> None:
+    tag = {"name": name, "mime_prefix": "application/papermill.record/"}
+    display({_PASTED_TEXT: text}, raw=True, metadata={"scrapbook": tag})  # type: ignore[no-untyped-call]
