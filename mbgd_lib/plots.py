@@ -1,0 +1,362 @@
+"""The course's figures.
+
+Each function draws on Matplotlib axes and returns them, so that a test can read from the
+axes what a caption says of them. Theory is drawn as lines and measurements as points or
+bands; curves differ in dash and marker as well as in colour.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from mbgd_lib.objectives import LeastSquares, Objective
+
+Array = NDArray[Any]
+Limits = tuple[tuple[float, float], tuple[float, float]]
+
+# Okabe and Ito's colours: told apart by readers with any kind of colour vision.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8c6d00", "#4a4a4a")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
+MARKERS = ("o", "s", "^", "D", "v", "P")
+
+
+def course_style() -> None:
+    """Set Matplotlib up for the course: size, resolution, fonts, colours."""
+    plt.rcParams.update(
+        {
+            "figure.figsize": (7.2, 4.2),
+            "figure.dpi": 150,
+            "figure.constrained_layout.use": True,
+            "font.size": 11,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.alpha": 0.3,
+            "axes.axisbelow": True,
+            "legend.frameon": False,
+            "lines.markersize": 5,
+            "axes.prop_cycle": cycler(color=COLOURS),
+        }
+    )
+
+
+def quantile_band(samples: ArrayLike, coverage: float = 0.9) -> tuple[Array, Array, Array]:
+    """Return the low end, the median and the high end of the middle `coverage` of the samples.
+
+    Parameters
+    ----------
+    samples : array_like of shape (seeds, …)
+        One row per seed.
+    coverage : float
+        The share of the seeds inside the band, between 0 and 1.
+
+    Returns
+    -------
+    low, median, high : ndarrays of shape (…)
+
+    Examples
+    --------
+    >>> [float(edge) for edge in quantile_band(range(101))]
+    [5.0, 50.0, 95.0]
+    """
+    if not 0 < coverage < 1:
+        raise ValueError(f"coverage must be between 0 and 1, not {coverage!r}")
+    outside = (1 - coverage) / 2
+    low, median, high = np.quantile(np.asarray(samples), [outside, 0.5, 1 - outside], axis=0)
+    return low, median, high
+
+
+def plot_curves(
+    curves: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    xscale: str = "linear",
+    yscale: str = "linear",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw labelled curves; many seeds become their median and a band.
+
+    Parameters
+    ----------
+    curves : mapping of label to (x, y)
+        `y` of shape (points,) is drawn as it is; of shape (seeds, points), as the median in a
+        band that holds the middle 90 % of the seeds.
+    xlabel, ylabel : str
+        With units.
+    xscale, yscale : {"linear", "log", "symlog"}
+    ax : Axes, optional
+        Where to draw; a new figure without it.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = ax or plt.subplots()[1]
+    for (label, (x, y)), colour, dash in zip(
+        curves.items(), cycle(COLOURS), cycle(DASHES), strict=False
+    ):
+        y = np.asarray(y)
+        if y.ndim == 2:
+            low, y, high = quantile_band(y)
+            ax.fill_between(np.asarray(x), low, high, color=colour, alpha=0.2, linewidth=0)
+        ax.plot(np.asarray(x), y, color=colour, linestyle=dash, label=label)
+    ax.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
+    ax.legend()
+    return ax
+
+
+def plot_points(ax: Axes, points: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Axes:
+    """Add measured points to axes; many seeds become their median with a bar.
+
+    Parameters
+    ----------
+    ax : Axes
+    points : mapping of label to (x, y)
+        As in `plot_curves`; the bar spans the middle 90 % of the seeds. An empty label is
+        left out of the legend.
+
+    Returns
+    -------
+    Axes
+    """
+    for (label, (x, y)), colour, marker in zip(
+        points.items(), cycle(COLOURS), cycle(MARKERS), strict=False
+    ):
+        y = np.asarray(y)
+        bars = None
+        if y.ndim == 2:
+            low, y, high = quantile_band(y)
+            bars = np.stack([y - low, high - y])
+        ax.errorbar(
+            np.asarray(x),
+            y,
+            yerr=bars,
+            fmt=marker,
+            color=colour,
+            markerfacecolor="white",
+            markeredgewidth=1.5,
+            label=label or "_nolegend_",
+        )
+    ax.legend()
+    return ax
+
+
+def loss_grid(objective: Objective, limits: Limits, points: int = 81) -> tuple[Array, Array, Array]:
+    """Return the loss over a grid of two weights.
+
+    Parameters
+    ----------
+    objective : Objective
+        Of two weights.
+    limits : ((low, high), (low, high))
+        Of the first weight and of the second.
+    points : int
+        Grid points in each direction.
+
+    Returns
+    -------
+    first, second : ndarrays of shape (points,)
+    losses : ndarray of shape (points, points)
+        ``losses[j, i]`` belongs to ``(first[i], second[j])``.
+    """
+    first = np.linspace(*limits[0], points)
+    second = np.linspace(*limits[1], points)
+    losses = [[objective.value(np.array([a, b])) for a in first] for b in second]
+    return first, second, np.array(losses)
+
+
+def plot_contours(
+    objective: Objective,
+    limits: Limits,
+    *,
+    names: tuple[str, str] = ("intercept $b$", "slope $w$"),
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw lines of equal loss, evenly spaced on a quadratic.
+
+    Parameters
+    ----------
+    objective : Objective
+        Of two weights.
+    limits : ((low, high), (low, high))
+        Of the first weight (across) and of the second (up).
+    names : (str, str)
+        The axes' labels.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    ax = ax or plt.subplots()[1]
+    first, second, losses = loss_grid(objective, limits)
+    least, most = losses.min(), losses.max()
+    # A quadratic grows with the square of the distance, so square levels give even spacing.
+    levels = least + (most - least) * np.linspace(0, 1, 15)[1:] ** 2
+    ax.contour(first, second, losses, levels=levels, colors="0.6", linewidths=0.8)
+    ax.set(xlabel=names[0], ylabel=names[1], xlim=limits[0], ylim=limits[1])
+    ax.grid(False)
+    return ax
+
+
+def plot_surface(
+    objective: Objective,
+    limits: Limits,
+    *,
+    at: ArrayLike,
+    arrow_length: float,
+    names: tuple[str, str] = ("intercept $b$", "slope $w$"),
+) -> Figure:
+    """Draw a loss of two weights as a surface and as contours with downhill arrows.
+
+    Parameters
+    ----------
+    objective : Objective
+        Of two weights.
+    limits : ((low, high), (low, high))
+    at : array_like of shape (arrows, 2)
+        The weights at which to draw the direction of the negative gradient.
+    arrow_length : float
+        In units of the weights, the same for all arrows: they show directions.
+    names : (str, str)
+
+    Returns
+    -------
+    Figure
+        Its first axes hold the surface, its second the contours.
+    """
+    figure = plt.figure(figsize=(7.2, 3.6))
+    surface = figure.add_subplot(1, 2, 1, projection="3d")
+    first, second, losses = loss_grid(objective, limits, points=41)
+    surface.plot_surface(
+        *np.meshgrid(first, second), losses, cmap="viridis", linewidth=0, antialiased=False
+    )
+    surface.set(xlabel=names[0], ylabel=names[1])
+    surface.set_zlabel("loss", labelpad=1)
+    surface.view_init(elev=28, azim=-60)
+    contours = plot_contours(objective, limits, names=names, ax=figure.add_subplot(1, 2, 2))
+    contours.set_aspect("equal")
+    for weights in np.asarray(at, dtype=float):
+        downhill = -objective.gradient(weights)
+        tip = weights + arrow_length * downhill / np.linalg.norm(downhill)
+        contours.annotate(
+            "",
+            xy=(tip[0], tip[1]),
+            xytext=(weights[0], weights[1]),
+            arrowprops={"arrowstyle": "-|>", "color": COLOURS[1], "linewidth": 1.5},
+        )
+        contours.plot(*weights, "o", color=COLOURS[1], markersize=4)
+    return figure
+
+
+def plot_paths(
+    objective: LeastSquares,
+    paths: Mapping[str, Array],
+    limits: Limits,
+    *,
+    names: tuple[str, str] = ("intercept $b$", "slope $w$"),
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the paths of several runs over contours of the loss.
+
+    Parameters
+    ----------
+    objective : LeastSquares
+        Of two weights.
+    paths : mapping of label to ndarray of shape (steps + 1, 2)
+        ``run.path`` of each run; all start at the same weights.
+    limits : ((low, high), (low, high))
+    names : (str, str)
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    ax = plot_contours(objective, limits, names=names, ax=ax)
+    for (label, path), colour, marker in zip(
+        paths.items(), cycle(COLOURS), cycle(MARKERS), strict=False
+    ):
+        # Markers show single steps; on a path of hundreds they would only hide it.
+        marked = marker if len(path) <= 100 else None
+        ax.plot(
+            *path.T, color=colour, marker=marked, markersize=3.5, linewidth=1, alpha=0.85,
+            label=label,
+        )  # fmt: skip
+    start = next(iter(paths.values()))[0]
+    ax.plot(*start, "ko", markersize=7, label="start")
+    ax.plot(*objective.solution(), "k*", markersize=13, label="least squares")
+    ax.legend()
+    return ax
+
+
+def plot_four_ways(
+    objective: LeastSquares, paths: Mapping[str, Array], limits: tuple[float, float]
+) -> Sequence[Axes]:
+    """Draw runs on a loss of one weight, each on a panel of its own.
+
+    Parameters
+    ----------
+    objective : LeastSquares
+        Of one weight.
+    paths : mapping of title to ndarray of shape (steps + 1, 1)
+        Four runs.
+    limits : (low, high)
+        Of the weight.
+
+    Returns
+    -------
+    sequence of four Axes
+    """
+    figure, axes = plt.subplots(2, 2, figsize=(7.2, 5.2), sharex=True, sharey=True)
+    weights = np.linspace(*limits, 121)
+    parabola = [objective.value(np.array([w])) for w in weights]
+    for ax, (title, path) in zip(axes.flat, paths.items(), strict=True):
+        ax.plot(weights, parabola, color="0.6")
+        losses = [objective.value(w) for w in path]
+        ax.plot(path[:, 0], losses, "o-", color=COLOURS[1], markersize=4, linewidth=1)
+        ax.plot(path[0, 0], losses[0], "ko", markersize=6)
+        ax.set_title(title, fontsize=11)
+        ax.set(xlim=limits, ylim=(0, max(parabola)))
+    figure.supxlabel("weight $w$")
+    figure.supylabel("loss $L(w)$")
+    return list(axes.flat)
+
+
+def plot_fits(
+    X: Array, y: Array, lines: Mapping[str, ArrayLike], *, xlabel: str, ylabel: str,
+    ax: Axes | None = None,
+) -> Axes:  # fmt: skip
+    """Draw rows of one feature and the lines that were fitted to them.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, 1)
+    y : ndarray of shape (n,)
+    lines : mapping of label to (intercept, slope)
+    xlabel, ylabel : str
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    ax = ax or plt.subplots()[1]
+    ax.plot(X[:, 0], y, ".", color="0.7", markersize=3)
+    ends = np.array([X.min(), X.max()])
+    for (label, line), colour, dash in zip(lines.items(), COLOURS, DASHES, strict=False):
+        intercept, slope = np.asarray(line)
+        ax.plot(
+            ends, intercept + slope * ends, color=colour, linestyle=dash, linewidth=2, label=label
+        )
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.legend()
+    return ax
