@@ -1,0 +1,89 @@
+# Every command of the course. `make` alone lists them. Works with GNU make 3.81 and later.
+
+# Another Python: make site PYTHON=python3.12
+PYTHON ?= python3
+# Another port: make serve PORT=9000
+PORT ?= 8000
+# How many test processes run side by side: make test JOBS=4
+JOBS ?= auto
+
+OLDEST_PYTHON := 3.11
+NEED_PYTHON := This course needs Python $(OLDEST_PYTHON) or newer
+
+# Our own commands come before the machine's: KaTeX starts `node` by name.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+VENV_PYTHON := .venv/bin/python
+PYTEST := $(VENV_PYTHON) -m pytest
+# The test processes already fill the cores; BLAS threads on top would only make them wait for each other.
+ONE_BLAS_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+.DEFAULT_GOAL := help
+.PHONY: help site serve test lab lint format notebooks venv clean
+
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+site: venv  ## build the site into _build/html; a warning is an error
+	@$(forget_unfinished_build)
+	.venv/bin/jupyter-book build . -W -n --keep-going
+	@touch $(SITE_FINISHED)
+	@echo "The site is ready: _build/html/index.html"
+
+serve: site  ## build the site and serve it on http://127.0.0.1:8000 (PORT=… for another port)
+	$(VENV_PYTHON) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+test: site lint  ## build the site, then lint, then run every test and every notebook
+	$(ONE_BLAS_THREAD) $(PYTEST) tests --numprocesses $(JOBS) --dist loadfile --cov
+	$(ONE_BLAS_THREAD) $(PYTEST) notebooks --numprocesses $(JOBS) --dist loadfile --nbval --nbval-current-env
+
+lab: venv  ## open the notebooks in JupyterLab
+	$(VENV_PYTHON) -m jupyterlab --notebook-dir notebooks
+
+lint: venv  ## check style, format and types
+	$(VENV_PYTHON) -m ruff check .
+	$(VENV_PYTHON) -m ruff format --check .
+	$(VENV_PYTHON) -m mypy
+
+format: venv  ## rewrite Python files and notebooks in the project's format
+	$(VENV_PYTHON) -m ruff check --fix .
+	$(VENV_PYTHON) -m ruff format .
+
+notebooks: venv  ## run every notebook and store its outputs
+	$(VENV_PYTHON) tests/stored_notebooks.py
+
+venv:  ## make .venv with the packages of requirements.txt (the others call this)
+	@$(if $(ready),:,$(make_venv))
+
+clean:  ## remove the built site, caches and .venv
+	rm -rf _build .venv .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis build mbgd_lib.egg-info
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+# --- .venv ---------------------------------------------------------------------------------------------------
+# A finished installation leaves .venv/ready-<Python version>, which holds a checksum of all that it was made from
+# (the folder too: a copied .venv would run the original). A .venv without it is interrupted or outdated.
+
+made_from = $(shell { pwd; cat requirements.txt pyproject.toml; } | cksum)
+# "3.12", or "3.10 old", or nothing where PYTHON is missing or does not run (as a pyenv shim may not).
+found = $(shell "$(PYTHON)" -c 'import sys; v = sys.version_info[:2]; print("%d.%d" % v + " old" * (v < ($(subst .,$(comma) ,$(OLDEST_PYTHON)))))' 2>/dev/null)
+comma := ,
+# Without PYTHON=…, a ready .venv of any version will do.
+ready_stamp = .venv/ready-$(if $(filter file,$(origin PYTHON)),*,$(found))
+ready = $(shell $(VENV_PYTHON) -c '' 2>/dev/null && cat $(ready_stamp) 2>/dev/null | grep -Fx '$(made_from)')
+
+# The sh command that makes .venv anew; make stops here, with one line, where there is no Python to make it with.
+make_venv = $(check_python)echo "Installing the packages of requirements.txt into .venv (some minutes, this once)"; \
+	rm -rf .venv && "$(PYTHON)" -m venv .venv && \
+	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.txt && \
+	echo '$(made_from)' > .venv/ready-$(found)
+check_python = $(if $(found),,$(error $(NEED_PYTHON), and "$(PYTHON)" does not run; $(name_another)))$(if \
+	$(filter old,$(found)),$(error $(NEED_PYTHON), and "$(PYTHON)" is $(firstword $(found)); $(name_another)))
+name_another = name another like this: make $(firstword $(MAKECMDGOALS)) PYTHON=python3.12
+
+# --- site ----------------------------------------------------------------------------------------------------
+# Sphinx warns about a page only when it reads it. After a failed or interrupted build, or a change of what shapes every
+# page, it must read them all again: else a second `make site` would pass over the same faults in silence.
+
+SITE_FINISHED := _build/finished
+forget_unfinished_build = if [ ! -e $(SITE_FINISHED) ] || \
+	[ -n "$$(find book/_ext requirements.txt -newer $(SITE_FINISHED) -not -name '*.pyc' -type f)" ]; \
+	then rm -rf _build/.doctrees; fi; rm -f $(SITE_FINISHED)
