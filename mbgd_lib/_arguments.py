@@ -32,6 +32,17 @@ def positive_number(name: str, value: Any) -> float:
     return number
 
 
+def generator(name: str, value: Any) -> np.random.Generator:
+    """Return `value` if it is a generator, else a new one that it seeds."""
+    try:
+        return np.random.default_rng(value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"{name} must be a whole number at least 0, a numpy.random.Generator or None, "
+            f"not {value!r}"
+        ) from None
+
+
 def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     """Return `value` if it is one of the strings in `allowed`."""
     if not isinstance(value, str) or value not in allowed:
@@ -45,15 +56,17 @@ def finite_array(name: str, value: ArrayLike, ndim: int) -> NDArray[Any]:
 
     float32 stays float32; every other kind of number becomes float64.
     """
-    array = np.asarray(value)
-    if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool):
-        raise TypeError(f"{name} must hold numbers, not {array.dtype}")
-    if np.iscomplexobj(array):
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} must have rows of one length, not {value!r}") from None
+    if array.dtype.kind not in "biuf":  # booleans, integers, unsigned ones, floats
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
     if array.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimension(s), not the shape {array.shape}")
     if array.dtype != np.float32:
         array = array.astype(np.float64, copy=False)
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, but holds NaN or infinity")
+    finite = np.isfinite(array)
+    if not finite.all():
+        raise ValueError(f"{name} must be finite, but holds {array[~finite][0]}")
     return array

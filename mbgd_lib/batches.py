@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mbgd_lib._arguments import one_of, whole_number
+from mbgd_lib._arguments import generator, one_of, whole_number
 
 ORDERS = ("reshuffle", "shuffle_once", "sequential", "with_replacement")
 
@@ -67,7 +67,7 @@ def minibatches(
     edges = batch_edges(n, batch_size, n_batches)
     one_of("order", order, ORDERS)
     epochs = whole_number("epochs", epochs, 1)
-    rng = np.random.default_rng(seed)
+    rng = generator("seed", seed)
     return _cut(_row_orders(edges[-1], order, epochs, rng), edges)
 
 
