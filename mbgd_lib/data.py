@@ -128,8 +128,8 @@ def standardise(X: ArrayLike) -> Array:
            [ 1.,  1.]])
     """
     X = finite_array("X", X, ndim=2)
-    deviations = X.std(axis=0)
-    constant = np.flatnonzero(deviations == 0)
+    # A rounded standard deviation need not be 0 where all entries are the same number.
+    constant = np.flatnonzero(np.ptp(X, axis=0) == 0)
     if len(constant) > 0:
         raise ValueError(f"X must have no constant column, but column {constant[0]} is constant")
-    return (X - X.mean(axis=0)) / deviations
+    return (X - X.mean(axis=0)) / X.std(axis=0)
