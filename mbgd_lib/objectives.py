@@ -135,11 +135,12 @@ class LeastSquares:
         -------
         ndarray of shape (n_weights, n_weights)
         """
-        second_moments = self.X.T @ self.X / self.n_rows
-        if not self.intercept:
-            return second_moments
-        means = self.X.mean(axis=0)
-        return np.block([[np.ones((1, 1)), means[None, :]], [means[:, None], second_moments]])
+        hessian = np.ones((self.n_weights, self.n_weights), dtype=self.X.dtype)
+        slopes = slice(int(self.intercept), None)
+        hessian[slopes, slopes] = self.X.T @ self.X / self.n_rows
+        if self.intercept:
+            hessian[0, 1:] = hessian[1:, 0] = self.X.mean(axis=0)
+        return hessian
 
     def solution(self) -> Array:
         """Return the weights of least loss, in closed form.
