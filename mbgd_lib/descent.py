@@ -13,7 +13,7 @@ from mbgd_lib.batches import Rows, batch_edges, minibatches
 from mbgd_lib.objectives import Array, Objective
 
 
-@dataclass
+@dataclass(eq=False)  # arrays have no single truth value: a run equals itself alone
 class Run:
     """What a run of `descend` leaves behind.
 
@@ -21,7 +21,7 @@ class Run:
     ----------
     weights : ndarray
         The last weights.
-    epoch_losses : ndarray of shape (epochs + 1,)
+    epoch_losses : ndarray of shape (epochs run + 1,)
         The loss over all rows at the start and after each epoch.
     steps : int
         Number of updates made.
@@ -115,13 +115,13 @@ def descend(
         # One batch of all rows: rows=None spares the shuffle and the copy.
         batches = repeat(None)
 
-    epoch_losses = [objective.value(weights)]
     path = [weights.copy()]
     step_losses = []
     steps = 0
     stop_reason = "epochs"
     # A run that diverges overflows; the stop reason says so, a warning would add nothing.
     with np.errstate(over="ignore", invalid="ignore"):
+        epoch_losses = [objective.value(weights)]
         for _ in range(epochs):
             for rows in islice(batches, steps_per_epoch):
                 if record_step_losses:
