@@ -1,9 +1,9 @@
 r"""What a quadratic loss promises, exactly.
 
 Least squares is a quadratic, :math:`L(w) = L^* + \frac12 (w - w^*)^\top H (w - w^*)`. In the
-directions of the Hessian's eigenvectors a step of gradient descent multiplies the distance
-to the minimum by :math:`1 - \eta \lambda_i`, each direction for itself. All formulas here
-follow from that sentence.
+directions of the Hessian's eigenvectors a full-batch step of gradient descent multiplies the
+distance to the minimum by :math:`1 - \eta \lambda_i`, each direction for itself. All formulas
+here follow from that sentence.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from mbgd_lib._arguments import finite_array, positive_number, whole_number
 def largest_stable_step(hessian: ArrayLike) -> float:
     r"""Return the learning rate at which gradient descent stops converging, 2 / λ_max.
 
-    :math:`|1 - \eta \lambda| < 1` for every eigenvalue exactly when
+    :math:`|1 - \eta \lambda| < 1` for every eigenvalue above 0 exactly when
     :math:`0 < \eta < 2 / \lambda_{max}`.
 
     Parameters
@@ -34,7 +34,12 @@ def largest_stable_step(hessian: ArrayLike) -> float:
     >>> largest_stable_step([[4.0, 0.0], [0.0, 1.0]])
     0.5
     """
-    return 2 / float(_eigenvalues(hessian)[-1])
+    largest = np.linalg.eigvalsh(_symmetric(hessian))[-1]
+    if largest <= 0:
+        raise ValueError(
+            f"hessian must have an eigenvalue above 0, but the largest is {largest:.3g}"
+        )
+    return float(2 / largest)
 
 
 def condition_number(hessian: ArrayLike) -> float:
@@ -54,7 +59,7 @@ def condition_number(hessian: ArrayLike) -> float:
     >>> condition_number([[4.0, 0.0], [0.0, 1.0]])
     4.0
     """
-    eigenvalues = _eigenvalues(hessian)
+    eigenvalues = np.linalg.eigvalsh(_symmetric(hessian))
     if eigenvalues[0] <= 0:
         raise ValueError(
             f"hessian must have positive eigenvalues, but the least is {eigenvalues[0]:.3g}"
@@ -88,13 +93,17 @@ def loss_gap(
     >>> float(loss_gap([[2.0]], [1.0], learning_rate=0.25, steps=1))
     0.25
     """
-    hessian = finite_array("hessian", hessian, ndim=2)
+    hessian = _symmetric(hessian)
     offset = finite_array("offset", offset, ndim=1)
+    if len(offset) != len(hessian):
+        raise ValueError(f"offset must have the shape ({len(hessian)},), not {offset.shape}")
     learning_rate = positive_number("learning_rate", learning_rate)
     eigenvalues, directions = np.linalg.eigh(hessian)
     share = 0.5 * eigenvalues * (directions.T @ offset) ** 2
     factors = np.abs(1 - learning_rate * eigenvalues)
-    return np.asarray((factors ** (2 * np.asarray(steps)[..., None]) * share).sum(axis=-1))
+    # As floats: twice a number of steps may be more than an integer of 64 bits holds.
+    exponents = 2 * np.asarray(steps, dtype=np.float64)[..., None]
+    return np.asarray((factors**exponents * share).sum(axis=-1))
 
 
 def steps_to_gap(
@@ -105,7 +114,7 @@ def steps_to_gap(
     *,
     most: int = 10**15,
 ) -> int:
-    """Return the number of full-batch steps after which the loss gap is at most `gap`.
+    """Return the least number of full-batch steps after which the loss gap is at most `gap`.
 
     Found by bisection on `loss_gap`, so a number in the billions costs no more than a small one.
 
@@ -132,6 +141,7 @@ def steps_to_gap(
     >>> steps_to_gap([[2.0]], [1.0], learning_rate=0.25, gap=0.25)
     1
     """
+    learning_rate = positive_number("learning_rate", learning_rate)
     gap = positive_number("gap", gap)
     most = whole_number("most", most, 1)
     limit = largest_stable_step(hessian)
@@ -156,8 +166,10 @@ def steps_to_gap(
     return after
 
 
-def _eigenvalues(hessian: ArrayLike) -> NDArray[Any]:
+def _symmetric(hessian: ArrayLike) -> NDArray[Any]:
     hessian = finite_array("hessian", hessian, ndim=2)
-    if hessian.shape[0] != hessian.shape[1] or not np.allclose(hessian, hessian.T):
-        raise ValueError(f"hessian must be a symmetric matrix, not of the shape {hessian.shape}")
-    return np.linalg.eigvalsh(hessian)
+    if hessian.shape[0] != hessian.shape[1]:
+        raise ValueError(f"hessian must be square, not of the shape {hessian.shape}")
+    if not np.allclose(hessian, hessian.T):
+        raise ValueError(f"hessian must be symmetric, not {hessian.tolist()}")
+    return hessian
