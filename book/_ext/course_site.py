@@ -1,0 +1,125 @@
+"""The course's own Sphinx extension: what the built pages need beyond Jupyter Book."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from html_mends import mend
+from myst_nb.ext.glue.utils import PendingGlueReference
+from sphinx.application import Sphinx
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+
+DESCRIPTION_LENGTH = 160
+
+
+def depend_on_pasted_notebooks(app: Sphinx, doctree: nodes.document) -> None:
+    """Rebuild a page when a notebook that it pastes numbers from has changed."""
+    for reference in doctree.findall(PendingGlueReference):
+        app.env.note_dependency(app.env.doc2path(reference.refdoc))
+
+
+def describe_page(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Give a page that has no description of its own its first sentences."""
+    if 'name="description"' in context.get("metatags", ""):
+        return
+    text = first_paragraph(doctree) if doctree else ""
+    description = escape(shortened(text or app.config.html_title))
+    tag = f'<meta name="description" content="{description}" />'
+    context["metatags"] = context.get("metatags", "") + tag
+
+
+def first_paragraph(doctree: nodes.document) -> str:
+    """Return the text of the first paragraph that stands in the running text."""
+    for paragraph in doctree.findall(nodes.paragraph):
+        if isinstance(paragraph.parent, nodes.section):
+            return " ".join(paragraph.astext().split())
+    return ""
+
+
+def shortened(text: str, length: int = DESCRIPTION_LENGTH) -> str:
+    """Cut a text at the last word that fits."""
+    if len(text) <= length:
+        return text
+    return text[: length - 1].rsplit(" ", 1)[0] + "…"
+
+
+def report_bad_formulas(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Warn of a formula that KaTeX cannot read: it would only print it in red."""
+    if "katex-error" in context.get("body", ""):
+        logger.warning("a formula that KaTeX cannot read", location=pagename)
+
+
+def note_written_page(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Remember which pages this build writes, so that only these are mended."""
+    app.written_pages.append(pagename)  # type: ignore[attr-defined]
+
+
+def mend_written_pages(app: Sphinx, exception: Exception | None) -> None:
+    """Mend the pages that this build wrote."""
+    if exception:
+        return
+    for pagename in app.written_pages:  # type: ignore[attr-defined]
+        page = Path(app.builder.get_outfilename(pagename))  # type: ignore[attr-defined]
+        page.write_text(mend(page.read_text("utf-8"), page), "utf-8")
+
+
+def drop_deleted_pages(app: Sphinx, exception: Exception | None) -> None:
+    """Remove built pages whose source is gone; Sphinx leaves them where readers may find them."""
+    if exception:
+        return
+    kept = {Path(app.builder.get_outfilename(name)) for name in app.env.found_docs}  # type: ignore[attr-defined]
+    for folder in {page.parent for page in kept} - {Path(app.outdir)}:
+        for page in set(folder.glob("*.html")) - kept:
+            page.unlink()
+
+
+ENTRANCE = """\
+<!DOCTYPE html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="description" content="{title}">
+<meta http-equiv="refresh" content="0; url={first}">
+<title>{title}</title>
+</head>
+<body>
+<main><h1>{title}</h1><p><a href="{first}">Go to the first page</a></p></main>
+</body>
+</html>
+"""
+
+
+def write_entrance(app: Sphinx, exception: Exception | None) -> None:
+    """Lead from the site's address to its first page; Jupyter Book's own page has no language."""
+    if exception:
+        return
+    page = ENTRANCE.format(
+        language=app.config.language,
+        title=escape(app.config.html_title),
+        first=app.builder.get_target_uri(app.config.root_doc),
+    )
+    Path(app.outdir, "index.html").write_text(page, "utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the extension with Sphinx."""
+    app.written_pages = []  # type: ignore[attr-defined]
+    app.connect("doctree-read", depend_on_pasted_notebooks)
+    app.connect("html-page-context", describe_page)
+    app.connect("html-page-context", report_bad_formulas)
+    app.connect("html-page-context", note_written_page)
+    for finish in (mend_written_pages, drop_deleted_pages, write_entrance):
+        app.connect("build-finished", finish)
+    return {"parallel_read_safe": True, "parallel_write_safe": False}

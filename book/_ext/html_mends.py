@@ -1,0 +1,128 @@
+"""Mends of the HTML that Jupyter Book 1 and its theme write, one function each.
+
+They work on the parsed page, so that they do not depend on how the theme happens to order its
+attributes. Each may meet a page that needs nothing, and then changes nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote
+
+from bs4 import BeautifulSoup
+from PIL import Image
+
+#: Scripts that the page's own inline scripts call while it loads; they cannot wait.
+NEEDED_AT_ONCE = ("documentation_options.js",)
+
+
+def mend(html: str, page: Path) -> str:
+    """Apply every mend to one page.
+
+    Parameters
+    ----------
+    html : str
+        The page as the theme wrote it.
+    page : pathlib.Path
+        Where it lies; images are found from there.
+    """
+    soup = BeautifulSoup(html, "html.parser")
+    drop_icon_script(soup)
+    drop_repeated_scripts(soup)
+    drop_repeated_viewports(soup)
+    defer_scripts(soup)
+    link_base_style(soup)
+    name_by_visible_text(soup)
+    mark_landmarks(soup)
+    mark_references(soup)
+    keep_one_main_heading(soup)
+    size_images(soup, page)
+    return str(soup)
+
+
+def drop_icon_script(soup: BeautifulSoup) -> None:
+    """Drop 1.5 MB of script: the theme's style sheet already draws every icon from a font."""
+    for script in soup.select('script[src*="scripts/fontawesome.js"]'):
+        script.decompose()
+
+
+def drop_repeated_scripts(soup: BeautifulSoup) -> None:
+    """Drop inline scripts that are there twice, as the toggle button's is."""
+    seen = set()
+    for script in soup.select("script:not([src])"):
+        if script.string in seen:
+            script.decompose()
+        else:
+            seen.add(script.string)
+
+
+def drop_repeated_viewports(soup: BeautifulSoup) -> None:
+    """Keep one of the viewport lines that Sphinx, docutils and the theme each write."""
+    for meta in soup.select('meta[name="viewport"]')[1:]:
+        meta.decompose()
+
+
+def defer_scripts(soup: BeautifulSoup) -> None:
+    """Let the text appear before scripts load; deferred scripts keep their order."""
+    for script in soup.select("script[src]"):
+        if not any(name in script["src"] for name in NEEDED_AT_ONCE):
+            script["defer"] = None
+
+
+def link_base_style(soup: BeautifulSoup) -> None:
+    """Link Sphinx's basic styles themselves, not a file that only imports them: one wait less."""
+    for link in soup.select('link[href*="_static/styles/theme.css"]'):
+        link["href"] = str(link["href"]).split("styles/theme.css")[0] + "basic.css"
+
+
+def name_by_visible_text(soup: BeautifulSoup) -> None:
+    """Remove labels that differ from the text that is seen: speech control goes by the latter."""
+    for button in soup.select("button.search-button-field"):
+        del button["title"], button["aria-label"]
+    for summary in soup.select("summary[aria-label]"):
+        del summary["aria-label"]
+    for icon in soup.select("i.theme-switch"):
+        del icon["title"]
+        icon["aria-hidden"] = "true"
+
+
+def mark_landmarks(soup: BeautifulSoup) -> None:
+    """Say what the sidebar is, so that a screen reader can jump to it or over it."""
+    for sidebar in soup.select("div#pst-primary-sidebar"):
+        sidebar["role"] = "complementary"
+        sidebar["aria-label"] = "Book"
+
+
+def mark_references(soup: BeautifulSoup) -> None:
+    """Make the entries of the bibliography items of its list: their own role is deprecated."""
+    for entry in soup.select('[role="doc-biblioentry"]'):
+        entry["role"] = "listitem"
+    for link in soup.select(".citation-list > a"):
+        link.decompose()
+
+
+def keep_one_main_heading(soup: BeautifulSoup) -> None:
+    """Turn the title that is shown in print alone into a paragraph: the article has its own."""
+    for heading in soup.select("#jb-print-docs-body h1"):
+        heading.name = "p"
+
+
+def size_images(soup: BeautifulSoup, page: Path) -> None:
+    """Give each image its size, so that text does not jump, and load later ones when needed."""
+    for position, image in enumerate(soup.select("article img[src]")):
+        size = pixel_size(page.parent / unquote(str(image["src"])))
+        if size and not image.has_attr("width") and not image.has_attr("style"):
+            image["width"], image["height"] = map(str, size)
+        image["decoding"] = "async"
+        # The first may be on the first screen, where waiting would delay it.
+        if position > 0:
+            image["loading"] = "lazy"
+
+
+def pixel_size(path: Path) -> tuple[int, int] | None:
+    """Return an image file's width and height, or None where it has none or is not a file."""
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except OSError:
+        return None
