@@ -61,7 +61,7 @@ def noisy_regression(n: int = 1000, *, seed: int = 42) -> tuple[Array, Array]:
     """
     n = whole_number("n", n, 1)
     X, y = make_regression(n_samples=n, n_features=1, noise=20, random_state=seed)
-    return X, y
+    return X, y.reshape(n)  # of a single row, scikit-learn squeezes y to no dimension
 
 
 def noisy_line(n: int = 1000, *, seed: int = 42) -> tuple[Array, Array]:
