@@ -1,0 +1,14 @@
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import mbgd_lib
+
+MODULES = [f"mbgd_lib.{module.name}" for module in pkgutil.iter_modules(mbgd_lib.__path__)]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_of_docstrings_print_what_they_say(name):
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
