@@ -74,6 +74,14 @@ def test_path_equals_the_plain_loop_for_any_size(n, share, order, seed):
     assert_allclose(run.path, plain_path(X, y, 0.01, **cut), rtol=1e-10, atol=1e-12)
 
 
+def test_a_batch_of_as_many_rows_drawn_with_replacement_is_not_all_rows(objective):
+    cut = {"batch_size": 50, "epochs": 4, "order": "with_replacement", "seed": 5}
+
+    run = descend(objective, np.zeros(4), learning_rate=0.01, record_path=True, **cut)
+
+    assert np.array_equal(run.path, plain_path(objective.X, objective.y, 0.01, **cut))
+
+
 def test_a_batch_of_all_rows_is_unshuffled_and_draws_nothing(objective):
     rng = np.random.default_rng(0)
 
@@ -328,6 +336,15 @@ def test_a_start_whose_loss_overflows_diverges_without_a_warning(objective):
 
     assert run.stop_reason == "diverged"
     assert run.epoch_losses.tolist() == [np.inf, np.inf]
+
+
+def test_weights_that_are_no_numbers_any_more_diverge_without_a_warning(objective):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run = descend(objective, np.zeros(4), learning_rate=1e100, batch_size=1, seed=0)
+
+    assert run.stop_reason == "diverged"
+    assert np.isnan(run.weights).all()
 
 
 def test_warnings_of_the_caller_are_as_before(objective):
