@@ -63,8 +63,8 @@ def quantile_band(samples: ArrayLike, coverage: float = 0.9) -> tuple[Array, Arr
 
     Examples
     --------
-    >>> [float(edge) for edge in quantile_band(range(101))]
-    [5.0, 50.0, 95.0]
+    >>> [round(float(edge)) for edge in quantile_band(range(101))]
+    [5, 50, 95]
     """
     if not 0 < coverage < 1:
         raise ValueError(f"coverage must be between 0 and 1, not {coverage!r}")
@@ -113,15 +113,19 @@ def plot_curves(
     return ax
 
 
-def plot_points(ax: Axes, points: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> Axes:
+def plot_points(
+    ax: Axes, points: Mapping[str, tuple[ArrayLike, ArrayLike]], *, in_legend: bool = True
+) -> Axes:
     """Add measured points to axes; many seeds become their median with a bar.
 
     Parameters
     ----------
     ax : Axes
     points : mapping of label to (x, y)
-        As in `plot_curves`; the bar spans the middle 90 % of the seeds. An empty label is
-        left out of the legend.
+        As in `plot_curves`; the bar spans the middle 90 % of the seeds. The colours come in
+        the same order as there, so that points match their lines.
+    in_legend : bool
+        Whether the points get lines of their own in the legend.
 
     Returns
     -------
@@ -143,7 +147,7 @@ def plot_points(ax: Axes, points: Mapping[str, tuple[ArrayLike, ArrayLike]]) -> 
             color=colour,
             markerfacecolor="white",
             markeredgewidth=1.5,
-            label=label or "_nolegend_",
+            label=label if in_legend else None,
         )
     ax.legend()
     return ax
@@ -240,7 +244,7 @@ def plot_surface(
         *np.meshgrid(first, second), losses, cmap="viridis", linewidth=0, antialiased=False
     )
     surface.set(xlabel=names[0], ylabel=names[1])
-    surface.set_zlabel("loss", labelpad=1)
+    surface.set_title("loss", fontsize=11)
     surface.view_init(elev=28, azim=-60)
     contours = plot_contours(objective, limits, names=names, ax=figure.add_subplot(1, 2, 2))
     contours.set_aspect("equal")

@@ -1,5 +1,6 @@
 """Numbers that the text quotes: computed, printed and handed to the page in one place."""
 
+import numpy as np
 from IPython.display import display
 
 # The key under which MyST-NB looks for values that `{glue:text}` pastes into a sentence.
@@ -31,7 +32,7 @@ def quote(**numbers: object) -> None:
     limit   = 0.0739
     """
     for name, value in numbers.items():
-        if not isinstance(value, str | int):
+        if not isinstance(value, str | int | np.integer):
             raise TypeError(f"{name} must be a string or an int, not {value!r}: format it first")
     width = max(map(len, numbers), default=0)
     for name, value in numbers.items():
