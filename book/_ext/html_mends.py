@@ -66,7 +66,7 @@ def defer_scripts(soup: BeautifulSoup) -> None:
     """Let the text appear before scripts load; deferred scripts keep their order."""
     for script in soup.select("script[src]"):
         if not any(name in script["src"] for name in NEEDED_AT_ONCE):
-            script["defer"] = None
+            script["defer"] = ""
 
 
 def link_base_style(soup: BeautifulSoup) -> None:

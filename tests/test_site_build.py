@@ -1,0 +1,133 @@
+"""`make site` must fail on what would mislead a reader. A small book is built with our settings."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+TOC = "format: jb-book\nroot: book/index\nchapters:\n- file: book/other\n- file: notebooks/one\n"
+REFERENCES = "@book{known, author={A. Author}, title={Title}, year={2000}, publisher={P}}\n"
+INDEX = """\
+# First page
+
+A sentence with $x^2$, {cite}`known`, {eq}`eq-known` and {numref}`fig-known`.
+Pasted: {glue:text}`../notebooks/one.ipynb::known:s`.
+[Other](other.md), [its part](#a-part).
+"""
+OTHER = "# Other page\n\n(a-part)=\n## A part\n\n$$ x $$ (eq-known)\n\n```{bibliography}\n```\n"
+
+FAULTS = {
+    "{eq}`eq-missing`": "eq-missing",
+    "{ref}`label-missing`": "label-missing",
+    "{numref}`fig-missing`": "fig-missing",
+    "{cite}`key-missing`": "key-missing",
+    "[text](missing.md)": "missing.md",
+    "[text](#place-missing)": "place-missing",
+    "{doc}`page-missing`": "page-missing",
+    "{glue:text}`../notebooks/one.ipynb::value-missing:s`": "value-missing",
+    "{rolemissing}`x`": "rolemissing",
+    r"$\brokenformula{$": "a formula that KaTeX cannot read",
+}
+
+
+def output(mime: str, content: str, **metadata: object):
+    return nbformat.v4.new_output("display_data", data={mime: content}, metadata=metadata)
+
+
+def notebook(value: str = "forty-two"):
+    """A notebook that stores one value under the name `known` and one figure."""
+    pasted = {"scrapbook": {"name": "known", "mime_prefix": "application/papermill.record/"}}
+    stored = output("application/papermill.record/text/plain", repr(value), **pasted)
+    figure = {"figure": {"caption": "A caption.", "name": "fig-known"}, "image": {"alt": "A dot"}}
+    cells = [
+        nbformat.v4.new_markdown_cell("# One"),
+        nbformat.v4.new_code_cell("glue()", outputs=[stored], execution_count=1),
+        nbformat.v4.new_code_cell(
+            "plot()",
+            outputs=[output("image/png", PIXEL)],
+            execution_count=2,
+            metadata={"mystnb": figure},
+        ),
+    ]
+    language = {"name": "python", "pygments_lexer": "ipython3"}
+    return nbformat.v4.new_notebook(cells=cells, metadata={"language_info": language})
+
+
+PIXEL = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
+    "+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    """A book of three pages with the course's settings, extension and style, built once."""
+    folder = tmp_path_factory.mktemp("book")
+    shutil.copy(ROOT / "_config.yml", folder)
+    for name in ("_ext", "_static"):
+        shutil.copytree(ROOT / "book" / name, folder / "book" / name)
+    (folder / "notebooks").mkdir()
+    (folder / "_toc.yml").write_text(TOC)
+    (folder / "book" / "references.bib").write_text(REFERENCES)
+    (folder / "book" / "index.md").write_text(INDEX)
+    (folder / "book" / "other.md").write_text(OTHER)
+    nbformat.write(notebook(), folder / "notebooks" / "one.ipynb")
+    result = build(folder)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def build(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Build as the Makefile does, with its own words."""
+    command = re.search(r"\S*jupyter-book build .*", (ROOT / "Makefile").read_text())[0]
+    return subprocess.run(
+        ["/bin/sh", "-c", command.replace(".venv", str(ROOT / ".venv"))],
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def page(book: Path, name: str) -> str:
+    return (book / "_build" / "html" / f"{name}.html").read_text("utf-8")
+
+
+def test_values_are_pasted_and_follow_their_notebook(book):
+    """The page is not touched; only the notebook that it quotes is."""
+    assert 'Pasted: <span class="pasted-text">forty-two</span>' in page(book, "book/index")
+    nbformat.write(notebook("forty-three"), book / "notebooks" / "one.ipynb")
+    assert build(book).returncode == 0
+    assert "forty-three" in page(book, "book/index")
+
+
+def test_entrance_leads_to_the_first_page(book):
+    entrance = page(book, "index")
+    assert 'lang="en"' in entrance
+    assert "url=book/index.html" in entrance
+
+
+def test_deleted_page_leaves_the_site(book):
+    (book / "_build" / "html" / "book" / "gone.html").write_text("old")
+    assert build(book).returncode == 0
+    assert not (book / "_build" / "html" / "book" / "gone.html").exists()
+    assert page(book, "book/other")
+
+
+def test_every_fault_is_reported_and_fails_the_build(book):
+    other = book / "book" / "other.md"
+    other.write_text(OTHER + "\n\n".join(["", *FAULTS]))
+    result = build(book)
+    other.write_text(OTHER)
+    assert result.returncode != 0
+    warnings = " ".join(line for line in result.stderr.splitlines() if "WARNING" in line)
+    assert [fault for fault, named in FAULTS.items() if named not in warnings] == []

@@ -1,0 +1,149 @@
+"""The site's own Sphinx extension, piece by piece."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import course_site
+import html_mends
+import pytest
+from bs4 import BeautifulSoup
+from docutils import nodes
+from docutils.core import publish_doctree
+from PIL import Image
+
+
+def soup(html: str) -> BeautifulSoup:
+    return BeautifulSoup(html, "html.parser")
+
+
+@pytest.mark.parametrize(
+    ("mend", "before", "after"),
+    [
+        (
+            html_mends.drop_icon_script,
+            '<script src="_static/scripts/fontawesome.js?x"></script><script src="a.js"></script>',
+            '<script src="a.js"></script>',
+        ),
+        (
+            html_mends.drop_repeated_scripts,
+            '<script>a</script><script>b</script><script>a</script><script src="c"></script>',
+            '<script>a</script><script>b</script><script src="c"></script>',
+        ),
+        (
+            html_mends.drop_repeated_viewports,
+            '<meta name="viewport" content="1"/><meta name="viewport" content="2"/>',
+            '<meta content="1" name="viewport"/>',
+        ),
+        (
+            html_mends.defer_scripts,
+            '<script src="a.js"></script><script>b</script>',
+            '<script defer src="a.js"></script><script>b</script>',
+        ),
+        (
+            html_mends.defer_scripts,
+            '<script src="_static/documentation_options.js?v=1"></script>',
+            '<script src="_static/documentation_options.js?v=1"></script>',
+        ),
+        (
+            html_mends.link_base_style,
+            '<link href="../_static/styles/theme.css?digest=1"/>',
+            '<link href="../_static/basic.css"/>',
+        ),
+        (
+            html_mends.name_by_visible_text,
+            '<button aria-label="Search" class="search-button-field" title="Search">Find</button>',
+            '<button class="search-button-field">Find</button>',
+        ),
+        (
+            html_mends.name_by_visible_text,
+            '<summary aria-label="Toggle hidden content">Answer</summary>',
+            "<summary>Answer</summary>",
+        ),
+        (
+            html_mends.name_by_visible_text,
+            '<i class="theme-switch" title="Light"></i>',
+            '<i aria-hidden="true" class="theme-switch"></i>',
+        ),
+        (
+            html_mends.mark_landmarks,
+            '<div id="pst-primary-sidebar"></div>',
+            '<div aria-label="Book" id="pst-primary-sidebar" role="complementary"></div>',
+        ),
+        (
+            html_mends.mark_references,
+            '<div class="citation-list"><a id="x"></a><div role="doc-biblioentry">B</div></div>',
+            '<div class="citation-list"><div role="listitem">B</div></div>',
+        ),
+        (
+            html_mends.keep_one_main_heading,
+            '<div id="jb-print-docs-body"><h1>A</h1></div><article><h1>A</h1></article>',
+            '<div id="jb-print-docs-body"><p>A</p></div><article><h1>A</h1></article>',
+        ),
+    ],
+)
+def test_mend(mend, before, after):
+    page = soup(before)
+    mend(page)
+    assert page == soup(after)
+    mend(page)  # a page that is mended already stays as it is
+    assert page == soup(after)
+
+
+@pytest.fixture
+def picture(tmp_path):
+    Image.new("L", (30, 20)).save(tmp_path / "a picture.png")
+    return '<article><img src="a%20picture.png"/><img src="a%20picture.png"/></article>'
+
+
+def test_images_get_their_size(tmp_path, picture):
+    page = soup(picture)
+    html_mends.size_images(page, tmp_path / "page.html")
+    first, second = page.select("img")
+    for image in (first, second):
+        assert (image["width"], image["height"]) == ("30", "20")
+    assert second["loading"] == "lazy"
+    assert not first.has_attr("loading")
+
+
+@pytest.mark.parametrize("own", ['width="3"', 'style="width: 50%"'])
+def test_a_chosen_size_is_kept(tmp_path, picture, own):
+    page = soup(picture.replace("<img", f"<img {own}"))
+    html_mends.size_images(page, tmp_path / "page.html")
+    assert not page.img.has_attr("height")
+
+
+def test_an_image_elsewhere_is_left_alone(tmp_path):
+    page = soup('<article><img src="https://example.org/a.png"/></article>')
+    html_mends.size_images(page, tmp_path / "page.html")
+    assert not page.img.has_attr("width")
+
+
+def test_mending_keeps_text_code_and_formulas():
+    html = "<pre>a &lt; b &amp; c\n  d</pre><math><mi>η</mi></math>"
+    assert html_mends.mend(html, Path("page.html")) == html
+
+
+# --- descriptions ---
+
+
+def test_first_paragraph_is_that_of_the_text():
+    doctree = publish_doctree(
+        "Title\n=====\n\n.. note:: Not this.\n\nThe *first*\none.\n\nSecond.\n"
+    )
+    # A title alone is lifted out of its section; a page of the book keeps it.
+    doctree.children = [section(doctree)]
+    assert course_site.first_paragraph(doctree) == "The first one."
+
+
+def section(doctree):
+    return nodes.section("", *[child.deepcopy() for child in doctree.children])
+
+
+@pytest.mark.parametrize(
+    ("text", "length", "short"),
+    [("one two", 10, "one two"), ("one two", 7, "one two"), ("one two", 6, "one…"), ("", 5, "")],
+)
+def test_shortened(text, length, short):
+    assert course_site.shortened(text, length) == short
+    assert len(short) <= length
