@@ -137,10 +137,19 @@ def figure_problems(notebook: NotebookNode) -> list[str]:
     return problems
 
 
+def figures_of(notebook: NotebookNode) -> list[dict[str, str]]:
+    """Return what the cells' metadata say of their figures."""
+    return [c.metadata.get("mystnb", {}).get("figure") or {} for _, c in code_cells(notebook)]
+
+
 def figure_names(notebook: NotebookNode) -> list[str]:
     """Return the names that other pages can refer to."""
-    named = (c.metadata.get("mystnb", {}).get("figure") or {} for _, c in code_cells(notebook))
-    return [figure["name"] for figure in named if "name" in figure]
+    return [figure["name"] for figure in figures_of(notebook) if "name" in figure]
+
+
+def captions(notebook: NotebookNode) -> list[str]:
+    """Return the captions, which may quote numbers like any other text."""
+    return [figure["caption"] for figure in figures_of(notebook) if "caption" in figure]
 
 
 def glued_names(cell: NotebookNode) -> list[str]:
@@ -173,7 +182,7 @@ def quoted_by_prose(path: Path) -> set[str]:
 def glue_problems(notebook: NotebookNode, elsewhere: Collection[str] = ()) -> list[str]:
     """Numbers in sentences come from code, and none is computed for nobody."""
     glued = Counter(name for _, cell in code_cells(notebook) for name in glued_names(cell))
-    quoted = quoted_names(markdown(notebook))
+    quoted = quoted_names("\n".join([markdown(notebook), *captions(notebook)]))
     return (
         [f"{name} is quoted but not glued" for name in sorted(quoted - set(glued))]
         + [
@@ -556,6 +565,10 @@ BROKEN = {
     "no name": (set_figure("figure", {"caption": "Squares grow.", "name": "squares"}), "name"),
     "quoted, not glued": (replace(0, "`runs`", "`walks`"), "walks is quoted but not glued"),
     "glued, not quoted": (replace(0, "{glue:text}`runs`", "3"), "runs is glued but not quoted"),
+    "quoted by a caption, not glued": (
+        lambda n: n.cells[3].metadata.mystnb.figure.update(caption="After {glue:text}`walks`."),
+        "walks is quoted but not glued",
+    ),
     "glued twice": (lambda n: n.cells[1].outputs.append(n.cells[1].outputs[1]), "2 times"),
     "global seed": (add_code("np.random.seed(0)"), "numpy.random.seed"),
     "global seed, imported": (add_code("from numpy.random import rand"), "numpy.random.rand"),

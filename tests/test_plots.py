@@ -1,0 +1,158 @@
+"""The figures show what they are given: checked on the artists, not on pixels."""
+
+from collections.abc import Iterator
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from mbgd_lib import LeastSquares, data, descend, plots
+
+LIMITS = ((-1.0, 3.0), (1.0, 5.0))
+
+
+@pytest.fixture(autouse=True)
+def close_figures() -> Iterator[None]:
+    mpl.use("agg")
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def line() -> LeastSquares:
+    return LeastSquares(*data.noisy_line(50))
+
+
+def test_style_sets_size_and_resolution():
+    with mpl.rc_context():
+        plots.course_style()
+        figure = plt.figure()
+        assert figure.get_dpi() == 150
+        assert tuple(figure.get_size_inches()) == (7.2, 4.2)
+
+
+def test_band_holds_the_stated_share_of_the_seeds():
+    samples = np.random.default_rng(0).normal(size=(2000, 3))
+    low, median, high = plots.quantile_band(samples, coverage=0.8)
+    inside = ((samples > low) & (samples < high)).mean(axis=0)
+    np.testing.assert_allclose(inside, 0.8, atol=0.01)
+    np.testing.assert_allclose(median, np.median(samples, axis=0))
+
+
+@pytest.mark.parametrize("coverage", [0, 1, -0.5, 90])
+def test_coverage_outside_0_to_1_is_refused(coverage):
+    with pytest.raises(ValueError, match=rf"coverage must be between 0 and 1, not {coverage}"):
+        plots.quantile_band([1.0, 2.0], coverage=coverage)
+
+
+def test_curves_are_drawn_with_their_data_and_told_apart_without_colour():
+    x = np.arange(1, 5)
+    ax = plots.plot_curves(
+        {"one": (x, x**2), "two": (x, x**3)}, xlabel="steps", ylabel="loss", yscale="log"
+    )
+    one, two = ax.lines
+    np.testing.assert_array_equal(one.get_ydata(), x**2)
+    np.testing.assert_array_equal(two.get_ydata(), x**3)
+    assert one.get_linestyle() != two.get_linestyle()
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_yscale()) == ("steps", "loss", "log")
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["one", "two"]
+
+
+def test_many_seeds_become_their_median_in_a_band():
+    samples = np.random.default_rng(0).normal(size=(100, 4)) + 5
+    ax = plots.plot_curves({"runs": (np.arange(4), samples)}, xlabel="", ylabel="")
+    low, median, high = plots.quantile_band(samples)
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), median)
+    corners = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert corners.min() == pytest.approx(low.min())
+    assert corners.max() == pytest.approx(high.max())
+
+
+def test_points_have_the_colour_of_their_line_and_markers_of_their_own():
+    x = np.arange(1, 5)
+    ax = plots.plot_curves({"a": (x, x), "b": (x, 2 * x)}, xlabel="", ylabel="")
+    plots.plot_points(ax, {"a": (x, x), "b": (x, 2 * x)}, in_legend=False)
+    first, second, first_points, second_points = ax.lines
+    assert first_points.get_color() == first.get_color()
+    assert second_points.get_color() == second.get_color()
+    assert first_points.get_marker() != second_points.get_marker()
+    np.testing.assert_array_equal(second_points.get_ydata(), 2 * x)
+    assert len(ax.get_legend().get_texts()) == 2
+
+
+def test_points_of_many_seeds_have_a_bar_over_the_middle_90_per_cent():
+    samples = np.random.default_rng(0).normal(size=(200, 2)) + 5
+    ax = plots.plot_points(plt.subplots()[1], {"runs": ([1, 2], samples)})
+    low, median, high = plots.quantile_band(samples)
+    np.testing.assert_array_equal(ax.lines[0].get_ydata(), median)
+    bars = np.array(ax.collections[0].get_segments())
+    np.testing.assert_allclose(bars[:, :, 1], np.stack([low, high], axis=1))
+    assert ax.get_legend().get_texts()[0].get_text() == "runs"
+
+
+def test_loss_grid_puts_the_first_weight_across(line):
+    first, second, losses = plots.loss_grid(line, LIMITS, points=5)
+    assert losses.shape == (5, 5)
+    assert losses[3, 1] == line.value(np.array([first[1], second[3]]))
+
+
+def test_contours_are_evenly_spaced_on_a_quadratic():
+    bowl = LeastSquares([[1.0, 0.0], [0.0, 1.0]], [0.0, 0.0], intercept=False)
+    ax = plots.plot_contours(bowl, ((-1.0, 1.0), (-1.0, 1.0)))
+    radii = np.sqrt(ax.collections[0].levels)  # the loss is a quarter of the squared distance
+    np.testing.assert_allclose(np.diff(radii), radii[0])
+
+
+def test_arrows_point_downhill_with_the_length_asked_for(line):
+    at = np.array([[0.0, 4.5], [2.0, 2.0]])
+    figure = plots.plot_surface(line, LIMITS, at=at, arrow_length=0.5)
+    surface, contours = figure.axes
+    assert surface.name == "3d"
+    arrows = [text for text in contours.texts if text.arrow_patch is not None]
+    assert len(arrows) == 2
+    for arrow, weights in zip(arrows, at, strict=True):
+        step = np.array(arrow.xy) - weights
+        downhill = -line.gradient(weights)
+        assert np.linalg.norm(step) == pytest.approx(0.5)
+        assert step @ downhill == pytest.approx(0.5 * np.linalg.norm(downhill))
+
+
+def test_paths_start_together_and_the_star_is_least_squares(line):
+    options = {"learning_rate": 0.1, "epochs": 3, "seed": 0, "record_path": True}
+    paths = {
+        "all": descend(line, [0, 2], **options).path,
+        "one": descend(line, [0, 2], batch_size=1, **options).path,
+    }
+    ax = plots.plot_paths(line, paths, LIMITS)
+    all_rows, one_row, start, star = ax.lines
+    np.testing.assert_array_equal(all_rows.get_xydata(), paths["all"])
+    np.testing.assert_array_equal(one_row.get_xydata(), paths["one"])
+    assert all_rows.get_marker() == "o"
+    assert one_row.get_marker() == "None"  # 150 markers would hide the path
+    np.testing.assert_array_equal(start.get_xydata(), [[0, 2]])
+    np.testing.assert_array_equal(star.get_xydata(), [line.solution()])
+
+
+def test_four_ways_draws_each_path_on_its_parabola():
+    objective = LeastSquares([[1.0]], [2.0], intercept=False)
+    paths = {str(i): np.array([[0.0], [float(i)]]) for i in range(4)}
+    axes = plots.plot_four_ways(objective, paths, limits=(-1.0, 5.0))
+    assert [ax.get_title() for ax in axes] == list(paths)
+    for ax, path in zip(axes, paths.values(), strict=True):
+        np.testing.assert_array_equal(ax.lines[1].get_xdata(), path[:, 0])
+        np.testing.assert_allclose(ax.lines[1].get_ydata(), [objective.value(w) for w in path])
+
+
+def test_fitted_lines_span_the_data():
+    X, y = data.noisy_line(20)
+    ax = plots.plot_fits(X, y, {"truth": (1.2, 3.5)}, xlabel="x", ylabel="y")
+    points, fit = ax.lines
+    np.testing.assert_array_equal(points.get_xdata(), X[:, 0])
+    np.testing.assert_allclose(fit.get_xdata(), [X.min(), X.max()])
+    np.testing.assert_allclose(fit.get_ydata(), 1.2 + 3.5 * fit.get_xdata())
+
+
+def test_colours_are_distinct():
+    assert len({to_hex(colour) for colour in plots.COLOURS}) == len(plots.COLOURS)
