@@ -16,6 +16,9 @@ PYTEST := $(VENV_PYTHON) -m pytest
 # Notebooks are stored so too: another number of threads may round the last bit another way.
 ONE_BLAS_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
+# Matplotlib lists the machine's fonts on its first import, and may say so in a notebook's outputs.
+list_fonts = $(VENV_PYTHON) -c 'import matplotlib.font_manager' 2>/dev/null
+
 .DEFAULT_GOAL := help
 .PHONY: help site serve test lab lint format notebooks venv clean
 
@@ -32,6 +35,7 @@ serve: site  ## build the site and serve it on http://127.0.0.1:8000 (PORT=… f
 	$(VENV_PYTHON) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
 test: site lint  ## build the site, then lint, then run every test and every notebook
+	@$(list_fonts)
 	$(ONE_BLAS_THREAD) $(PYTEST) tests --numprocesses $(JOBS) --dist loadfile --cov
 	$(ONE_BLAS_THREAD) $(PYTEST) notebooks --numprocesses $(JOBS) --dist loadfile --nbval --nbval-current-env
 
@@ -48,6 +52,7 @@ format: venv  ## rewrite Python files and notebooks in the project's format
 	$(VENV_PYTHON) -m ruff format .
 
 notebooks: venv  ## run every notebook and store its outputs
+	@$(list_fonts)
 	$(ONE_BLAS_THREAD) $(VENV_PYTHON) tests/stored_notebooks.py
 
 venv:  ## make .venv with the packages of requirements.txt (the others call this)
@@ -73,7 +78,6 @@ ready = $(shell $(VENV_PYTHON) -c '' 2>/dev/null && cat $(ready_stamp) 2>/dev/nu
 make_venv = $(check_python)echo "Installing the packages of requirements.txt into .venv (some minutes, this once)"; \
 	rm -rf .venv && "$(PYTHON)" -m venv .venv && \
 	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.txt && \
-	$(VENV_PYTHON) -c 'import matplotlib.font_manager' && \
 	echo '$(made_from)' > .venv/ready-$(found)
 check_python = $(if $(found),,$(error $(NEED_PYTHON), and "$(PYTHON)" does not run; $(name_another)))$(if \
 	$(filter old,$(found)),$(error $(NEED_PYTHON), and "$(PYTHON)" is $(firstword $(found)); $(name_another)))

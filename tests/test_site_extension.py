@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import course_site
 import html_mends
@@ -10,7 +11,7 @@ import pytest
 from bs4 import BeautifulSoup
 from docutils import nodes
 from docutils.core import publish_doctree
-from PIL import Image
+from PIL import Image, ImageChops
 
 
 def soup(html: str) -> BeautifulSoup:
@@ -49,6 +50,20 @@ def soup(html: str) -> BeautifulSoup:
             html_mends.link_base_style,
             '<link href="../_static/styles/theme.css?digest=1"/>',
             '<link href="../_static/basic.css"/>',
+        ),
+        (
+            html_mends.preload_formula_fonts,
+            '<link href="../k/katex/katex.min.css"/><span class="katex"></span>',
+            '<link rel="preload" as="font" type="font/woff2" crossorigin=""'
+            ' href="../k/katex/fonts/KaTeX_Main-Regular.woff2"/>'
+            '<link rel="preload" as="font" type="font/woff2" crossorigin=""'
+            ' href="../k/katex/fonts/KaTeX_Math-Italic.woff2"/>'
+            '<link href="../k/katex/katex.min.css"/><span class="katex"></span>',
+        ),
+        (
+            html_mends.preload_formula_fonts,
+            '<link href="katex/katex.min.css"/>',
+            '<link href="katex/katex.min.css"/>',
         ),
         (
             html_mends.name_by_visible_text,
@@ -111,6 +126,22 @@ def test_a_chosen_size_is_kept(tmp_path, picture, own):
     page = soup(picture.replace("<img", f"<img {own}"))
     html_mends.size_images(page, tmp_path / "page.html")
     assert not page.img.has_attr("height")
+
+
+def test_pictures_lose_bytes_and_keep_their_look(tmp_path):
+    folder = tmp_path / "_images"
+    folder.mkdir()
+    ramp = Image.linear_gradient("L").convert("RGB")
+    ramp.save(folder / "ramp.png")
+    see_through = Image.new("RGBA", (4, 4), (0, 0, 0, 90))
+    see_through.save(folder / "see_through.png")
+    course_site.slim_pictures(SimpleNamespace(outdir=tmp_path), None)
+    with Image.open(folder / "ramp.png") as slim:
+        assert slim.mode == "P"
+        difference = ImageChops.difference(slim.convert("RGB"), ramp)
+    assert max(high for _, high in difference.getextrema()) <= 2
+    with Image.open(folder / "see_through.png") as kept:
+        assert kept.mode == "RGBA"
 
 
 def test_an_image_elsewhere_is_left_alone(tmp_path):
