@@ -122,7 +122,7 @@ class LeastSquares:
         gradient = np.empty(self.n_weights, dtype=residuals.dtype)
         gradient[int(self.intercept) :] = X.T @ residuals / len(residuals)
         if self.intercept:
-            gradient[0] = residuals.mean()
+            gradient[0] = residuals.sum() / len(residuals)
         return gradient
 
     def hessian(self) -> Array:

@@ -37,6 +37,7 @@ def course_style() -> None:
             "font.size": 11,
             "axes.spines.top": False,
             "axes.spines.right": False,
+            "axes.titlesize": 11,
             "axes.grid": True,
             "grid.alpha": 0.3,
             "axes.axisbelow": True,
@@ -149,7 +150,8 @@ def plot_points(
             markeredgewidth=1.5,
             label=label if in_legend else None,
         )
-    ax.legend()
+    if in_legend:
+        ax.legend()
     return ax
 
 
@@ -217,6 +219,7 @@ def plot_surface(
     *,
     at: ArrayLike,
     arrow_length: float,
+    minimum: ArrayLike | None = None,
     names: tuple[str, str] = ("intercept $b$", "slope $w$"),
 ) -> Figure:
     """Draw a loss of two weights as a surface and as contours with downhill arrows.
@@ -230,6 +233,8 @@ def plot_surface(
         The weights at which to draw the direction of the negative gradient.
     arrow_length : float
         In units of the weights, the same for all arrows: they show directions.
+    minimum : array_like of shape (2,), optional
+        Weights to mark with a star.
     names : (str, str)
 
     Returns
@@ -248,6 +253,8 @@ def plot_surface(
     surface.view_init(elev=28, azim=-60)
     contours = plot_contours(objective, limits, names=names, ax=figure.add_subplot(1, 2, 2))
     contours.set_aspect("equal")
+    if minimum is not None:
+        contours.plot(*np.asarray(minimum), "k*", markersize=12)
     for weights in np.asarray(at, dtype=float):
         downhill = -objective.gradient(weights)
         tip = weights + arrow_length * downhill / np.linalg.norm(downhill)
@@ -286,18 +293,22 @@ def plot_paths(
     Axes
     """
     ax = plot_contours(objective, limits, names=names, ax=ax)
-    for (label, path), colour, marker in zip(
-        paths.items(), cycle(COLOURS), cycle(MARKERS), strict=False
-    ):
+    for i, (label, path) in enumerate(paths.items()):
         # Markers show single steps; on a path of hundreds they would only hide it.
-        marked = marker if len(path) <= 100 else None
+        marker = MARKERS[i % len(MARKERS)] if len(path) <= 100 else None
         ax.plot(
-            *path.T, color=colour, marker=marked, markersize=3.5, linewidth=1, alpha=0.85,
+            *path.T,
+            color=COLOURS[i % len(COLOURS)],
+            marker=marker,
+            markersize=3.5,
+            linewidth=1,
+            alpha=0.85,
+            zorder=3 - i / len(paths),  # the first, the smoothest, on top
             label=label,
-        )  # fmt: skip
+        )
     start = next(iter(paths.values()))[0]
-    ax.plot(*start, "ko", markersize=7, label="start")
-    ax.plot(*objective.solution(), "k*", markersize=13, label="least squares")
+    ax.plot(*start, "ko", markersize=7, zorder=4, label="start")
+    ax.plot(*objective.solution(), "k*", markersize=13, zorder=4, label="least squares")
     ax.legend()
     return ax
 

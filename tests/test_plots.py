@@ -107,7 +107,7 @@ def test_contours_are_evenly_spaced_on_a_quadratic():
 
 def test_arrows_point_downhill_with_the_length_asked_for(line):
     at = np.array([[0.0, 4.5], [2.0, 2.0]])
-    figure = plots.plot_surface(line, LIMITS, at=at, arrow_length=0.5)
+    figure = plots.plot_surface(line, LIMITS, at=at, arrow_length=0.5, minimum=(1.2, 3.5))
     surface, contours = figure.axes
     assert surface.name == "3d"
     arrows = [text for text in contours.texts if text.arrow_patch is not None]
@@ -117,6 +117,9 @@ def test_arrows_point_downhill_with_the_length_asked_for(line):
         downhill = -line.gradient(weights)
         assert np.linalg.norm(step) == pytest.approx(0.5)
         assert step @ downhill == pytest.approx(0.5 * np.linalg.norm(downhill))
+    star = contours.lines[0]
+    assert star.get_marker() == "*"
+    np.testing.assert_array_equal(star.get_xydata(), [[1.2, 3.5]])
 
 
 def test_paths_start_together_and_the_star_is_least_squares(line):
@@ -131,6 +134,7 @@ def test_paths_start_together_and_the_star_is_least_squares(line):
     np.testing.assert_array_equal(one_row.get_xydata(), paths["one"])
     assert all_rows.get_marker() == "o"
     assert one_row.get_marker() == "None"  # 150 markers would hide the path
+    assert all_rows.get_zorder() > one_row.get_zorder()
     np.testing.assert_array_equal(start.get_xydata(), [[0, 2]])
     np.testing.assert_array_equal(star.get_xydata(), [line.solution()])
 
