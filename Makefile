@@ -89,5 +89,5 @@ name_another = name another like this: make $(firstword $(MAKECMDGOALS)) PYTHON=
 
 SITE_FINISHED := _build/finished
 forget_unfinished_build = if [ ! -e $(SITE_FINISHED) ] || \
-	[ -n "$$(find book/_ext requirements.txt -newer $(SITE_FINISHED) -not -name '*.pyc' -type f)" ]; \
+	[ -n "$$(find book/_ext book/_static requirements.txt -newer $(SITE_FINISHED) -not -name '*.pyc' -type f)" ]; \
 	then rm -rf _build/.doctrees; fi; rm -f $(SITE_FINISHED)
