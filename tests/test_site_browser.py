@@ -83,7 +83,7 @@ def open_page(browser: Browser, base: str):
     troubles: list[str] = []
 
     def open_page(name, viewport=DESK, scheme="light", requests=None, **options) -> Page:
-        # Without motion, which the style sheet heeds: axe would measure colours halfway to the dark.
+        # No motion, which the style sheet heeds: else axe may measure colours halfway to the dark.
         context = browser.new_context(
             viewport=viewport, color_scheme=scheme, reduced_motion="reduce", **options
         )
