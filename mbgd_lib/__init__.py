@@ -8,12 +8,26 @@ promises). `data`, `plots` and `report` serve the course's notebooks.
 from mbgd_lib.batches import minibatches
 from mbgd_lib.checks import check_gradient
 from mbgd_lib.descent import DivergenceError, Run, descend
-from mbgd_lib.objectives import LeastSquares
+from mbgd_lib.objectives import (
+    DoubleWell,
+    LeastSquares,
+    Logistic,
+    QuadraticBowl,
+    Saddle,
+    Softmax,
+    TrigonometricSurface,
+)
 
 __all__ = [
     "DivergenceError",
+    "DoubleWell",
     "LeastSquares",
+    "Logistic",
+    "QuadraticBowl",
     "Run",
+    "Saddle",
+    "Softmax",
+    "TrigonometricSurface",
     "check_gradient",
     "descend",
     "minibatches",

@@ -56,6 +56,15 @@ def finite_array(name: str, value: ArrayLike, ndim: int) -> NDArray[Any]:
 
     float32 stays float32; every other kind of number becomes float64.
     """
+    array = number_array(name, value, ndim)
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
+
+
+def number_array(name: str, value: ArrayLike, ndim: int) -> NDArray[Any]:
+    """Return `value` as an array of `ndim` dimensions without NaN or infinity, uncopied.
+
+    Integers and booleans stay what they are, as do float32 and float64.
+    """
     try:
         array = np.asarray(value)
     except ValueError:
@@ -64,9 +73,33 @@ def finite_array(name: str, value: ArrayLike, ndim: int) -> NDArray[Any]:
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
     if array.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimension(s), not the shape {array.shape}")
-    if array.dtype != np.float32:
-        array = array.astype(np.float64, copy=False)
-    finite = np.isfinite(array)
-    if not finite.all():
-        raise ValueError(f"{name} must be finite, but holds {array[~finite][0]}")
+    if array.dtype.kind == "f":
+        if array.dtype not in (np.float32, np.float64):
+            array = array.astype(np.float64)
+        _refuse_nan_and_infinity(name, array)
     return array
+
+
+def _refuse_nan_and_infinity(name: str, array: NDArray[Any], piece: int = 4096) -> None:
+    # Piece by piece: a mask of the whole array would take an eighth of its memory or more.
+    for start in range(0, len(array) if array.ndim > 0 else 1, piece):
+        part = array[start : start + piece] if array.ndim > 0 else array
+        finite = np.isfinite(part)
+        if not finite.all():
+            raise ValueError(f"{name} must be finite, but holds {part[~finite][0]}")
+
+
+def class_labels(name: str, value: ArrayLike, n_classes: int | None) -> NDArray[Any]:
+    """Return `value` as a vector of whole numbers from 0 up to, not including, `n_classes`."""
+    labels = number_array(name, value, ndim=1)
+    if labels.dtype.kind == "f":
+        wrong = labels[labels != np.floor(labels)]
+        if len(wrong) > 0:
+            raise ValueError(f"{name} must hold whole numbers, but holds {wrong[0]}")
+    labels = labels.astype(np.intp)
+    if len(labels) > 0:
+        high = labels.max() if n_classes is None else n_classes - 1
+        outside = labels[(labels < 0) | (labels > high)]
+        if len(outside) > 0:
+            raise ValueError(f"{name} must hold labels from 0 to {high}, but holds {outside[0]}")
+    return labels

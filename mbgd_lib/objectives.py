@@ -1,13 +1,28 @@
-"""What is minimised: a loss that is a mean over rows, and its gradient."""
+"""What is minimised: a loss that is a mean over rows, and its gradient.
 
+`LeastSquares`, `Logistic`, `Softmax` and `TrigonometricSurface` are losses of a linear model's
+scores; they differ only in what a score costs. `QuadraticBowl`, `DoubleWell` and `Saddle` are
+plain functions of the weights.
+"""
+
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mbgd_lib._arguments import finite_array
+from mbgd_lib._arguments import (
+    class_labels,
+    finite_array,
+    number_array,
+    positive_number,
+    whole_number,
+)
 
 Array = NDArray[Any]
+
+# Rows are taken in pieces of this many, so that work arrays stay small however large the batch.
+PIECE = 1024
 
 
 class Objective(Protocol):
@@ -27,7 +42,144 @@ class Objective(Protocol):
         ...
 
 
-class LeastSquares:
+class LinearModel:
+    r"""What the losses of linear scores share.
+
+    The scores of row :math:`i` are :math:`s_i = b + x_i^\top W`, one number or one per class.
+    If :math:`\ell(s, y)` is what a score costs, the chain rule gives the gradient of the mean
+    loss over :math:`B` rows,
+
+    .. math::
+
+        \nabla_W L = \frac1B \sum_i x_i \, \frac{\partial \ell}{\partial s}(s_i, y_i), \qquad
+        \nabla_b L = \frac1B \sum_i \frac{\partial \ell}{\partial s}(s_i, y_i).
+
+    A subclass says what a score costs (`_loss_sum`) and the derivative (`_slopes`).
+
+    Attributes
+    ----------
+    X : ndarray of shape (n, d)
+        The features, uncopied. Integer features are converted piece by piece, when used.
+    y : ndarray of shape (n,)
+    intercept : bool
+    weights_shape : tuple of int
+        The shape of the weights; the intercept comes first, if there is one.
+    """
+
+    y: Array
+
+    def __init__(self, X: ArrayLike, intercept: bool, *outputs: int) -> None:
+        self.X = number_array("X", X, ndim=2)
+        self.intercept = bool(intercept)
+        self.weights_shape = (self.X.shape[1] + self.intercept, *outputs)
+        if len(self.X) == 0:
+            raise ValueError(f"X must have at least one row, not the shape {self.X.shape}")
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows, n."""
+        return len(self.X)
+
+    @property
+    def n_weights(self) -> int:
+        """Number of weights of one score: one per feature, and one for the intercept."""
+        return self.weights_shape[0]
+
+    def value(self, weights: Array, rows: Array | None = None) -> float:
+        """Return the mean loss.
+
+        Parameters
+        ----------
+        weights : ndarray of shape `weights_shape`
+            The intercept first, if there is one.
+        rows : ndarray of int, optional
+            The rows to take the mean over; all rows without it.
+
+        Returns
+        -------
+        float
+        """
+        weights, rows, count = self._checked(weights, rows)
+        total = 0.0
+        for X, y in self._pieces(weights, rows, count):
+            total += self._loss_sum(self._scores(weights, X), y)
+        return total / count
+
+    def gradient(self, weights: Array, rows: Array | None = None) -> Array:
+        """Return the gradient of `value` with respect to the weights.
+
+        Parameters
+        ----------
+        weights : ndarray of shape `weights_shape`
+            The intercept first, if there is one.
+        rows : ndarray of int, optional
+            The rows to take the mean over; all rows without it.
+
+        Returns
+        -------
+        ndarray of shape `weights_shape`
+            In the floating type of the weights.
+        """
+        weights, rows, count = self._checked(weights, rows)
+        gradient = np.zeros_like(weights)
+        for X, y in self._pieces(weights, rows, count):
+            slopes = self._slopes(self._scores(weights, X), y)
+            gradient[int(self.intercept) :] += X.T @ slopes
+            if self.intercept:
+                gradient[0] += slopes.sum(axis=0)
+        gradient /= count
+        return gradient
+
+    def _checked(self, weights: Array, rows: Array | None) -> tuple[Array, Array | None, int]:
+        weights = np.asarray(weights)
+        if weights.shape != self.weights_shape:
+            raise ValueError(
+                f"weights must have the shape {self.weights_shape}, not {weights.shape}"
+            )
+        if weights.dtype.kind != "f":
+            weights = weights.astype(np.float64)
+        if rows is None:
+            return weights, None, self.n_rows
+        if len(rows) == 0:
+            # A mean over no rows has no value: an empty batch is a bug of the caller's.
+            raise ValueError("rows must name at least one row, but is empty")
+        rows = np.asarray(rows)
+        if rows.dtype.kind not in "iu":
+            raise TypeError(f"rows must hold whole numbers, not {rows.dtype}")
+        return weights, rows, len(rows)
+
+    def _pieces(
+        self, weights: Array, rows: Array | None, count: int
+    ) -> Iterator[tuple[Array, Array]]:
+        for start in range(0, count, PIECE):
+            part: Any = slice(start, start + PIECE)
+            if rows is not None:
+                part = rows[part]
+            X = self.X[part]
+            yield (X if X.dtype.kind == "f" else X.astype(weights.dtype)), self.y[part]
+
+    def _scores(self, weights: Array, X: Array) -> Array:
+        scores = X @ weights[int(self.intercept) :]
+        if self.intercept:
+            scores += weights[0]
+        return scores
+
+    def _loss_sum(self, scores: Array, y: Array) -> float:
+        """Return the sum of the rows' losses."""
+        raise NotImplementedError
+
+    def _slopes(self, scores: Array, y: Array) -> Array:
+        """Return the derivative of each row's loss by its scores; may overwrite `scores`."""
+        raise NotImplementedError
+
+    def _require_one_target_per_row(self) -> None:
+        if len(self.X) != len(self.y):
+            raise ValueError(
+                f"X and y must have as many rows: X has {len(self.X)}, y has {len(self.y)}"
+            )
+
+
+class LeastSquares(LinearModel):
     r"""Linear regression: half the mean squared residual.
 
     With residuals :math:`r_i = b + x_i^\top w - y_i` and the weights
@@ -64,66 +216,9 @@ class LeastSquares:
     """
 
     def __init__(self, X: ArrayLike, y: ArrayLike, *, intercept: bool = True) -> None:
-        self.X = finite_array("X", X, ndim=2)
+        super().__init__(X, intercept)
         self.y = finite_array("y", y, ndim=1)
-        self.intercept = bool(intercept)
-        if len(self.X) == 0:
-            raise ValueError(f"X must have at least one row, not the shape {self.X.shape}")
-        if len(self.X) != len(self.y):
-            raise ValueError(
-                f"X and y must have as many rows: X has {len(self.X)}, y has {len(self.y)}"
-            )
-
-    @property
-    def n_rows(self) -> int:
-        """Number of rows, n."""
-        return len(self.X)
-
-    @property
-    def n_weights(self) -> int:
-        """Number of weights: one per feature, and one for the intercept."""
-        return int(self.X.shape[1]) + self.intercept
-
-    def value(self, weights: Array, rows: Array | None = None) -> float:
-        """Return half the mean squared residual.
-
-        Parameters
-        ----------
-        weights : ndarray of shape (n_weights,)
-            The intercept first, if there is one.
-        rows : ndarray of int, optional
-            The rows to take the mean over; all rows without it.
-
-        Returns
-        -------
-        float
-            In squared units of `y`.
-        """
-        X, y = self._take(rows)
-        residuals = self._residuals(weights, X, y)
-        return float(residuals @ residuals) / (2 * len(residuals))
-
-    def gradient(self, weights: Array, rows: Array | None = None) -> Array:
-        """Return the gradient of `value` with respect to the weights.
-
-        Parameters
-        ----------
-        weights : ndarray of shape (n_weights,)
-            The intercept first, if there is one.
-        rows : ndarray of int, optional
-            The rows to take the mean over; all rows without it.
-
-        Returns
-        -------
-        ndarray of shape (n_weights,)
-        """
-        X, y = self._take(rows)
-        residuals = self._residuals(weights, X, y)
-        gradient = np.empty(self.n_weights, dtype=residuals.dtype)
-        gradient[int(self.intercept) :] = X.T @ residuals / len(residuals)
-        if self.intercept:
-            gradient[0] = residuals.sum() / len(residuals)
-        return gradient
+        self._require_one_target_per_row()
 
     def hessian(self) -> Array:
         r"""Return the matrix of second derivatives, the same at all weights.
@@ -135,11 +230,12 @@ class LeastSquares:
         -------
         ndarray of shape (n_weights, n_weights)
         """
-        hessian = np.ones((self.n_weights, self.n_weights), dtype=self.X.dtype)
+        X = self._floating_features()
+        hessian = np.ones((self.n_weights, self.n_weights), dtype=X.dtype)
         slopes = slice(int(self.intercept), None)
-        hessian[slopes, slopes] = self.X.T @ self.X / self.n_rows
+        hessian[slopes, slopes] = X.T @ X / self.n_rows
         if self.intercept:
-            hessian[0, 1:] = hessian[1:, 0] = self.X.mean(axis=0)
+            hessian[0, 1:] = hessian[1:, 0] = X.mean(axis=0)
         return hessian
 
     def solution(self) -> Array:
@@ -152,25 +248,355 @@ class LeastSquares:
         -------
         ndarray of shape (n_weights,)
         """
+        X = self._floating_features()
         if not self.intercept:
-            return np.linalg.lstsq(self.X, self.y, rcond=None)[0]
-        X_mean, y_mean = self.X.mean(axis=0), self.y.mean()
-        slopes = np.linalg.lstsq(self.X - X_mean, self.y - y_mean, rcond=None)[0]
+            return np.linalg.lstsq(X, self.y, rcond=None)[0]
+        X_mean, y_mean = X.mean(axis=0), self.y.mean()
+        slopes = np.linalg.lstsq(X - X_mean, self.y - y_mean, rcond=None)[0]
         return np.concatenate([[y_mean - X_mean @ slopes], slopes])
 
-    def _take(self, rows: Array | None) -> tuple[Array, Array]:
-        if rows is None:
-            return self.X, self.y
-        if len(rows) == 0:
-            # A mean over no rows has no value: an empty batch is a bug of the caller's.
-            raise ValueError("rows must name at least one row, but is empty")
-        return self.X[rows], self.y[rows]
+    def _floating_features(self) -> Array:
+        return self.X if self.X.dtype.kind == "f" else self.X.astype(np.float64)
 
-    def _residuals(self, weights: Array, X: Array, y: Array) -> Array:
-        if np.shape(weights) != (self.n_weights,):
+    def _loss_sum(self, scores: Array, y: Array) -> float:
+        residuals = scores - y
+        return float(residuals @ residuals) / 2
+
+    def _slopes(self, scores: Array, y: Array) -> Array:
+        return scores - y
+
+
+class Logistic(LinearModel):
+    r"""Logistic regression: the mean cross-entropy of two classes, computed from logits.
+
+    The score :math:`s` is the logit of class 1, whose probability is
+    :math:`p = 1/(1 + e^{-s})`. A row of class 1 costs :math:`-\log p = \log(1 + e^{-s})`, a row
+    of class 0 costs :math:`-\log(1 - p) = \log(1 + e^{s})`. In both cases the derivative by the
+    score is :math:`p - y`. Neither `p` nor its logarithm is rounded on the way, so that scores
+    of any size are safe.
+
+    Parameters
+    ----------
+    X : array_like of shape (n, d)
+    y : array_like of shape (n,)
+        Labels 0 and 1.
+    intercept : bool
+
+    Examples
+    --------
+    >>> objective = Logistic([[-1.0], [1.0]], [0, 1])
+    >>> round(objective.value(np.array([0.0, 0.0])), 6)  # log 2: a coin's guess
+    0.693147
+    >>> objective.value(np.array([0.0, 1e4]))
+    0.0
+    """
+
+    def __init__(self, X: ArrayLike, y: ArrayLike, *, intercept: bool = True) -> None:
+        super().__init__(X, intercept)
+        self.y = class_labels("y", y, 2)
+        self._require_one_target_per_row()
+
+    def _loss_sum(self, scores: Array, y: Array) -> float:
+        return float(np.logaddexp(0, np.where(y == 1, -scores, scores)).sum())
+
+    def _slopes(self, scores: Array, y: Array) -> Array:
+        return sigmoid(scores) - y
+
+
+def sigmoid(scores: ArrayLike) -> Array:
+    r"""Return :math:`1/(1 + e^{-s})` without overflow.
+
+    Computed as :math:`\frac12 (1 + \tanh \frac s2)`, which is the same function.
+
+    Parameters
+    ----------
+    scores : array_like
+
+    Returns
+    -------
+    ndarray in the shape of `scores`
+
+    Examples
+    --------
+    >>> sigmoid([-1e4, 0.0, 1e4])
+    array([0. , 0.5, 1. ])
+    """
+    scores = np.asarray(scores)
+    half = scores.dtype.type(0.5) if scores.dtype.kind == "f" else 0.5
+    return half * (1 + np.tanh(half * scores))
+
+
+class Softmax(LinearModel):
+    r"""Softmax regression: the mean cross-entropy of several classes, computed from logits.
+
+    Row :math:`i` has one score per class, and class :math:`c` the probability
+    :math:`p_c = e^{s_c} / \sum_j e^{s_j}`. The row costs
+    :math:`-\log p_y = \log \sum_j e^{s_j} - s_y`, and the derivative by score :math:`c` is
+    :math:`p_c`, less 1 where :math:`c = y`. The largest score is subtracted first, which
+    changes neither and keeps every exponential at most 1.
+
+    Parameters
+    ----------
+    X : array_like of shape (n, d)
+    y : array_like of shape (n,)
+        Labels 0, 1, …, k - 1.
+    n_classes : int, optional
+        k, at least 2; one more than the largest label without it.
+    intercept : bool
+
+    Examples
+    --------
+    >>> objective = Softmax([[0.0], [1.0], [2.0]], [0, 1, 2])
+    >>> objective.weights_shape
+    (2, 3)
+    >>> round(objective.value(np.zeros((2, 3))), 6)  # log 3: a guess among three
+    1.098612
+    """
+
+    def __init__(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        n_classes: int | None = None,
+        intercept: bool = True,
+    ) -> None:
+        if n_classes is not None:
+            n_classes = whole_number("n_classes", n_classes, 2)
+        labels = class_labels("y", y, n_classes)
+        self.n_classes = n_classes or max(2, int(labels.max(initial=0)) + 1)
+        super().__init__(X, intercept, self.n_classes)
+        self.y = labels
+        self._require_one_target_per_row()
+
+    def _loss_sum(self, scores: Array, y: Array) -> float:
+        scores -= scores.max(axis=1, keepdims=True)
+        of_labels = scores[np.arange(len(y)), y]
+        return float((np.log(np.exp(scores).sum(axis=1)) - of_labels).sum())
+
+    def _slopes(self, scores: Array, y: Array) -> Array:
+        probabilities = softmax(scores)
+        probabilities[np.arange(len(y)), y] -= 1
+        return probabilities
+
+
+def softmax(scores: Array) -> Array:
+    r"""Return :math:`e^{s_c} / \sum_j e^{s_j}` along the last axis, without overflow.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (…, k)
+
+    Returns
+    -------
+    ndarray of shape (…, k)
+
+    Examples
+    --------
+    >>> softmax(np.array([1e4, 1e4, -1e4]))
+    array([0.5, 0.5, 0. ])
+    """
+    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    powers /= powers.sum(axis=-1, keepdims=True)
+    return powers
+
+
+class TrigonometricSurface(LinearModel):
+    r"""Tutorial 002's rugged loss of a linear model: :math:`\frac12 r^2 \sin(\pi r / p)`.
+
+    It has many minima, none of them at small residuals, and is no loss that anybody would
+    train with: it serves as a landscape. The derivative by the residual :math:`r` is
+    :math:`r \sin(\pi r / p) + \frac{\pi}{2p} r^2 \cos(\pi r / p)`.
+
+    Parameters
+    ----------
+    X : array_like of shape (n, d)
+    y : array_like of shape (n,)
+    period : float
+        p: the sine changes its sign each time the residual grows by this much.
+    intercept : bool
+
+    Examples
+    --------
+    >>> surface = TrigonometricSurface([[0.0]], [0.0])
+    >>> surface.value(np.array([75.0, 0.0]))  # a residual of 75 is at the sine's lowest
+    -2812.5
+    """
+
+    def __init__(
+        self, X: ArrayLike, y: ArrayLike, *, period: float = 50.0, intercept: bool = True
+    ) -> None:
+        super().__init__(X, intercept)
+        self.y = finite_array("y", y, ndim=1)
+        self.period = positive_number("period", period)
+        self._require_one_target_per_row()
+
+    def _loss_sum(self, scores: Array, y: Array) -> float:
+        residuals = scores - y
+        return float((residuals**2 * np.sin(np.pi / self.period * residuals)).sum()) / 2
+
+    def _slopes(self, scores: Array, y: Array) -> Array:
+        residuals = scores - y
+        angles = np.pi / self.period * residuals
+        return residuals * (np.sin(angles) + angles * np.cos(angles) / 2)
+
+
+class Landscape:
+    """A plain function of the weights, and rows that tilt it.
+
+    Row i adds ``tilts[i] @ weights``. The tilts' mean is zero, so over all rows they cancel
+    and leave the function itself; a batch of some rows sees a tilted one. This is mini-batch
+    noise in its purest form: it has the same strength everywhere.
+
+    Parameters
+    ----------
+    tilts : array_like of shape (n, d), optional
+        Their mean is subtracted. Without them there is one row, and no noise.
+    """
+
+    dimensions: int
+
+    def __init__(self, tilts: ArrayLike | None = None) -> None:
+        if tilts is None:
+            tilts = np.zeros((1, self.dimensions))
+        tilts = finite_array("tilts", tilts, ndim=2)
+        if len(tilts) == 0 or tilts.shape[1] != self.dimensions:
+            raise ValueError(f"tilts must have the shape (n, {self.dimensions}), not {tilts.shape}")
+        self.tilts = tilts - tilts.mean(axis=0)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows, n."""
+        return len(self.tilts)
+
+    def value(self, weights: Array, rows: Array | None = None) -> float:
+        """Return the function's value, tilted by the mean of the rows' tilts.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (d,)
+        rows : ndarray of int, optional
+
+        Returns
+        -------
+        float
+        """
+        weights = self._checked(weights)
+        return float(self._height(weights) + self._tilt(rows) @ weights)
+
+    def gradient(self, weights: Array, rows: Array | None = None) -> Array:
+        """Return the gradient of `value`.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (d,)
+        rows : ndarray of int, optional
+
+        Returns
+        -------
+        ndarray of shape (d,)
+        """
+        weights = self._checked(weights)
+        return self._slope(weights) + self._tilt(rows)
+
+    def _checked(self, weights: Array) -> Array:
+        if np.shape(weights) != (self.dimensions,):
             raise ValueError(
-                f"weights must have the shape ({self.n_weights},), not {np.shape(weights)}"
+                f"weights must have the shape ({self.dimensions},), not {np.shape(weights)}"
             )
-        if self.intercept:
-            return X @ weights[1:] + weights[0] - y
-        return X @ weights - y
+        return np.asarray(weights, dtype=np.float64)
+
+    def _tilt(self, rows: Array | None) -> Array:
+        if rows is None:
+            return np.zeros(self.dimensions)
+        if len(rows) == 0:
+            raise ValueError("rows must name at least one row, but is empty")
+        return self.tilts[rows].mean(axis=0)
+
+    def _height(self, weights: Array) -> float:
+        raise NotImplementedError
+
+    def _slope(self, weights: Array) -> Array:
+        raise NotImplementedError
+
+
+class QuadraticBowl(Landscape):
+    r"""The function :math:`\frac12 w^\top H w`, with its minimum at zero.
+
+    Parameters
+    ----------
+    hessian : array_like of shape (d, d)
+        H, symmetric.
+    tilts : array_like of shape (n, d), optional
+        See `Landscape`.
+
+    Examples
+    --------
+    >>> bowl = QuadraticBowl([[4.0, 0.0], [0.0, 1.0]])
+    >>> bowl.value(np.array([1.0, 2.0])), bowl.gradient(np.array([1.0, 2.0]))
+    (4.0, array([4., 2.]))
+    """
+
+    def __init__(self, hessian: ArrayLike, tilts: ArrayLike | None = None) -> None:
+        self.hessian = finite_array("hessian", hessian, ndim=2)
+        if not np.array_equal(self.hessian, self.hessian.T):
+            raise ValueError(f"hessian must be symmetric, not {self.hessian.tolist()}")
+        self.dimensions = len(self.hessian)
+        super().__init__(tilts)
+
+    def _height(self, weights: Array) -> float:
+        return float(weights @ self.hessian @ weights) / 2
+
+    def _slope(self, weights: Array) -> Array:
+        return self.hessian @ weights
+
+
+class DoubleWell(Landscape):
+    r"""The function :math:`\frac14 (w^2 - 1)^2` of one weight: two valleys and a hill.
+
+    Its minima are at -1 and 1, where the curvature is 2. The hill between them, at 0, is
+    1/4 high and has the curvature -1.
+
+    Parameters
+    ----------
+    tilts : array_like of shape (n, 1), optional
+        See `Landscape`.
+
+    Examples
+    --------
+    >>> well = DoubleWell()
+    >>> well.value(np.array([0.0])), well.value(np.array([1.0]))
+    (0.25, 0.0)
+    """
+
+    dimensions = 1
+
+    def _height(self, weights: Array) -> float:
+        return float((weights[0] ** 2 - 1) ** 2) / 4
+
+    def _slope(self, weights: Array) -> Array:
+        return weights * (weights**2 - 1)
+
+
+class Saddle(Landscape):
+    r"""The function :math:`w_1^2 - w_2^2`: a pass that falls away on two sides.
+
+    Parameters
+    ----------
+    tilts : array_like of shape (n, 2), optional
+        See `Landscape`.
+
+    Examples
+    --------
+    >>> saddle = Saddle()
+    >>> saddle.value(np.array([0.0, 2.0])), saddle.gradient(np.array([1.0, 2.0]))
+    (-4.0, array([ 2., -4.]))
+    """
+
+    dimensions = 2
+
+    def _height(self, weights: Array) -> float:
+        return float(weights[0] ** 2 - weights[1] ** 2)
+
+    def _slope(self, weights: Array) -> Array:
+        return np.array([2.0, -2.0]) * weights
