@@ -32,6 +32,16 @@ def positive_number(name: str, value: Any) -> float:
     return number
 
 
+def share(name: str, value: Any) -> float:
+    """Return `value` as a float from 0 up to, not including, 1."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number from 0 to below 1, not {value!r}")
+    number = float(value)
+    if not 0 <= number < 1:
+        raise ValueError(f"{name} must be a number from 0 to below 1, not {value!r}")
+    return number
+
+
 def generator(name: str, value: Any) -> np.random.Generator:
     """Return `value` if it is a generator, else a new one that it seeds."""
     try:

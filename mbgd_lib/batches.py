@@ -1,7 +1,7 @@
 """How an epoch is cut into mini-batches of row indices."""
 
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Callable, Iterator
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ Rows = NDArray[np.intp]
 
 def minibatches(
     n: int,
-    batch_size: int | None = None,
+    batch_size: int | Callable[[int], int] | None = None,
     *,
     n_batches: int | None = None,
     order: str = "reshuffle",
@@ -33,8 +33,9 @@ def minibatches(
     ----------
     n : int
         Number of rows in the data set, at least 1.
-    batch_size : int, optional
-        Rows in a batch, from 1 to `n`.
+    batch_size : int or callable, optional
+        Rows in a batch, from 1 to `n`. A function of the epoch, counted from 0, lets batches
+        grow: ``lambda epoch: min(n, 32 * 2**epoch)``.
     n_batches : int, optional
         Batches in an epoch, from 1 to `n`, whose sizes differ by at most one.
         Give `batch_size` or `n_batches`, not both; with neither, one batch holds all rows.
@@ -64,11 +65,45 @@ def minibatches(
     [2 3]
     [4]
     """
-    edges = batch_edges(n, batch_size, n_batches)
+    return chain.from_iterable(
+        epochs_of_batches(n, batch_size, n_batches=n_batches, order=order, epochs=epochs, seed=seed)
+    )
+
+
+def epochs_of_batches(
+    n: int,
+    batch_size: int | Callable[[int], int] | None = None,
+    *,
+    n_batches: int | None = None,
+    order: str = "reshuffle",
+    epochs: int = 1,
+    seed: Any = None,
+) -> Iterator[Iterator[Rows]]:
+    """Yield, for each epoch, an iterator over its mini-batches.
+
+    Parameters
+    ----------
+    n, batch_size, n_batches, order, epochs, seed
+        As in `minibatches`.
+
+    Yields
+    ------
+    iterator of numpy.ndarray
+
+    Examples
+    --------
+    >>> for batches in epochs_of_batches(3, batch_size=2, order="sequential", epochs=2):
+    ...     print([rows.tolist() for rows in batches])
+    [[0, 1], [2]]
+    [[0, 1], [2]]
+    """
+    n = whole_number("n", n, 1)
     one_of("order", order, ORDERS)
     epochs = whole_number("epochs", epochs, 1)
     rng = generator("seed", seed)
-    return _cut(_row_orders(edges[-1], order, epochs, rng), edges)
+    size_of = batch_size if callable(batch_size) else lambda epoch: batch_size
+    edges = [batch_edges(n, size_of(epoch), n_batches) for epoch in range(epochs)]
+    return map(_cut, _row_orders(n, order, epochs, rng), edges)
 
 
 def batch_edges(n: int, batch_size: int | None = None, n_batches: int | None = None) -> list[int]:
@@ -116,9 +151,7 @@ def _row_orders(n: int, order: str, epochs: int, rng: np.random.Generator) -> It
             yield fixed
 
 
-def _cut(row_orders: Iterator[Rows], edges: list[int]) -> Iterator[Rows]:
-    for rows in row_orders:
-        # A batch is a view: writing to it would damage the epochs that follow.
-        rows.flags.writeable = False
-        for start, stop in pairwise(edges):
-            yield rows[start:stop]
+def _cut(rows: Rows, edges: list[int]) -> Iterator[Rows]:
+    # A batch is a view: writing to it would damage the epochs that follow.
+    rows.flags.writeable = False
+    return (rows[start:stop] for start, stop in pairwise(edges))

@@ -2,7 +2,7 @@
 
 The tutorials that the course puts on trial drew their rows with NumPy's legacy generator.
 Its streams are frozen, so the functions here use it too, in an instance of their own, and
-return those tutorials' very rows.
+return those tutorials' very rows. `load_mnist` lives in `mbgd_lib.mnist`.
 """
 
 from typing import Any
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.datasets import load_diabetes, make_regression
 
 from mbgd_lib._arguments import finite_array, whole_number
+from mbgd_lib.mnist import load_mnist as load_mnist
 
 Array = NDArray[Any]
 

@@ -1,19 +1,21 @@
 """The loop that the whole course is about."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import islice, repeat
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mbgd_lib._arguments import finite_array, one_of, positive_number, whole_number
-from mbgd_lib.batches import Rows, batch_edges, minibatches
+from mbgd_lib._arguments import finite_array, one_of, positive_number, share, whole_number
+from mbgd_lib.batches import Rows, epochs_of_batches
 from mbgd_lib.objectives import Array, Objective
+from mbgd_lib.schedules import Schedule
+
+Update = Callable[[Array, Array], None]
 
 
-@dataclass(eq=False)  # arrays have no single truth value: a run equals itself alone
+@dataclass(eq=False)  # two runs hold arrays, which do not compare to one truth value
 class Run:
     """What a run of `descend` leaves behind.
 
@@ -26,11 +28,22 @@ class Run:
     steps : int
         Number of updates made.
     stop_reason : str
-        "epochs" when all epochs were run, "diverged" when the loss overflowed.
+        "epochs" when all epochs were run, "diverged" when the loss is no longer finite,
+        "tolerance" when an epoch moved the weights by no more than that, "callback" when the
+        callback said so.
     path : ndarray of shape (steps + 1, *weights.shape) or None
         The weights at the start and after each step, with ``record_path=True``.
     step_losses : ndarray of shape (steps,) or None
         The loss over each step's own batch, before the step, with ``record_step_losses=True``.
+    average : ndarray or None
+        The mean of the weights after each step since `average_from`.
+
+    Examples
+    --------
+    >>> from mbgd_lib import LeastSquares
+    >>> run = descend(LeastSquares([[1.0]], [2.0]), [0.0, 0.0], learning_rate=0.5, epochs=3)
+    >>> run.epoch_losses, run.stop_reason
+    (array([2., 0., 0., 0.]), 'epochs')
     """
 
     weights: Array
@@ -39,14 +52,30 @@ class Run:
     stop_reason: str
     path: Array | None = None
     step_losses: Array | None = None
+    average: Array | None = None
 
 
 class DivergenceError(ArithmeticError):
-    """Raised by ``descend(…, on_divergence="raise")``; `run` holds the run so far."""
+    """Raised by ``descend(…, on_divergence="raise")``; `run` holds the run so far.
+
+    Examples
+    --------
+    >>> from mbgd_lib import LeastSquares
+    >>> try:
+    ...     descend(LeastSquares([[1.0]], [2.0]), [0.0, 0.0], learning_rate=9, epochs=999,
+    ...             on_divergence="raise")
+    ... except DivergenceError as error:
+    ...     print(error.run.stop_reason)
+    diverged
+    """
 
     def __init__(self, message: str, run: Run) -> None:
         super().__init__(message)
         self.run = run
+
+    def __reduce__(self) -> tuple[type, tuple[str, Run]]:
+        """Keep the run when a process pool sends the error back."""
+        return type(self), (str(self), self.run)
 
 
 def descend(
@@ -54,16 +83,22 @@ def descend(
     weights: ArrayLike,
     *,
     learning_rate: float,
-    batch_size: int | None = None,
+    batch_size: int | Callable[[int], int] | None = None,
     n_batches: int | None = None,
     epochs: int = 1,
     order: str = "reshuffle",
     seed: Any = None,
+    schedule: Schedule | None = None,
+    momentum: float = 0.0,
+    bounds: tuple[float, float] | None = None,
+    tolerance: float | None = None,
+    callback: Callable[[int, Array, float], object] | None = None,
+    average_from: int | None = None,
     record_path: bool = False,
     record_step_losses: bool = False,
     on_divergence: str = "stop",
 ) -> Run:
-    """Minimise `objective` by mini-batch gradient descent.
+    r"""Minimise `objective` by mini-batch gradient descent.
 
     Parameters
     ----------
@@ -77,7 +112,23 @@ def descend(
         How each epoch is cut into batches: see `minibatches`. A batch of all rows is taken
         as it stands, unshuffled and uncopied: this is batch gradient descent.
     epochs : int
-        How many times the data are gone through, at least 1.
+        How many times the data are gone through, at most; at least 1.
+    schedule : callable, optional
+        A function of the number of steps so far, whose result multiplies the learning rate:
+        see `mbgd_lib.schedules`.
+    momentum : float
+        From 0 up to, not including, 1. The step goes along a velocity,
+        :math:`v \leftarrow \mu v + g`, in place of the gradient :math:`g`.
+    bounds : (float, float), optional
+        Weights are clipped to these after each step.
+    tolerance : float, optional
+        The run ends when a whole epoch moves the weights by no more than this (Euclidean
+        norm). A single batch's step says nothing: it may be short by chance.
+    callback : callable, optional
+        Called after each epoch with the epoch's number, counted from 1, the weights (not to
+        be changed) and the loss. The run ends if it returns something true.
+    average_from : int, optional
+        Average the weights over all steps after this many epochs (Polyak and Juditsky 1992).
     record_path, record_step_losses : bool
         Whether to keep the weights after every step, and each step's batch loss.
     on_divergence : {"stop", "raise"}
@@ -93,7 +144,7 @@ def descend(
     ValueError, TypeError
         If an argument is outside what is allowed.
     DivergenceError
-        If the loss overflows and `on_divergence` is "raise".
+        If the loss is no longer finite and `on_divergence` is "raise".
 
     Examples
     --------
@@ -105,48 +156,117 @@ def descend(
     """
     weights = np.array(finite_array("weights", weights, ndim=np.ndim(weights)))
     learning_rate = positive_number("learning_rate", learning_rate)
-    epochs = whole_number("epochs", epochs, 1)
     one_of("on_divergence", on_divergence, ("stop", "raise"))
-    batches: Iterator[Rows | None] = minibatches(
+    tolerance = None if tolerance is None else positive_number("tolerance", tolerance)
+    passes: Iterable[Iterable[Rows | None]] = epochs_of_batches(
         objective.n_rows, batch_size, n_batches=n_batches, order=order, epochs=epochs, seed=seed
     )
-    steps_per_epoch = len(batch_edges(objective.n_rows, batch_size, n_batches)) - 1
-    if steps_per_epoch == 1 and order != "with_replacement":
+    all_rows = batch_size in (None, objective.n_rows) and n_batches in (None, 1)
+    if all_rows and order != "with_replacement":
         # One batch of all rows: rows=None spares the shuffle and the copy.
-        batches = repeat(None)
-
-    path = [weights.copy()]
-    step_losses = []
-    steps = 0
+        passes = [[None]] * epochs
+    update = _update_rule(learning_rate, schedule, momentum, bounds)
+    record = _Recorder(weights, record_path, record_step_losses, average_from)
     stop_reason = "epochs"
+
     # A run that diverges overflows; the stop reason says so, a warning would add nothing.
     with np.errstate(over="ignore", invalid="ignore"):
-        epoch_losses = [objective.value(weights)]
-        for _ in range(epochs):
-            for rows in islice(batches, steps_per_epoch):
-                if record_step_losses:
-                    step_losses.append(objective.value(weights, rows))
-                weights -= learning_rate * objective.gradient(weights, rows)
-                steps += 1
-                if record_path:
-                    path.append(weights.copy())
-            epoch_losses.append(objective.value(weights))
-            if not np.isfinite(epoch_losses[-1]):
+        losses = [objective.value(weights)]
+        for epoch, batches in enumerate(passes, start=1):
+            weights_before = weights.copy()
+            for rows in batches:
+                record.before_step(objective, weights, rows)
+                update(weights, objective.gradient(weights, rows))
+                record.after_step(weights, epoch)
+            losses.append(objective.value(weights))
+            if not np.isfinite(losses[-1]):
                 stop_reason = "diverged"
                 break
+            if tolerance is not None and _distance(weights, weights_before) <= tolerance:
+                stop_reason = "tolerance"
+                break
+            if callback is not None and callback(epoch, weights, losses[-1]):
+                stop_reason = "callback"
+                break
 
-    run = Run(
-        weights=weights,
-        epoch_losses=np.array(epoch_losses),
-        steps=steps,
-        stop_reason=stop_reason,
-        path=np.array(path) if record_path else None,
-        step_losses=np.array(step_losses) if record_step_losses else None,
-    )
+    run = record.run(weights, losses, stop_reason)
     if stop_reason == "diverged" and on_divergence == "raise":
         raise DivergenceError(
-            f"the loss overflowed in epoch {len(epoch_losses) - 1} at learning_rate="
+            f"the loss overflowed in epoch {len(losses) - 1} at learning_rate="
             f"{learning_rate}; try a smaller one",
             run,
         )
     return run
+
+
+def _distance(weights: Array, others: Array) -> float:
+    return float(np.linalg.norm(weights - others))
+
+
+def _update_rule(
+    learning_rate: float,
+    schedule: Schedule | None,
+    momentum: float,
+    bounds: tuple[float, float] | None,
+) -> Update:
+    """Return the function that makes one step, in place."""
+    momentum = share("momentum", momentum)
+    low, high = (-np.inf, np.inf) if bounds is None else bounds
+    if not low < high:
+        raise ValueError(f"bounds must be a lower and a higher number, not {bounds!r}")
+    velocity: Array | None = None
+    step = 0
+
+    def update(weights: Array, gradient: Array) -> None:
+        nonlocal velocity, step
+        if momentum > 0:
+            velocity = gradient if velocity is None else momentum * velocity + gradient
+            gradient = velocity
+        rate = learning_rate if schedule is None else learning_rate * schedule(step)
+        weights -= rate * gradient
+        if bounds is not None:
+            np.clip(weights, low, high, out=weights)
+        step += 1
+
+    return update
+
+
+class _Recorder:
+    """Keeps what was asked for of a run, outside the loop."""
+
+    def __init__(
+        self, weights: Array, path: bool, step_losses: bool, average_from: int | None
+    ) -> None:
+        if average_from is not None:
+            average_from = whole_number("average_from", average_from, 0)
+        self.path = [weights.copy()] if path else None
+        self.step_losses: list[float] | None = [] if step_losses else None
+        self.average_from = average_from
+        self.average: Array | None = None
+        self.averaged = 0
+        self.steps = 0
+
+    def before_step(self, objective: Objective, weights: Array, rows: Rows | None) -> None:
+        if self.step_losses is not None:
+            self.step_losses.append(objective.value(weights, rows))
+
+    def after_step(self, weights: Array, epoch: int) -> None:
+        self.steps += 1
+        if self.path is not None:
+            self.path.append(weights.copy())
+        if self.average_from is not None and epoch > self.average_from:
+            if self.average is None:
+                self.average = np.zeros_like(weights)
+            self.averaged += 1
+            self.average += (weights - self.average) / self.averaged
+
+    def run(self, weights: Array, losses: list[float], stop_reason: str) -> Run:
+        return Run(
+            weights=weights,
+            epoch_losses=np.array(losses),
+            steps=self.steps,
+            stop_reason=stop_reason,
+            path=None if self.path is None else np.array(self.path),
+            step_losses=None if self.step_losses is None else np.array(self.step_losses),
+            average=self.average,
+        )
