@@ -1,8 +1,9 @@
 """A small library for learning mini-batch gradient descent.
 
 Read it in this order: `batches` (which rows), `objectives` (what is minimised),
-`descent` (the loop), `checks` (is the gradient right), `theory` (what a quadratic
-promises). `data`, `plots` and `report` serve the course's notebooks.
+`descent` (the loop), `schedules` (the learning rate over time), `checks` (is the gradient
+right), `theory` (what a quadratic promises), `noise` (how far off a batch is). `data`, `plots`
+and `report` serve the course's notebooks; `estimators` speak scikit-learn.
 """
 
 from mbgd_lib.batches import minibatches

@@ -1,0 +1,229 @@
+r"""How noisy a mini-batch gradient is, at given weights.
+
+Let :math:`g_i` be the gradient of row i's loss, :math:`G` their mean over all rows, and
+:math:`\Sigma` their covariance. A batch of B rows drawn with replacement has a mean gradient
+:math:`g_B` with
+
+.. math:: \mathbb{E}\, g_B = G, \qquad \mathbb{E} \lVert g_B - G \rVert^2 = \operatorname{tr} \Sigma / B.
+"""  # noqa: E501 - a formula cannot be broken
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mbgd_lib._arguments import generator, whole_number
+from mbgd_lib.objectives import Objective
+
+Array = NDArray[Any]
+
+
+def row_gradients(objective: Objective, weights: Array, rows: Array | None = None) -> Array:
+    """Return the gradient of each row's own loss.
+
+    Parameters
+    ----------
+    objective : Objective
+    weights : ndarray
+    rows : ndarray of int, optional
+        Which rows; all of them without it. One gradient each is kept: mind the memory.
+
+    Returns
+    -------
+    ndarray of shape (rows, *weights.shape)
+
+    Examples
+    --------
+    >>> from mbgd_lib import LeastSquares
+    >>> objective = LeastSquares([[0.0], [1.0]], [1.0, 3.0])
+    >>> row_gradients(objective, np.zeros(2))
+    array([[-1.,  0.],
+           [-3., -3.]])
+    """
+    if rows is None:
+        rows = np.arange(objective.n_rows)
+    return np.array([objective.gradient(weights, np.array([row])) for row in rows])
+
+
+def gradient_covariance(objective: Objective, weights: Array, rows: Array | None = None) -> Array:
+    r"""Return the covariance matrix of the rows' gradients.
+
+    It is :math:`\Sigma = \frac1n \sum_i (g_i - G)(g_i - G)^\top`: over all rows there is
+    nothing to estimate, so the division is by n, not n - 1.
+
+    Parameters
+    ----------
+    objective : Objective
+    weights : ndarray
+        Of p weights in all.
+    rows : ndarray of int, optional
+
+    Returns
+    -------
+    ndarray of shape (p, p)
+
+    Examples
+    --------
+    >>> from mbgd_lib import LeastSquares
+    >>> gradient_covariance(LeastSquares([[0.0], [1.0]], [1.0, 3.0]), np.zeros(2))
+    array([[1.  , 1.5 ],
+           [1.5 , 2.25]])
+    """
+    gradients = row_gradients(objective, weights, rows)
+    gradients = gradients.reshape(len(gradients), -1)
+    deviations = gradients - gradients.mean(axis=0)
+    return deviations.T @ deviations / len(deviations)
+
+
+def gradient_variance(
+    objective: Objective, weights: Array, rows: Array | None = None
+) -> tuple[float, float]:
+    r"""Return the squared length of the mean gradient and the trace of the covariance.
+
+    One row's gradient is held at a time, so this works where `gradient_covariance` would not
+    fit into memory: :math:`\operatorname{tr} \Sigma = \frac1n \sum_i \lVert g_i \rVert^2 -
+    \lVert G \rVert^2`.
+
+    Parameters
+    ----------
+    objective : Objective
+    weights : ndarray
+    rows : ndarray of int, optional
+
+    Returns
+    -------
+    squared_mean : float
+        :math:`\lVert G \rVert^2`.
+    trace : float
+        :math:`\operatorname{tr} \Sigma`.
+
+    Examples
+    --------
+    >>> from mbgd_lib import LeastSquares
+    >>> gradient_variance(LeastSquares([[0.0], [1.0]], [1.0, 3.0]), np.zeros(2))
+    (6.25, 3.25)
+    """
+    if rows is None:
+        rows = np.arange(objective.n_rows)
+    mean_square = np.mean([np.sum(objective.gradient(weights, np.array([i])) ** 2) for i in rows])
+    squared_mean = np.sum(objective.gradient(weights, rows) ** 2)
+    return float(squared_mean), float(mean_square - squared_mean)
+
+
+def noise_scale(objective: Objective, weights: Array, rows: Array | None = None) -> float:
+    r"""Return the batch size at which the noise is as long as the gradient.
+
+    :math:`B_{simple} = \operatorname{tr} \Sigma / \lVert G \rVert^2` (McCandlish et al. 2018).
+    Well below it, twice the batch size halves the steps that are needed; well above, it hardly
+    saves any.
+
+    Parameters
+    ----------
+    objective : Objective
+    weights : ndarray
+    rows : ndarray of int, optional
+
+    Returns
+    -------
+    float
+        In rows; infinite at a minimum.
+
+    Examples
+    --------
+    >>> from mbgd_lib import LeastSquares
+    >>> noise_scale(LeastSquares([[0.0], [1.0]], [1.0, 3.0]), np.zeros(2))
+    0.52
+    """
+    squared_mean, trace = gradient_variance(objective, weights, rows)
+    return trace / squared_mean if squared_mean > 0 else float("inf")
+
+
+def two_batch_estimate(
+    objective: Objective,
+    weights: Array,
+    small: int,
+    large: int,
+    *,
+    draws: int = 1,
+    seed: Any = None,
+) -> tuple[float, float]:
+    r"""Estimate the same two numbers from batches alone, as one can while training.
+
+    A batch gradient is longer than the true one, because noise has length too:
+    :math:`\mathbb{E} \lVert g_B \rVert^2 = \lVert G \rVert^2 + \operatorname{tr} \Sigma / B`.
+    Two batch sizes give two equations for the two unknowns (McCandlish et al. 2018, appendix
+    A). Both batches are taken at the **same** weights; both estimates are unbiased, their
+    quotient is not, so average over many draws before dividing.
+
+    Parameters
+    ----------
+    objective : Objective
+    weights : ndarray
+    small, large : int
+        The two batch sizes, ``1 <= small < large``. Rows are drawn with replacement.
+    draws : int
+        How many pairs of batches to average over.
+    seed : int, numpy.random.Generator or None
+
+    Returns
+    -------
+    squared_mean, trace : float
+        As from `gradient_variance`. Single estimates may be negative.
+
+    Examples
+    --------
+    >>> from mbgd_lib import LeastSquares
+    >>> objective = LeastSquares([[0.0], [1.0]], [1.0, 3.0])
+    >>> estimate = two_batch_estimate(objective, np.zeros(2), 1, 8, draws=20_000, seed=0)
+    >>> [round(number) for number in estimate]  # of 6.25 and 3.25
+    [6, 3]
+    """
+    small = whole_number("small", small, 1)
+    large = whole_number("large", large, small + 1)
+    draws = whole_number("draws", draws, 1)
+    rng = generator("seed", seed)
+
+    def mean_square(size: int) -> float:
+        batches = rng.integers(objective.n_rows, size=(draws, size))
+        squares = [np.sum(objective.gradient(weights, rows) ** 2) for rows in batches]
+        return float(np.mean(squares))
+
+    of_small, of_large = mean_square(small), mean_square(large)
+    squared_mean = (large * of_large - small * of_small) / (large - small)
+    trace = (of_small - of_large) / (1 / small - 1 / large)
+    return squared_mean, trace
+
+
+def batch_variance(trace: float, batch_size: int, n: int, *, replacement: bool) -> float:
+    r"""Return the expected squared error of a mini-batch gradient.
+
+    :math:`\operatorname{tr} \Sigma / B` with replacement. Without, the rows of a batch know
+    about each other, none comes twice, and the factor :math:`(n - B)/(n - 1)` comes on top: a
+    batch of all rows has no error.
+
+    Parameters
+    ----------
+    trace : float
+        The trace of the rows' covariance.
+    batch_size : int
+        B, from 1 to `n` without replacement.
+    n : int
+        Rows in the data set.
+    replacement : bool
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> batch_variance(3.25, batch_size=2, n=14, replacement=True)
+    1.625
+    >>> batch_variance(3.25, batch_size=2, n=14, replacement=False)
+    1.5
+    """
+    n = whole_number("n", n, 1)
+    batch_size = whole_number("batch_size", batch_size, 1, None if replacement else n)
+    if replacement or n == 1:
+        return trace / batch_size if replacement else 0.0
+    return trace / batch_size * (n - batch_size) / (n - 1)

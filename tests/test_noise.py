@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from mbgd_lib import LeastSquares, Softmax, minibatches, noise
+
+
+@pytest.fixture
+def objective():
+    rng = np.random.default_rng(0)
+    return LeastSquares(rng.normal(size=(40, 3)), rng.normal(size=40))
+
+
+@pytest.fixture
+def weights():
+    return np.array([0.5, -1.0, 2.0, 0.3])
+
+
+def test_row_gradients_average_to_the_full_gradient(objective, weights):
+    gradients = noise.row_gradients(objective, weights)
+
+    assert gradients.shape == (40, 4)
+    assert_allclose(gradients.mean(axis=0), objective.gradient(weights), rtol=1e-12)
+    assert_allclose(gradients[7], objective.gradient(weights, np.array([7])))
+
+
+def test_row_gradients_of_some_rows_and_of_a_matrix_of_weights():
+    objective = Softmax(np.eye(4), [0, 1, 2, 1])
+    gradients = noise.row_gradients(objective, np.zeros((5, 3)), rows=[3, 0])
+
+    assert gradients.shape == (2, 5, 3)
+    assert_allclose(gradients[0], objective.gradient(np.zeros((5, 3)), [3]))
+
+
+def test_covariance_is_that_of_numpy(objective, weights):
+    gradients = noise.row_gradients(objective, weights)
+
+    covariance = noise.gradient_covariance(objective, weights)
+
+    assert_allclose(covariance, np.cov(gradients, rowvar=False, bias=True), rtol=1e-10)
+
+
+@pytest.mark.parametrize("rows", [None, np.arange(5, 25)])
+def test_variance_is_the_trace_of_the_covariance(objective, weights, rows):
+    squared_mean, trace = noise.gradient_variance(objective, weights, rows)
+
+    covariance = noise.gradient_covariance(objective, weights, rows)
+    assert trace == pytest.approx(np.trace(covariance), rel=1e-10)
+    assert squared_mean == pytest.approx(np.sum(objective.gradient(weights, rows) ** 2))
+
+
+def test_noise_scale_is_infinite_at_a_minimum_and_the_quotient_elsewhere(objective, weights):
+    squared_mean, trace = noise.gradient_variance(objective, weights)
+    assert noise.noise_scale(objective, weights) == pytest.approx(trace / squared_mean)
+
+    exact = LeastSquares([[1.0], [2.0]], [1.0, 2.0])
+    assert noise.noise_scale(exact, np.array([0.0, 1.0])) == float("inf")
+
+
+def test_two_batches_estimate_both_numbers_without_bias(objective, weights):
+    squared_mean, trace = noise.gradient_variance(objective, weights)
+
+    estimates = [
+        noise.two_batch_estimate(objective, weights, 2, 16, draws=50, seed=seed)
+        for seed in range(100)
+    ]
+
+    means = np.mean(estimates, axis=0)
+    errors = np.std(estimates, axis=0) / np.sqrt(len(estimates))
+    assert np.all(np.abs(means - [squared_mean, trace]) < 4 * errors)
+    assert np.all(errors < 0.1 * np.abs(means))  # the test would see a bias of that size
+
+
+@pytest.mark.parametrize("replacement", [True, False])
+def test_batch_variance_is_what_many_batches_show(objective, weights, replacement):
+    full = objective.gradient(weights)
+    _, trace = noise.gradient_variance(objective, weights)
+    rng = np.random.default_rng(1)
+    order = "with_replacement" if replacement else "reshuffle"
+
+    batches = [next(minibatches(40, 16, order=order, seed=rng)) for _ in range(4000)]
+    errors = [np.sum((objective.gradient(weights, rows) - full) ** 2) for rows in batches]
+
+    expected = noise.batch_variance(trace, 16, 40, replacement=replacement)
+    assert np.mean(errors) == pytest.approx(expected, rel=0.08)
+
+
+def test_a_batch_of_all_rows_has_no_error():
+    assert noise.batch_variance(3.0, 10, 10, replacement=False) == 0
+    assert noise.batch_variance(3.0, 1, 1, replacement=False) == 0
+    assert noise.batch_variance(3.0, 10, 10, replacement=True) == 0.3
+    assert noise.batch_variance(3.0, 20, 10, replacement=True) == 0.15
+
+
+def test_bad_input_is_named(objective, weights):
+    with pytest.raises(ValueError, match="large must be at least 5, not 4"):
+        noise.two_batch_estimate(objective, weights, 4, 4)
+    with pytest.raises(ValueError, match="draws must be at least 1, not 0"):
+        noise.two_batch_estimate(objective, weights, 1, 4, draws=0)
+    with pytest.raises(ValueError, match="batch_size must be from 1 to 10, not 11"):
+        noise.batch_variance(1.0, 11, 10, replacement=False)
