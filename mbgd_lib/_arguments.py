@@ -42,6 +42,23 @@ def share(name: str, value: Any) -> float:
     return number
 
 
+def interval(name: str, value: Any) -> tuple[float, float]:
+    """Return `value` as a lower and a higher float, either of which may be infinite."""
+    try:
+        low, high = (float(end) for end in value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a lower and a higher number, not {value!r}") from None
+    if not low < high:
+        raise ValueError(f"{name} must be a lower and a higher number, not {value!r}")
+    return low, high
+
+
+def function_or_none(name: str, value: Any) -> None:
+    """Refuse what can not be called, except None."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be a function or None, not {value!r}")
+
+
 def generator(name: str, value: Any) -> np.random.Generator:
     """Return `value` if it is a generator, else a new one that it seeds."""
     try:

@@ -1,7 +1,7 @@
 """How an epoch is cut into mini-batches of row indices."""
 
 from collections.abc import Callable, Iterator
-from itertools import chain, pairwise
+from itertools import chain, pairwise, repeat
 from typing import Any
 
 import numpy as np
@@ -101,8 +101,10 @@ def epochs_of_batches(
     one_of("order", order, ORDERS)
     epochs = whole_number("epochs", epochs, 1)
     rng = generator("seed", seed)
-    size_of = batch_size if callable(batch_size) else lambda epoch: batch_size
-    edges = [batch_edges(n, size_of(epoch), n_batches) for epoch in range(epochs)]
+    if callable(batch_size):
+        edges = [batch_edges(n, batch_size(epoch), n_batches) for epoch in range(epochs)]
+    else:
+        edges = [batch_edges(n, batch_size, n_batches)] * epochs
     return map(_cut, _row_orders(n, order, epochs, rng), edges)
 
 
@@ -141,14 +143,13 @@ def batch_edges(n: int, batch_size: int | None = None, n_batches: int | None = N
 
 
 def _row_orders(n: int, order: str, epochs: int, rng: np.random.Generator) -> Iterator[Rows]:
-    fixed = rng.permutation(n) if order == "shuffle_once" else np.arange(n)
-    for _ in range(epochs):
-        if order == "reshuffle":
-            yield rng.permutation(n)
-        elif order == "with_replacement":
-            yield rng.integers(n, size=n)
-        else:
-            yield fixed
+    # Each order is made when its epoch begins: several at once would only take memory.
+    if order in ("shuffle_once", "sequential"):
+        fixed = rng.permutation(n) if order == "shuffle_once" else np.arange(n)
+        yield from repeat(fixed, epochs)
+    else:
+        for _ in range(epochs):
+            yield rng.permutation(n) if order == "reshuffle" else rng.integers(n, size=n)
 
 
 def _cut(rows: Rows, edges: list[int]) -> Iterator[Rows]:

@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mbgd_lib._arguments import finite_array, one_of, positive_number, share, whole_number
+from mbgd_lib._arguments import (
+    finite_array,
+    function_or_none,
+    interval,
+    one_of,
+    positive_number,
+    share,
+    whole_number,
+)
 from mbgd_lib.batches import Rows, epochs_of_batches
 from mbgd_lib.objectives import Array, Objective
 from mbgd_lib.schedules import Schedule
@@ -36,7 +44,8 @@ class Run:
     step_losses : ndarray of shape (steps,) or None
         The loss over each step's own batch, before the step, with ``record_step_losses=True``.
     average : ndarray or None
-        The mean of the weights after each step since `average_from`.
+        The mean of the weights after each step since `average_from`; None if the run ended
+        before.
 
     Examples
     --------
@@ -126,9 +135,10 @@ def descend(
         norm). A single batch's step says nothing: it may be short by chance.
     callback : callable, optional
         Called after each epoch with the epoch's number, counted from 1, the weights (not to
-        be changed) and the loss. The run ends if it returns something true.
+        be changed) and the loss, if that is finite. The run ends if it returns something true.
     average_from : int, optional
-        Average the weights over all steps after this many epochs (Polyak and Juditsky 1992).
+        Average the weights over all steps after this many epochs, fewer than `epochs`
+        (Polyak and Juditsky 1992).
     record_path, record_step_losses : bool
         Whether to keep the weights after every step, and each step's batch loss.
     on_divergence : {"stop", "raise"}
@@ -158,6 +168,7 @@ def descend(
     learning_rate = positive_number("learning_rate", learning_rate)
     one_of("on_divergence", on_divergence, ("stop", "raise"))
     tolerance = None if tolerance is None else positive_number("tolerance", tolerance)
+    function_or_none("callback", callback)
     passes: Iterable[Iterable[Rows | None]] = epochs_of_batches(
         objective.n_rows, batch_size, n_batches=n_batches, order=order, epochs=epochs, seed=seed
     )
@@ -165,6 +176,8 @@ def descend(
     if all_rows and order != "with_replacement":
         # One batch of all rows: rows=None spares the shuffle and the copy.
         passes = [[None]] * epochs
+    if average_from is not None:
+        average_from = whole_number("average_from", average_from, 0, epochs - 1)
     update = _update_rule(learning_rate, schedule, momentum, bounds)
     record = _Recorder(weights, record_path, record_step_losses, average_from)
     stop_reason = "epochs"
@@ -182,11 +195,11 @@ def descend(
             if not np.isfinite(losses[-1]):
                 stop_reason = "diverged"
                 break
-            if tolerance is not None and _distance(weights, weights_before) <= tolerance:
-                stop_reason = "tolerance"
-                break
             if callback is not None and callback(epoch, weights, losses[-1]):
                 stop_reason = "callback"
+                break
+            if tolerance is not None and _distance(weights, weights_before) <= tolerance:
+                stop_reason = "tolerance"
                 break
 
     run = record.run(weights, losses, stop_reason)
@@ -211,16 +224,16 @@ def _update_rule(
 ) -> Update:
     """Return the function that makes one step, in place."""
     momentum = share("momentum", momentum)
-    low, high = (-np.inf, np.inf) if bounds is None else bounds
-    if not low < high:
-        raise ValueError(f"bounds must be a lower and a higher number, not {bounds!r}")
+    function_or_none("schedule", schedule)
+    low, high = (-np.inf, np.inf) if bounds is None else interval("bounds", bounds)
     velocity: Array | None = None
     step = 0
 
     def update(weights: Array, gradient: Array) -> None:
         nonlocal velocity, step
         if momentum > 0:
-            velocity = gradient if velocity is None else momentum * velocity + gradient
+            # A copy: an objective may return an array that it, or the next step, writes to.
+            velocity = np.array(gradient) if velocity is None else momentum * velocity + gradient
             gradient = velocity
         rate = learning_rate if schedule is None else learning_rate * schedule(step)
         weights -= rate * gradient
@@ -237,8 +250,6 @@ class _Recorder:
     def __init__(
         self, weights: Array, path: bool, step_losses: bool, average_from: int | None
     ) -> None:
-        if average_from is not None:
-            average_from = whole_number("average_from", average_from, 0)
         self.path = [weights.copy()] if path else None
         self.step_losses: list[float] | None = [] if step_losses else None
         self.average_from = average_from
