@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mbgd_lib._arguments import positive_number, whole_number
+from mbgd_lib._arguments import function_or_none, positive_number, whole_number
 
 Schedule = Callable[[int], float]
 
@@ -123,5 +123,6 @@ def warm_up(steps: int, then: Schedule | None = None) -> Schedule:
     [0.25, 0.5, 1.0, 1.0, 0.5]
     """
     steps = whole_number("steps", steps, 1)
+    function_or_none("then", then)
     follow = then or constant()
     return lambda step: (step + 1) / steps if step < steps else follow(step - steps)
