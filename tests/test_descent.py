@@ -1,3 +1,10 @@
+import copy
+import dataclasses
+import os
+import pickle
+import subprocess
+import sys
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -5,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from sklearn.linear_model import SGDRegressor
+from sklearn.linear_model import SGDClassifier, SGDRegressor
 
-from mbgd_lib import DivergenceError, LeastSquares, descend, minibatches
+from mbgd_lib import DivergenceError, LeastSquares, Logistic, Softmax, descend, minibatches
 from mbgd_lib.batches import ORDERS
+from mbgd_lib.objectives import PIECE
+from mbgd_lib.schedules import constant, inverse_time, step_decay
 from mbgd_lib.theory import largest_stable_step
 
 
@@ -417,5 +426,542 @@ def test_one_row_at_a_time_gives_the_weights_of_scikit_learn(intercept):
 def test_bad_arguments_are_refused_by_name(objective, arguments, error, message):
     with pytest.raises(error) as caught:
         descend(objective, **{"weights": np.zeros(4), "learning_rate": 0.1} | arguments)
+
+    assert str(caught.value) == message
+
+
+def plain_loop(objective, batches, rates, momentum=0.0, bounds=None, start=None):
+    """The weights after each step of gradient descent with a velocity and clipped weights."""
+    weights = np.zeros(objective.weights_shape) if start is None else start
+    velocity = np.zeros_like(weights)
+    path = [weights]
+    for rows, rate in zip(batches, rates, strict=True):
+        velocity = momentum * velocity + objective.gradient(weights, rows)
+        weights = weights - rate * velocity
+        if bounds is not None:
+            weights = np.minimum(np.maximum(weights, bounds[0]), bounds[1])
+        path.append(weights)
+    return np.array(path)
+
+
+CUT = {"batch_size": 8, "epochs": 3, "seed": 0}  # of 50 rows: 7 steps in each of 3 epochs
+
+
+def test_a_schedule_multiplies_the_rate_and_counts_steps_across_epochs(objective):
+    asked = []
+
+    def schedule(step):
+        asked.append(step)
+        return 1 / (1 + step)
+
+    run = descend(
+        objective, np.zeros(4), learning_rate=0.05, schedule=schedule, record_path=True, **CUT
+    )
+
+    rates = [0.05 * (1 / (1 + step)) for step in range(21)]
+    assert asked == list(range(21))
+    assert np.array_equal(run.path, plain_loop(objective, minibatches(50, **CUT), rates))
+
+
+def test_every_run_starts_its_schedule_anew(objective):
+    arguments = {"learning_rate": 0.05, "schedule": step_decay(5), **CUT}
+
+    first, second = (descend(objective, np.zeros(4), **arguments) for _ in range(2))
+
+    assert np.array_equal(first.weights, second.weights)
+
+
+def test_a_constant_schedule_and_no_momentum_change_nothing(objective):
+    plain = descend(objective, np.zeros(4), learning_rate=0.05, **CUT)
+    same = descend(
+        objective, np.zeros(4), learning_rate=0.05, schedule=constant(), momentum=0, **CUT
+    )
+
+    assert np.array_equal(plain.weights, same.weights)
+
+
+@pytest.mark.parametrize("momentum", [0.5, 0.9, 0.99])
+@pytest.mark.parametrize("order", ORDERS)
+def test_momentum_equals_the_plain_loop_to_the_last_bit(objective, momentum, order):
+    cut = CUT | {"order": order}
+
+    run = descend(
+        objective,
+        np.zeros(4),
+        learning_rate=0.004,
+        momentum=momentum,
+        schedule=inverse_time(10),
+        record_path=True,
+        **cut,
+    )
+
+    rates = [0.004 * inverse_time(10)(step) for step in range(21)]
+    expected = plain_loop(objective, minibatches(50, **cut), rates, momentum)
+    assert np.array_equal(run.path, expected)
+
+
+class ReusingBowl(Bowl):
+    """A bowl that writes every gradient into the same array."""
+
+    def __init__(self):
+        self.memory = np.empty((2, 3))
+
+    def gradient(self, weights, rows=None):
+        self.memory[:] = weights
+        return self.memory
+
+
+@pytest.mark.parametrize("bowl", [Bowl(), ReusingBowl()])
+def test_a_velocity_is_no_array_of_the_objective_or_of_the_weights(bowl):
+    run = descend(bowl, np.ones((2, 3)), learning_rate=0.5, momentum=0.5, epochs=3)
+
+    # By hand: v = 1, w = 1/2; v = 1/2 + 1/2 = 1, w = 0; v = 1/2 + 0, w = -1/4.
+    assert np.array_equal(run.weights, np.full((2, 3), -0.25))
+
+
+@pytest.mark.parametrize("bounds", [(-0.5, 1.5), (0, np.inf), [-np.inf, 2.0]])
+def test_weights_are_clipped_after_each_step(objective, bounds):
+    start = np.full(4, 3.0)
+    arguments = {"learning_rate": 0.05, "momentum": 0.5, "bounds": bounds}
+
+    run = descend(objective, start, record_path=True, **arguments, **CUT)
+
+    batches = minibatches(50, **CUT)
+    expected = plain_loop(objective, batches, [0.05] * 21, 0.5, bounds, start)
+    assert np.array_equal(run.path, expected)
+    assert run.path[0].tolist() == [3.0] * 4
+    assert run.path[1:].min() >= bounds[0]
+    assert run.path[1:].max() <= bounds[1]
+
+
+@pytest.mark.parametrize("batch_size", [None, 8])
+def test_tolerance_ends_the_run_after_the_first_epoch_that_moves_no_further(objective, batch_size):
+    arguments = {"learning_rate": 0.02, "batch_size": batch_size, "seed": 0, "epochs": 400}
+    schedule = inverse_time(50)
+    steps = 1 if batch_size is None else 7
+
+    full = descend(objective, np.zeros(4), schedule=schedule, record_path=True, **arguments)
+    moved = np.linalg.norm(np.diff(full.path[::steps], axis=0), axis=1)
+    tolerance = np.sort(moved)[100]
+    run = descend(objective, np.zeros(4), schedule=schedule, tolerance=tolerance, **arguments)
+
+    epochs = 1 + int(np.argmax(moved <= tolerance))
+    assert 1 < epochs < 400
+    assert run.stop_reason == "tolerance"
+    assert len(run.epoch_losses) == epochs + 1
+    assert run.steps == steps * epochs
+    assert np.array_equal(run.weights, full.path[steps * epochs])
+
+
+def test_tolerance_asks_how_far_the_epoch_went_not_how_far_its_steps_did():
+    # Two targets, taken in turn: steps go to and fro for ever, and epochs end where they began.
+    objective = LeastSquares(np.empty((2, 0)), [1.0, -1.0])
+    arguments = {"learning_rate": 0.5, "batch_size": 1, "order": "sequential", "epochs": 100}
+
+    run = descend(objective, [0.0], tolerance=1e-9, record_path=True, **arguments)
+
+    assert run.stop_reason == "tolerance"
+    assert len(run.epoch_losses) < 30
+    assert np.abs(np.diff(run.path[-3:, 0])).min() > 0.6
+
+
+def test_a_short_step_alone_does_not_end_the_run():
+    # The first batch's gradient is zero at the start, the second's is not.
+    objective = LeastSquares(np.empty((2, 0)), [0.0, 1.0])
+
+    run = descend(
+        objective, [0.0], learning_rate=0.1, batch_size=1, order="sequential", tolerance=1e-3
+    )
+
+    assert run.stop_reason == "epochs"
+
+
+def test_callback_gets_the_epoch_the_weights_and_the_loss(objective):
+    calls = []
+
+    def callback(epoch, weights, loss):
+        calls.append((epoch, weights.copy(), loss))
+
+    run = descend(
+        objective, np.zeros(4), learning_rate=0.05, callback=callback, record_path=True, **CUT
+    )
+
+    assert run.stop_reason == "epochs"
+    assert [epoch for epoch, _, _ in calls] == [1, 2, 3]
+    assert np.array_equal([weights for _, weights, _ in calls], run.path[[7, 14, 21]])
+    assert [loss for _, _, loss in calls] == run.epoch_losses[1:].tolist()
+
+
+@pytest.mark.parametrize("answer", [True, np.True_, "enough"])
+def test_callback_ends_the_run_by_returning_something_true(objective, answer):
+    arguments = {"learning_rate": 0.05, "batch_size": 8, "seed": 0}
+
+    run = descend(
+        objective,
+        np.zeros(4),
+        epochs=50,
+        callback=lambda epoch, weights, loss: answer if epoch == 2 else np.False_,
+        **arguments,
+    )
+
+    expected = descend(objective, np.zeros(4), epochs=2, **arguments)
+    assert run.stop_reason == "callback"
+    assert run.steps == 14
+    assert np.array_equal(run.weights, expected.weights)
+    assert np.array_equal(run.epoch_losses, expected.epoch_losses)
+
+
+def test_callback_is_called_in_the_epoch_that_tolerance_ends(objective):
+    epochs = []
+
+    run = descend(
+        objective,
+        objective.solution(),
+        learning_rate=0.05,
+        epochs=9,
+        tolerance=1e-6,
+        callback=lambda epoch, weights, loss: epochs.append(epoch),
+    )
+
+    assert run.stop_reason == "tolerance"
+    assert epochs == [1]
+
+
+def test_callback_sees_no_loss_that_is_not_finite(objective):
+    losses = []
+
+    run = descend(
+        objective,
+        np.zeros(4),
+        learning_rate=100.0,
+        epochs=500,
+        callback=lambda epoch, weights, loss: losses.append(loss),
+    )
+
+    assert run.stop_reason == "diverged"
+    assert losses == run.epoch_losses[1:-1].tolist()
+
+
+@pytest.mark.parametrize("average_from", [0, 1, 2])
+def test_average_is_the_mean_of_the_tail_of_the_path(objective, average_from):
+    run = descend(
+        objective,
+        np.ones(4),
+        learning_rate=0.05,
+        average_from=average_from,
+        record_path=True,
+        **CUT,
+    )
+
+    assert_allclose(run.average, run.path[1 + 7 * average_from :].mean(axis=0), rtol=1e-12)
+    assert not np.shares_memory(run.average, run.weights)
+
+
+def test_averaging_changes_nothing_else_and_beats_the_last_weights(objective):
+    arguments = {"learning_rate": 0.05, "batch_size": 1, "epochs": 100, "seed": 0}
+
+    run = descend(objective, np.zeros(4), average_from=20, **arguments)
+
+    plain = descend(objective, np.zeros(4), **arguments)
+    assert plain.average is None
+    assert np.array_equal(run.weights, plain.weights)
+    assert objective.value(run.average) < objective.value(run.weights)
+
+
+def test_without_a_step_to_average_there_is_no_average(objective):
+    run = descend(
+        objective,
+        objective.solution(),
+        learning_rate=0.01,
+        epochs=5,
+        average_from=3,
+        tolerance=1e-6,
+    )
+
+    assert run.stop_reason == "tolerance"
+    assert run.average is None
+
+
+def test_options_keep_float32():
+    X, y = (array.astype(np.float32) for array in make_data())
+
+    run = descend(
+        LeastSquares(X, y),
+        np.zeros(4, dtype=np.float32),
+        learning_rate=0.01,
+        batch_size=8,
+        momentum=0.9,
+        bounds=(-9.0, 9.0),
+        schedule=lambda step: np.float64(0.5),
+        average_from=0,
+    )
+
+    assert run.weights.dtype == np.float32
+    assert run.average.dtype == np.float32
+
+
+def test_batches_may_grow_from_epoch_to_epoch(objective):
+    cut = {"batch_size": lambda epoch: min(50, 10 * 2**epoch), "epochs": 4, "seed": 3}
+
+    run = descend(objective, np.zeros(4), learning_rate=0.02, record_path=True, **cut)
+
+    assert run.steps == 5 + 3 + 2 + 1
+    rates = [0.02] * 11
+    assert np.array_equal(run.path, plain_loop(objective, minibatches(50, **cut), rates))
+
+
+@pytest.mark.parametrize("order", [order for order in ORDERS if order != "with_replacement"])
+@pytest.mark.parametrize("cut", [{}, {"batch_size": 50}, {"n_batches": 1}])
+def test_one_batch_of_all_rows_draws_nothing_in_any_order(objective, order, cut):
+    rng = np.random.default_rng(0)
+
+    run = descend(
+        objective,
+        np.zeros(4),
+        learning_rate=0.05,
+        epochs=np.int64(3),
+        order=order,
+        seed=rng,
+        **cut,
+    )
+
+    assert run.steps == 3
+    assert rng.bit_generator.state == np.random.default_rng(0).bit_generator.state
+
+
+def everything(**arguments):
+    X, y = make_data()
+    options = {"record_path": True, "record_step_losses": True, "average_from": 0, **CUT}
+    return descend(LeastSquares(X, y), np.zeros(4), **options | arguments)
+
+
+@pytest.mark.parametrize("copy_of", [copy.deepcopy, lambda run: pickle.loads(pickle.dumps(run))])
+def test_runs_can_be_copied_and_sent(copy_of):
+    run = everything(learning_rate=0.01)
+
+    again = copy_of(run)
+
+    assert_same_run(again, run)
+    again.weights[:] = 0
+    assert not np.array_equal(again.weights, run.weights)
+
+
+def assert_same_run(run, other):
+    for field in dataclasses.fields(run):
+        assert np.array_equal(getattr(run, field.name), getattr(other, field.name)), field.name
+
+
+@pytest.mark.parametrize("copy_of", [copy.copy, lambda error: pickle.loads(pickle.dumps(error))])
+def test_a_divergence_keeps_its_message_and_run_on_its_way_back_from_a_process(copy_of):
+    with pytest.raises(DivergenceError) as caught:
+        everything(learning_rate=1e200, epochs=2, on_divergence="raise")
+
+    again = copy_of(caught.value)
+
+    assert type(again) is DivergenceError
+    assert str(again) == str(caught.value)
+    assert again.run.stop_reason == "diverged"
+    assert np.array_equal(again.run.epoch_losses, caught.value.run.epoch_losses, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", ["Logistic", "Softmax"])
+@pytest.mark.parametrize("batch_size", [None, 8])
+def test_cross_entropies_survive_rates_that_are_far_too_large(name, batch_size):
+    X, y = make_data()
+    objective = {"Logistic": Logistic, "Softmax": Softmax}[name](X, (y > y.mean()).astype(int))
+
+    run = descend(
+        objective,
+        np.zeros(objective.weights_shape),
+        learning_rate=1e4,
+        batch_size=batch_size,
+        epochs=20,
+        seed=0,
+    )
+
+    assert run.stop_reason == "epochs"
+    assert np.isfinite(run.epoch_losses).all()
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_logistic_one_row_at_a_time_gives_the_weights_of_scikit_learn(intercept):
+    X, y = make_data()
+    labels = (y > y.mean()).astype(int)
+    model = SGDClassifier(
+        loss="log_loss",
+        penalty=None,
+        learning_rate="constant",
+        eta0=0.05,
+        shuffle=False,
+        fit_intercept=intercept,
+    )
+    for _ in range(5):
+        model.partial_fit(X, labels, classes=[0, 1])
+
+    objective = Logistic(X, labels, intercept=intercept)
+    run = descend(
+        objective,
+        np.zeros(objective.n_weights),
+        learning_rate=0.05,
+        batch_size=1,
+        epochs=5,
+        order="sequential",
+    )
+
+    slopes = model.coef_[0]
+    expected = np.concatenate([model.intercept_, slopes]) if intercept else slopes
+    assert_allclose(run.weights, expected, rtol=1e-9)
+
+
+# Bytes for each row of the data: the order of an epoch's rows, and, while a new one is drawn,
+# the one before.
+BYTES_PER_ROW = {"reshuffle": 16, "with_replacement": 16, "shuffle_once": 8, "sequential": 8}
+
+
+def softmax_of(n, dtype, d=50):
+    rng = np.random.default_rng(0)
+    X = rng.integers(256, size=(n, d)).astype(dtype)
+    return Softmax(X, rng.integers(10, size=n), n_classes=10)
+
+
+def peak_memory(objective, **arguments):
+    """The most bytes that a run allocates at one time, beyond the data."""
+    weights = np.zeros(objective.weights_shape, np.float32)
+    tracemalloc.start()
+    try:
+        descend(objective, weights, learning_rate=1e-6, epochs=3, **arguments)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("order", ORDERS)
+def test_memory_is_that_of_a_few_pieces_and_the_order_of_the_rows(dtype, order):
+    few, many = softmax_of(10_000, dtype), softmax_of(60_000, dtype)
+    arguments = {"batch_size": 256, "order": order, "seed": 0}
+
+    least, most = (peak_memory(objective, **arguments) for objective in (few, many))
+
+    # A piece: features, and scores three times over, in float32. Its loss needs no more.
+    piece = PIECE * (50 + 3 * 10) * 4
+    # And half a byte for the edges of the batches, 40 bytes or so for each.
+    per_row = BYTES_PER_ROW[order] + 0.5
+    assert least < 2 * piece + 10_000 * per_row
+    assert most < 2 * piece + 60_000 * per_row
+    assert most - least < 50_000 * per_row
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_memory_of_one_batch_of_all_rows_does_not_grow_with_the_rows(dtype):
+    least, most = (peak_memory(softmax_of(n, dtype)) for n in (10_000, 60_000))
+
+    assert most < 2 * PIECE * (50 + 3 * 10) * 4
+    assert most - least < 10_000
+
+
+def test_memory_does_not_grow_with_the_epochs(objective):
+    def peak(epochs):
+        tracemalloc.start()
+        try:
+            descend(objective, np.zeros(4), learning_rate=1e-3, batch_size=1, epochs=epochs)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(1)
+    # The losses alone: a number for each epoch.
+    assert peak(201) - peak(1) < 200 * 100
+
+
+TRAIN_IN_LITTLE_MEMORY = """
+import resource, sys
+import numpy as np
+from mbgd_lib import Softmax, descend
+
+def train(X):
+    objective = Softmax(X, np.arange(len(X), dtype=np.uint8) % 10, n_classes=10)
+    start = np.zeros(objective.weights_shape, np.float32)
+    return descend(objective, start, learning_rate=0.1, batch_size=256, seed=0)
+
+X = np.load(sys.argv[1], mmap_mode="r")
+train(X[:2000])  # what libraries allocate once and for all
+with open("/proc/self/status") as status:
+    used = next(int(line.split()[1]) for line in status if line.startswith("VmData")) * 1024
+limit = used + X.nbytes // 3
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+try:
+    np.array(X)
+except MemoryError:
+    print("too large:", train(X).stop_reason)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits a process as Linux does")
+def test_data_larger_than_the_memory_can_be_trained_on(tmp_path):
+    # A file of zeros: 100 MB that take no room on the disk.
+    shape = (250_000, 100)
+    np.lib.format.open_memmap(tmp_path / "X.npy", mode="w+", dtype=np.float32, shape=shape)
+
+    finished = subprocess.run(
+        [sys.executable, "-c", TRAIN_IN_LITTLE_MEMORY, tmp_path / "X.npy"],
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+
+    assert (finished.stdout, finished.stderr) == ("too large: epochs\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"schedule": 0.5}, TypeError, "schedule must be a function or None, not 0.5"),
+        ({"callback": "print"}, TypeError, "callback must be a function or None, not 'print'"),
+        ({"momentum": 1}, ValueError, "momentum must be a number from 0 to below 1, not 1"),
+        ({"momentum": -0.1}, ValueError, "momentum must be a number from 0 to below 1, not -0.1"),
+        ({"momentum": np.nan}, ValueError, "momentum must be a number from 0 to below 1, not nan"),
+        ({"momentum": "0.9"}, TypeError, "momentum must be a number from 0 to below 1, not '0.9'"),
+        ({"momentum": True}, TypeError, "momentum must be a number from 0 to below 1, not True"),
+        ({"bounds": (1, 1)}, ValueError, "bounds must be a lower and a higher number, not (1, 1)"),
+        (
+            {"bounds": (0, np.nan)},
+            ValueError,
+            "bounds must be a lower and a higher number, not (0, nan)",
+        ),
+        ({"bounds": 5}, TypeError, "bounds must be a lower and a higher number, not 5"),
+        ({"bounds": (1,)}, TypeError, "bounds must be a lower and a higher number, not (1,)"),
+        (
+            {"bounds": (0, None)},
+            TypeError,
+            "bounds must be a lower and a higher number, not (0, None)",
+        ),
+        ({"tolerance": 0}, ValueError, "tolerance must be a finite number above 0, not 0"),
+        ({"tolerance": "small"}, TypeError, "tolerance must be a number above 0, not 'small'"),
+        ({"average_from": -1}, ValueError, "average_from must be from 0 to 1, not -1"),
+        ({"average_from": 2}, ValueError, "average_from must be from 0 to 1, not 2"),
+        (
+            {"average_from": 0.5},
+            TypeError,
+            "average_from must be a whole number from 0 to 1, not 0.5",
+        ),
+        (
+            {"batch_size": lambda epoch: 40 * (epoch + 1)},
+            ValueError,
+            "batch_size must be from 1 to 50, not 80",
+        ),
+        ({"epochs": 2.0}, TypeError, "epochs must be a whole number at least 1, not 2.0"),
+        (
+            {"weights": [[0.0] * 4]},
+            ValueError,
+            "weights must have the shape (4,), not (1, 4)",
+        ),
+    ],
+)
+def test_bad_options_are_refused_by_name(objective, arguments, error, message):
+    with pytest.raises(error) as caught:
+        descend(
+            objective, **{"weights": np.zeros(4), "learning_rate": 0.1, "epochs": 2} | arguments
+        )
 
     assert str(caught.value) == message
