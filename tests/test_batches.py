@@ -1,12 +1,12 @@
 from collections import Counter
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mbgd_lib.batches import ORDERS, batch_edges, minibatches
+from mbgd_lib.batches import ORDERS, batch_edges, epochs_of_batches, minibatches
 
 SEEDS = st.integers(0, 2**32)
 EPOCHS = st.integers(1, 4)
@@ -189,6 +189,104 @@ def test_row_indices_are_read_only(order):
             rows[0] = 0
         with pytest.raises(ValueError, match="WRITEABLE"):
             rows.flags.writeable = True
+
+
+@given(cut=cuts(), order=st.sampled_from(ORDERS), epochs=EPOCHS, seed=SEEDS)
+def test_epochs_of_batches_are_the_same_batches_epoch_by_epoch(cut, order, epochs, seed):
+    n, cut = cut
+    arguments = {"order": order, "epochs": epochs, "seed": seed}
+
+    nested = [list(batches) for batches in epochs_of_batches(n, **cut, **arguments)]
+    flat = list(minibatches(n, **cut, **arguments))
+
+    assert len(nested) == epochs
+    assert [len(batches) for batches in nested] == [len(flat) // epochs] * epochs
+    for rows, same in zip(chain.from_iterable(nested), flat, strict=True):
+        assert np.array_equal(rows, same)
+
+
+@given(n=st.integers(1, 100), order=st.sampled_from(EACH_ROW_ONCE), seed=SEEDS, data=st.data())
+def test_batches_that_grow_still_visit_each_row_once_an_epoch(n, order, seed, data):
+    sizes = data.draw(st.lists(st.integers(1, n), min_size=1, max_size=4))
+    arguments = {"order": order, "epochs": len(sizes), "seed": seed}
+
+    epochs = [list(batches) for batches in epochs_of_batches(n, sizes.__getitem__, **arguments)]
+
+    assert len(epochs) == len(sizes)
+    for size, epoch in zip(sizes, epochs, strict=True):
+        assert [len(rows) for rows in epoch] == expected_sizes(n, batch_size=size)
+        assert sorted(np.concatenate(epoch).tolist()) == list(range(n))
+
+
+@given(cut=cuts(), order=st.sampled_from(ORDERS), epochs=EPOCHS, seed=SEEDS)
+def test_a_size_that_does_not_grow_may_come_from_a_function(cut, order, epochs, seed):
+    n, _ = cut
+    arguments = {"order": order, "epochs": epochs, "seed": seed}
+
+    constant = list(minibatches(n, n // 2 + 1, **arguments))
+    asked = list(minibatches(n, lambda epoch: n // 2 + 1, **arguments))
+
+    for rows, same in zip(asked, constant, strict=True):
+        assert np.array_equal(rows, same)
+
+
+def test_a_function_is_asked_for_each_epoch_in_turn_from_zero():
+    asked = []
+
+    def batch_size(epoch):
+        asked.append(epoch)
+        return 2**epoch
+
+    sizes = [len(rows) for rows in minibatches(5, batch_size, order="sequential", epochs=3)]
+
+    assert asked == [0, 1, 2]
+    assert sizes == [1, 1, 1, 1, 1, 2, 2, 1, 4, 1]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_batches_that_are_kept_do_not_change_with_later_epochs(order):
+    batches, copies = [], []
+    for rows in minibatches(20, 6, order=order, epochs=3, seed=0):
+        batches.append(rows)
+        copies.append(rows.copy())
+
+    for rows, as_it_was in zip(batches, copies, strict=True):
+        assert np.array_equal(rows, as_it_was)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_nothing_is_drawn_before_the_first_batch_is_asked_for(order):
+    rng = np.random.default_rng(0)
+
+    minibatches(50, 8, order=order, seed=rng)
+
+    assert rng.bit_generator.state == np.random.default_rng(0).bit_generator.state
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "n_batches", "error", "message"),
+    [
+        (lambda epoch: epoch, None, ValueError, "batch_size must be from 1 to 5, not 0"),
+        (lambda epoch: 4 + epoch, None, ValueError, "batch_size must be from 1 to 5, not 6"),
+        (
+            lambda epoch: 2.5,
+            None,
+            TypeError,
+            "batch_size must be a whole number from 1 to 5, not 2.5",
+        ),
+        (
+            lambda epoch: 2,
+            3,
+            ValueError,
+            "give batch_size or n_batches, not both: batch_size=2, n_batches=3",
+        ),
+    ],
+)
+def test_bad_sizes_from_a_function_are_refused_at_the_call(batch_size, n_batches, error, message):
+    with pytest.raises(error) as caught:
+        minibatches(5, batch_size, n_batches=n_batches, epochs=3)
+
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(
