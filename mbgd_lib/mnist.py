@@ -199,7 +199,7 @@ def _fetch_openml() -> tuple[Images, Labels]:
             "MNIST_DIR to a folder with MNIST's four original files, or connect to the "
             "internet once: scikit-learn keeps what it downloads"
         ) from error
-    return images.astype(np.uint8, order="C"), labels.astype(np.int64)
+    return images.astype(np.uint8), labels.astype(np.int64)
 
 
 if __name__ == "__main__":
