@@ -177,6 +177,7 @@ class MiniBatchRegressor(RegressorMixin, MiniBatchEstimator):  # type: ignore[mi
         X : array_like of shape (n, d)
             Not copied if float32 or float64.
         y : array_like of shape (n,)
+            Numbers, converted to the floating type of `X`.
 
         Returns
         -------

@@ -291,12 +291,14 @@ def test_float32_stays_float32(k):
     assert {array.dtype for array in arrays} == {np.dtype("float32")}
 
 
-def test_float32_stays_float32_in_regression():
+def test_float32_stays_float32_in_regression_whatever_the_targets_are():
     X, y = make_numbers(np.float32)
 
-    model = MiniBatchRegressor().fit(X, y.astype(np.float64))
+    run = descend(LeastSquares(X, y), np.zeros(4, np.float32), learning_rate=0.01, seed=3)
+    model = MiniBatchRegressor(batch_size=None, epochs=1).fit(X, y.astype(np.float64))
 
     assert model.weights_.dtype == model.predict(X).dtype == np.float32
+    assert np.array_equal(model.weights_, run.weights)
 
 
 # --- Against scikit-learn's own models ------------------------------------------------------------
