@@ -52,18 +52,14 @@ def soup(html: str) -> BeautifulSoup:
             '<link href="../_static/basic.css"/>',
         ),
         (
-            html_mends.preload_formula_fonts,
-            '<link href="../k/katex/katex.min.css"/><span class="katex"></span>',
-            '<link rel="preload" as="font" type="font/woff2" crossorigin=""'
-            ' href="../k/katex/fonts/KaTeX_Main-Regular.woff2"/>'
-            '<link rel="preload" as="font" type="font/woff2" crossorigin=""'
-            ' href="../k/katex/fonts/KaTeX_Math-Italic.woff2"/>'
-            '<link href="../k/katex/katex.min.css"/><span class="katex"></span>',
+            html_mends.drop_unused_formula_style,
+            '<link href="katex/katex.min.css?v=1"/><link href="a.css"/>',
+            '<link href="a.css"/>',
         ),
         (
-            html_mends.preload_formula_fonts,
-            '<link href="katex/katex.min.css"/>',
-            '<link href="katex/katex.min.css"/>',
+            html_mends.drop_unused_formula_style,
+            '<link href="katex/katex.min.css"/><span class="katex"></span>',
+            '<link href="katex/katex.min.css"/><span class="katex"></span>',
         ),
         (
             html_mends.name_by_visible_text,
@@ -142,6 +138,22 @@ def test_pictures_lose_bytes_and_keep_their_look(tmp_path):
     assert max(high for _, high in difference.getextrema()) <= 2
     with Image.open(folder / "see_through.png") as kept:
         assert kept.mode == "RGBA"
+
+
+def test_formula_fonts_come_with_the_style_sheet(tmp_path):
+    fonts = tmp_path / "_static" / "katex" / "fonts"
+    fonts.mkdir(parents=True)
+    for name in ("Main-Regular", "Math-Italic", "AMS-Regular"):
+        (fonts / f"KaTeX_{name}.woff2").write_bytes(b"font")
+    style = fonts.parent / "katex.min.css"
+    style.write_text(
+        "a{src:url(fonts/KaTeX_Main-Regular.woff2)}b{src:url(fonts/KaTeX_AMS-Regular.woff2)}"
+    )
+    for _ in range(2):  # a style sheet that is mended already stays as it is
+        course_site.embed_formula_fonts(SimpleNamespace(outdir=tmp_path), None)
+        assert style.read_text() == (
+            "a{src:url(data:font/woff2;base64,Zm9udA==)}b{src:url(fonts/KaTeX_AMS-Regular.woff2)}"
+        )
 
 
 def test_an_image_elsewhere_is_left_alone(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from html import escape
 from pathlib import Path
@@ -109,6 +110,23 @@ def slim_pictures(app: Sphinx, exception: Exception | None) -> None:
         slim.save(path, optimize=True)
 
 
+def embed_formula_fonts(app: Sphinx, exception: Exception | None) -> None:
+    """Put the two fonts that every formula needs into KaTeX's style sheet.
+
+    Fonts that come after the text would move it; the style sheet comes before.
+    """
+    folder = Path(app.outdir, "_static", "katex")
+    if exception or not folder.is_dir():
+        return
+    style = folder / "katex.min.css"
+    text = style.read_text("utf-8")
+    for name in ("Main-Regular", "Math-Italic"):
+        font = f"fonts/KaTeX_{name}.woff2"
+        content = base64.b64encode((folder / font).read_bytes()).decode()
+        text = text.replace(f"url({font})", f"url(data:font/woff2;base64,{content})")
+    style.write_text(text, "utf-8")
+
+
 ENTRANCE = """\
 <!DOCTYPE html>
 <html lang="{language}">
@@ -152,6 +170,12 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", describe_page)
     app.connect("html-page-context", report_bad_formulas)
     app.connect("html-page-context", note_written_page)
-    for finish in (mend_written_pages, slim_pictures, drop_deleted_pages, write_entrance):
+    for finish in (
+        mend_written_pages,
+        slim_pictures,
+        embed_formula_fonts,
+        drop_deleted_pages,
+        write_entrance,
+    ):
         app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

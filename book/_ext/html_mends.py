@@ -32,7 +32,7 @@ def mend(html: str, page: Path) -> str:
     drop_repeated_viewports(soup)
     defer_scripts(soup)
     link_base_style(soup)
-    preload_formula_fonts(soup)
+    drop_unused_formula_style(soup)
     name_by_visible_text(soup)
     mark_landmarks(soup)
     mark_references(soup)
@@ -76,20 +76,11 @@ def link_base_style(soup: BeautifulSoup) -> None:
         link["href"] = str(link["href"]).split("styles/theme.css")[0] + "basic.css"
 
 
-def preload_formula_fonts(soup: BeautifulSoup) -> None:
-    """Ask for the fonts of formulas at once: text moves when they come late and are wider."""
-    style = soup.select_one('link[href*="katex/katex.min.css"]')
-    if (
-        not style
-        or not soup.select_one(".katex")
-        or soup.select_one('link[rel="preload"][as="font"]')
-    ):
-        return
-    folder = str(style["href"]).split("katex.min.css")[0]
-    for name in ("Main-Regular", "Math-Italic"):
-        address = f"{folder}fonts/KaTeX_{name}.woff2"
-        attributes = {"rel": "preload", "as": "font", "type": "font/woff2", "href": address}
-        style.insert_before(soup.new_tag("link", attrs=attributes | {"crossorigin": ""}))
+def drop_unused_formula_style(soup: BeautifulSoup) -> None:
+    """Drop the style sheet and fonts of formulas from a page that has none."""
+    if not soup.select_one(".katex"):
+        for link in soup.select('link[href*="katex/katex.min.css"]'):
+            link.decompose()
 
 
 def name_by_visible_text(soup: BeautifulSoup) -> None:
