@@ -116,6 +116,19 @@ def _refuse_nan_and_infinity(name: str, array: NDArray[Any], piece: int = 4096) 
             raise ValueError(f"{name} must be finite, but holds {part[~finite][0]}")
 
 
+def row_numbers(rows: ArrayLike) -> NDArray[Any]:
+    """Return `rows` as a vector of at least one whole number."""
+    rows = np.asarray(rows)
+    if rows.ndim != 1:
+        raise ValueError(f"rows must have 1 dimension, not the shape {rows.shape}")
+    if len(rows) == 0:
+        # A mean over no rows has no value: an empty batch is a bug of the caller's.
+        raise ValueError("rows must name at least one row, but is empty")
+    if rows.dtype.kind not in "iu":
+        raise TypeError(f"rows must hold whole numbers, not {rows.dtype}")
+    return rows
+
+
 def class_labels(name: str, value: ArrayLike, n_classes: int | None) -> NDArray[Any]:
     """Return `value` as a vector of whole numbers from 0 up to, not including, `n_classes`."""
     labels = number_array(name, value, ndim=1)
@@ -125,8 +138,9 @@ def class_labels(name: str, value: ArrayLike, n_classes: int | None) -> NDArray[
             raise ValueError(f"{name} must hold whole numbers, but holds {wrong[0]}")
     labels = labels.astype(np.intp)
     if len(labels) > 0:
+        allowed = "at least 0" if n_classes is None else f"from 0 to {n_classes - 1}"
         high = labels.max() if n_classes is None else n_classes - 1
         outside = labels[(labels < 0) | (labels > high)]
         if len(outside) > 0:
-            raise ValueError(f"{name} must hold labels from 0 to {high}, but holds {outside[0]}")
+            raise ValueError(f"{name} must hold labels {allowed}, but holds {outside[0]}")
     return labels

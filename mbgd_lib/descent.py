@@ -119,7 +119,8 @@ def descend(
         The step is this number times the gradient of the batch's **mean** loss.
     batch_size, n_batches, order, seed
         How each epoch is cut into batches: see `minibatches`. A batch of all rows is taken
-        as it stands, unshuffled and uncopied: this is batch gradient descent.
+        as it stands, unshuffled and uncopied: this is batch gradient descent. (Where
+        `batch_size` is a function, an epoch of one batch is shuffled all the same.)
     epochs : int
         How many times the data are gone through, at most; at least 1.
     schedule : callable, optional

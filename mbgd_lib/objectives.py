@@ -16,6 +16,7 @@ from mbgd_lib._arguments import (
     finite_array,
     number_array,
     positive_number,
+    row_numbers,
     whole_number,
 )
 
@@ -140,12 +141,7 @@ class LinearModel:
             weights = weights.astype(np.float64)
         if rows is None:
             return weights, None, self.n_rows
-        if len(rows) == 0:
-            # A mean over no rows has no value: an empty batch is a bug of the caller's.
-            raise ValueError("rows must name at least one row, but is empty")
-        rows = np.asarray(rows)
-        if rows.dtype.kind not in "iu":
-            raise TypeError(f"rows must hold whole numbers, not {rows.dtype}")
+        rows = row_numbers(rows)
         return weights, rows, len(rows)
 
     def _pieces(
@@ -263,7 +259,8 @@ class LeastSquares(LinearModel):
         return float(residuals @ residuals) / 2
 
     def _slopes(self, scores: Array, y: Array) -> Array:
-        return scores - y
+        scores -= y  # in place: the difference stays in the scores' type, float32 too
+        return scores
 
 
 class Logistic(LinearModel):
@@ -272,8 +269,8 @@ class Logistic(LinearModel):
     The score :math:`s` is the logit of class 1, whose probability is
     :math:`p = 1/(1 + e^{-s})`. A row of class 1 costs :math:`-\log p = \log(1 + e^{-s})`, a row
     of class 0 costs :math:`-\log(1 - p) = \log(1 + e^{s})`. In both cases the derivative by the
-    score is :math:`p - y`. Neither `p` nor its logarithm is rounded on the way, so that scores
-    of any size are safe.
+    score is :math:`p - y`. The loss is computed from the score, never from a rounded p, so that
+    scores of any size are safe.
 
     Parameters
     ----------
@@ -300,13 +297,16 @@ class Logistic(LinearModel):
         return float(np.logaddexp(0, np.where(y == 1, -scores, scores)).sum())
 
     def _slopes(self, scores: Array, y: Array) -> Array:
-        return sigmoid(scores) - y
+        probabilities = sigmoid(scores)
+        probabilities -= y
+        return probabilities
 
 
 def sigmoid(scores: ArrayLike) -> Array:
     r"""Return :math:`1/(1 + e^{-s})` without overflow.
 
-    Computed as :math:`\frac12 (1 + \tanh \frac s2)`, which is the same function.
+    Computed as :math:`\frac12 (1 + \tanh \frac s2)`, which is the same function. Its error is
+    that of rounding near 1/2: below about -36 it returns 0, not the tiny probability itself.
 
     Parameters
     ----------
@@ -509,9 +509,7 @@ class Landscape:
     def _tilt(self, rows: Array | None) -> Array:
         if rows is None:
             return np.zeros(self.dimensions)
-        if len(rows) == 0:
-            raise ValueError("rows must name at least one row, but is empty")
-        return self.tilts[rows].mean(axis=0)
+        return self.tilts[row_numbers(rows)].mean(axis=0)
 
     def _height(self, weights: Array) -> float:
         raise NotImplementedError
@@ -539,8 +537,10 @@ class QuadraticBowl(Landscape):
 
     def __init__(self, hessian: ArrayLike, tilts: ArrayLike | None = None) -> None:
         self.hessian = finite_array("hessian", hessian, ndim=2)
-        if not np.array_equal(self.hessian, self.hessian.T):
+        square = self.hessian.shape[0] == self.hessian.shape[1]
+        if not square or not np.allclose(self.hessian, self.hessian.T):
             raise ValueError(f"hessian must be symmetric, not {self.hessian.tolist()}")
+        self.hessian = (self.hessian + self.hessian.T) / 2  # rounding may have tilted it
         self.dimensions = len(self.hessian)
         super().__init__(tilts)
 

@@ -653,7 +653,7 @@ X2 = [[1.0], [2.0]]
         (
             lambda: Softmax(X2, [2, -1]),
             ValueError,
-            "y must hold labels from 0 to 2, but holds -1",
+            "y must hold labels at least 0, but holds -1",
         ),
         (lambda: Softmax(X2, [0, 1.5]), ValueError, "y must hold whole numbers, but holds 1.5"),
         (lambda: Softmax(X2, ["a", "b"]), TypeError, "y must hold real numbers, not <U1"),
@@ -870,3 +870,40 @@ def test_a_landscape_without_a_function_says_so(method):
 
     with pytest.raises(NotImplementedError):
         getattr(Nowhere(), method)(np.zeros(1))
+
+
+@pytest.mark.parametrize("kind", ["model", "landscape"])
+@pytest.mark.parametrize(
+    ("rows", "error", "message"),
+    [
+        ([[0, 1]], ValueError, r"rows must have 1 dimension, not the shape \(1, 2\)"),
+        (0, ValueError, r"rows must have 1 dimension, not the shape \(\)"),
+        ([True, False], TypeError, "rows must hold whole numbers, not bool"),
+    ],
+)
+def test_rows_are_a_vector_of_whole_numbers(kind, rows, error, message):
+    objective = (
+        LeastSquares([[1.0], [2.0]], [0.0, 1.0]) if kind == "model" else Saddle([[0, 0]] * 2)
+    )
+
+    with pytest.raises(error, match=message):
+        objective.gradient(np.zeros(2), rows)
+
+
+def test_a_bowl_may_be_symmetric_up_to_rounding():
+    hessian = np.array([[2.0, 1.0], [1.0 + 1e-15, 3.0]])
+
+    bowl = QuadraticBowl(hessian)
+
+    assert np.array_equal(bowl.hessian, bowl.hessian.T)
+    assert_allclose(bowl.hessian, hessian)
+
+
+@pytest.mark.parametrize("model", [LeastSquares, Logistic, Softmax])
+def test_slopes_of_float32_features_stay_float32(model):
+    # Wider slopes would turn the whole piece of X into float64 for the product.
+    X = np.eye(3, dtype=np.float32)
+    objective = model(X, [0, 1, 1])
+    scores = np.zeros((3, *objective.weights_shape[1:]), dtype=np.float32)
+
+    assert objective._slopes(scores, objective.y).dtype == np.float32
