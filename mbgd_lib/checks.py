@@ -37,6 +37,13 @@ def finite_differences(
     Returns
     -------
     ndarray in the shape of `weights`
+
+    Examples
+    --------
+    >>> from mbgd_lib import QuadraticBowl
+    >>> bowl = QuadraticBowl([[4.0, 0.0], [0.0, 1.0]])  # its gradient is (4 w₁, w₂)
+    >>> finite_differences(bowl, [1.0, 2.0]).round(6)
+    array([4., 2.])
     """
     weights = finite_array("weights", weights, ndim=np.ndim(weights)).astype(np.float64)
     step = positive_number("step", step)

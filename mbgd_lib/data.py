@@ -35,6 +35,12 @@ def correlated_gaussian(n: int = 8000, *, seed: int = 0) -> tuple[Array, Array]:
     -------
     X : ndarray of shape (n, 1)
     y : ndarray of shape (n,)
+
+    Examples
+    --------
+    >>> X, y = correlated_gaussian()
+    >>> X.shape, y.shape
+    ((8000, 1), (8000,))
     """
     n = whole_number("n", n, 1)
     rng = np.random.RandomState(seed)
@@ -43,7 +49,7 @@ def correlated_gaussian(n: int = 8000, *, seed: int = 0) -> tuple[Array, Array]:
 
 
 def noisy_regression(n: int = 1000, *, seed: int = 42) -> tuple[Array, Array]:
-    """Return the linear data of tutorial 001: scikit-learn's `make_regression`.
+    """Return the linear data of tutorial 001: scikit-learn's ``make_regression``.
 
     One standard normal feature, no intercept, a slope that the seed draws, and normal noise
     of standard deviation 20.
@@ -59,6 +65,12 @@ def noisy_regression(n: int = 1000, *, seed: int = 42) -> tuple[Array, Array]:
     -------
     X : ndarray of shape (n, 1)
     y : ndarray of shape (n,)
+
+    Examples
+    --------
+    >>> X, y = noisy_regression()
+    >>> X.shape, y.shape
+    ((1000, 1), (1000,))
     """
     n = whole_number("n", n, 1)
     X, y = make_regression(n_samples=n, n_features=1, noise=20, random_state=seed)
@@ -82,6 +94,12 @@ def noisy_line(n: int = 1000, *, seed: int = 42) -> tuple[Array, Array]:
     -------
     X : ndarray of shape (n, 1)
     y : ndarray of shape (n,)
+
+    Examples
+    --------
+    >>> X, y = noisy_line(3)
+    >>> X.round(2).tolist(), y.round(2).tolist()
+    ([[0.75], [1.9], [1.46]], [3.27, 8.01, 6.46])
     """
     n = whole_number("n", n, 1)
     rng = np.random.RandomState(seed)
@@ -101,6 +119,14 @@ def diabetes() -> tuple[Array, Array]:
     -------
     X : ndarray of shape (442, 10)
     y : ndarray of shape (442,)
+
+    Examples
+    --------
+    >>> X, y = diabetes()
+    >>> X.shape, y.shape
+    ((442, 10), (442,))
+    >>> X[0, :4].tolist(), float(y[0])  # age, sex, body mass index, blood pressure; the score
+    ([59.0, 2.0, 32.1, 101.0], 151.0)
     """
     X, y = load_diabetes(return_X_y=True, scaled=False)
     return X, y

@@ -1,7 +1,7 @@
 """`descend` as scikit-learn estimators, for pipelines and grid searches.
 
-They add nothing to the algorithm: `fit` runs `descend` from weights of zero and keeps what it
-returns, `partial_fit` runs one more epoch from there.
+They add nothing to the algorithm: ``fit`` runs `descend` from weights of zero and keeps what it
+returns, ``partial_fit`` runs one more epoch from there.
 """
 
 from typing import Any, Self

@@ -28,7 +28,15 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
 def course_style() -> None:
-    """Set Matplotlib up for the course: size, resolution, fonts, colours."""
+    """Set Matplotlib up for the course: size, resolution, fonts, colours.
+
+    Examples
+    --------
+    >>> with plt.rc_context():  # the style ends with these lines
+    ...     course_style()
+    ...     print(plt.rcParams["figure.dpi"])
+    150.0
+    """
     plt.rcParams.update(
         {
             "figure.figsize": (7.2, 4.2),
@@ -99,6 +107,14 @@ def plot_curves(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> losses = [[4.0, 2.0, 1.0], [4.0, 3.0, 1.5], [4.0, 1.0, 0.5]]  # three seeds
+    >>> ax = plot_curves({"B = 32": ([0, 1, 2], losses)}, xlabel="epochs", ylabel="loss")
+    >>> ax.lines[0].get_ydata()  # their median
+    array([4., 2., 1.])
+    >>> plt.close(ax.figure)
     """
     ax = ax or plt.subplots()[1]
     for (label, (x, y)), colour, dash in zip(
@@ -131,6 +147,15 @@ def plot_points(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> sizes = [1, 2, 4]
+    >>> ax = plot_curves({"1/B": (sizes, [1, 1 / 2, 1 / 4])}, xlabel="B", ylabel="variance")
+    >>> ax = plot_points(ax, {"measured": (sizes, [0.9, 0.6, 0.2])})
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['1/B', 'measured']
+    >>> plt.close(ax.figure)
     """
     for (label, (x, y)), colour, marker in zip(
         points.items(), cycle(COLOURS), cycle(MARKERS), strict=False
@@ -172,6 +197,16 @@ def loss_grid(objective: Objective, limits: Limits, points: int = 81) -> tuple[A
     first, second : ndarrays of shape (points,)
     losses : ndarray of shape (points, points)
         ``losses[j, i]`` belongs to ``(first[i], second[j])``.
+
+    Examples
+    --------
+    >>> from mbgd_lib import QuadraticBowl
+    >>> bowl = QuadraticBowl([[2.0, 0.0], [0.0, 2.0]])  # the sum of both squares
+    >>> first, second, losses = loss_grid(bowl, ((-1, 1), (0, 2)), points=3)
+    >>> losses
+    array([[1., 0., 1.],
+           [2., 1., 2.],
+           [5., 4., 5.]])
     """
     first = np.linspace(*limits[0], points)
     second = np.linspace(*limits[1], points)
@@ -201,6 +236,14 @@ def plot_contours(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> from mbgd_lib import Saddle
+    >>> ax = plot_contours(Saddle(), ((-1, 1), (-1, 1)), names=("first", "second"))
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('first', 'second')
+    >>> plt.close(ax.figure)
     """
     ax = ax or plt.subplots()[1]
     first, second, losses = loss_grid(objective, limits)
@@ -241,6 +284,13 @@ def plot_surface(
     -------
     Figure
         Its first axes hold the surface, its second the contours.
+
+    Examples
+    --------
+    >>> from mbgd_lib import Saddle
+    >>> figure = plot_surface(Saddle(), ((-1, 1), (-1, 1)), at=[[0.5, 0.5]], arrow_length=0.3)
+    >>> surface, contours = figure.axes
+    >>> plt.close(figure)
     """
     figure = plt.figure(figsize=(7.2, 3.6))
     surface = figure.add_subplot(1, 2, 1, projection="3d")
@@ -291,6 +341,16 @@ def plot_paths(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> from mbgd_lib import LeastSquares, descend
+    >>> objective = LeastSquares([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0])
+    >>> run = descend(objective, [0.0, 0.0], learning_rate=0.4, epochs=9, record_path=True)
+    >>> ax = plot_paths(objective, {"all rows": run.path}, ((-1, 3), (0, 4)))
+    >>> [line.get_label() for line in ax.get_lines()]
+    ['all rows', 'start', 'least squares']
+    >>> plt.close(ax.figure)
     """
     ax = plot_contours(objective, limits, names=names, ax=ax)
     for i, (label, path) in enumerate(paths.items()):
@@ -330,6 +390,19 @@ def plot_four_ways(
     Returns
     -------
     sequence of four Axes
+
+    Examples
+    --------
+    >>> from mbgd_lib import LeastSquares, descend
+    >>> objective = LeastSquares([[1.0]], [2.0], intercept=False)
+    >>> paths = {}
+    >>> for rate in (0.3, 1.0, 1.7, 2.1):
+    ...     run = descend(objective, [0.0], learning_rate=rate, epochs=5, record_path=True)
+    ...     paths[f"rate {rate}"] = run.path
+    >>> axes = plot_four_ways(objective, paths, limits=(-1, 5))
+    >>> [ax.get_title() for ax in axes]
+    ['rate 0.3', 'rate 1.0', 'rate 1.7', 'rate 2.1']
+    >>> plt.close(axes[0].figure)
     """
     figure, axes = plt.subplots(2, 2, figsize=(7.2, 5.2), sharex=True, sharey=True)
     weights = np.linspace(*limits, 121)
@@ -363,6 +436,13 @@ def plot_fits(
     Returns
     -------
     Axes
+
+    Examples
+    --------
+    >>> from mbgd_lib.data import noisy_line
+    >>> X, y = noisy_line(50)
+    >>> ax = plot_fits(X, y, {"the true line": (1.2, 3.5)}, xlabel="x", ylabel="y")
+    >>> plt.close(ax.figure)
     """
     ax = ax or plt.subplots()[1]
     ax.plot(X[:, 0], y, ".", color="0.7", markersize=3)

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"
 
 # Text in these is code or a formula's own source, not prose that failed to be rendered.
-NOT_PROSE = "pre, code, script, style, .katex"
+NOT_PROSE = "pre, code, dt.sig, script, style, .katex"
 RAW_MATH = re.compile(r"\$[^$\n]+\$|\$\$|\\\(|\\\[|\\begin\{")
 RAW_ROLE = re.compile(r"\{(glue|eq|numref|ref|cite|doc|prf|term|math)(:\w*)*\}|:::|```")
 FILE_PATH = re.compile(r"^\S*\.(png|svg|jpe?g|gif|webp)$|_images/", re.IGNORECASE)

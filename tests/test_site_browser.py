@@ -21,7 +21,9 @@ SITE = ROOT / "_build" / "html"
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
 CHAPTERS = [page["file"] for part in TOC["parts"] for page in part["chapters"]]
-PAGES = [f"{name}.html" for name in (TOC["root"], *CHAPTERS)] + ["search.html"]
+PAGES = [f"{name}.html" for name in (TOC["root"], *CHAPTERS)]
+# Not in the contents: the search, and the library's code, of which one page stands for all.
+PAGES += ["search.html", "_modules/mbgd_lib/descent.html"]
 
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}

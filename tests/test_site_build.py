@@ -46,6 +46,41 @@ FAULTS = {
 }
 
 
+DOCSTRINGS = '''\
+"""Names: `Known`, `known`, `sibling_missing`."""
+
+class Known:
+    """Takes `arg`, `x`, `ORDERS`; not `arg_missing`.
+
+    Parameters
+    ----------
+    arg : Known or Axes or {"a", "b"}
+
+    Raises
+    ------
+    ErrorMissing
+        At times.
+    """
+
+    def __init__(self, arg): ...
+
+def known(count):
+    """Return `Known`.
+
+    Parameters
+    ----------
+    count : TypeMissing
+
+    Returns
+    -------
+    ValueError
+    """
+
+ORDERS = ("a", "b")
+'''
+MISSING = ("sibling_missing", "arg_missing", "ErrorMissing", "TypeMissing")
+
+
 def output(mime: str, content: str, **metadata: object):
     return nbformat.v4.new_output("display_data", data={mime: content}, metadata=metadata)
 
@@ -150,3 +185,33 @@ def test_every_fault_is_reported_and_fails_the_build(book):
         line for line in result.stderr.splitlines() if re.search("WARNING|ERROR", line)
     )
     assert [fault for fault, named in FAULTS.items() if named not in warnings] == []
+
+
+@pytest.fixture
+def reference(book):
+    """A function that builds a page of a module's docstrings."""
+    other = book / "book" / "other.md"
+
+    def reference(module: str) -> subprocess.CompletedProcess[str]:
+        (book / "book" / "_ext" / "described.py").write_text(module)
+        return build(book)
+
+    other.write_text(OTHER + "\n```{eval-rst}\n.. automodule:: described\n```\n")
+    yield reference
+    other.write_text(OTHER)
+
+
+def test_a_name_that_a_docstring_gets_wrong_fails_the_build(reference):
+    result = reference(DOCSTRINGS)
+    assert result.returncode != 0
+    targets = re.findall(r"reference target not found: (\w+)", result.stderr)
+    assert sorted(targets) == sorted(MISSING)
+
+
+def test_a_changed_docstring_is_shown_by_the_next_build(book, reference):
+    right = DOCSTRINGS
+    for name in MISSING:
+        right = right.replace(name, "Known")
+    assert reference(right).returncode == 0
+    assert reference(right.replace("At times.", "Every Monday.")).returncode == 0
+    assert "Every Monday." in page(book, "book/other")

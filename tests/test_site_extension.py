@@ -87,6 +87,12 @@ def soup(html: str) -> BeautifulSoup:
             '<div class="citation-list"><div role="listitem">B</div></div>',
         ),
         (
+            html_mends.unlist_arguments,
+            '<dl><dt class="sig">f(<dl><dd>x,</dd></dl>)</dt><dd>Doc</dd></dl>',
+            '<dl><dt class="sig">f(<div class="sig-arguments"><div>x,</div></div>)</dt>'
+            "<dd>Doc</dd></dl>",
+        ),
+        (
             html_mends.keep_one_main_heading,
             '<div id="jb-print-docs-body"><h1>A</h1></div><article><h1>A</h1></article>',
             '<div id="jb-print-docs-body"><p>A</p></div><article><h1>A</h1></article>',

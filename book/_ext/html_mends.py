@@ -36,6 +36,7 @@ def mend(html: str, page: Path) -> str:
     name_by_visible_text(soup)
     mark_landmarks(soup)
     mark_references(soup)
+    unlist_arguments(soup)
     keep_one_main_heading(soup)
     size_images(soup, page)
     return str(soup)
@@ -107,6 +108,14 @@ def mark_references(soup: BeautifulSoup) -> None:
         entry["role"] = "listitem"
     for link in soup.select(".citation-list > a"):
         link.decompose()
+
+
+def unlist_arguments(soup: BeautifulSoup) -> None:
+    """Make the lines of a long signature plain boxes: Sphinx's list of them has no terms."""
+    for arguments in soup.select("dt.sig > dl"):
+        arguments.name, arguments["class"] = "div", ["sig-arguments"]
+        for line in arguments.select(":scope > dd"):
+            line.name = "div"
 
 
 def keep_one_main_heading(soup: BeautifulSoup) -> None:
