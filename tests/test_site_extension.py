@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
+from threading import Timer
 from types import SimpleNamespace
 
 import course_site
@@ -196,3 +198,32 @@ def section(doctree):
 def test_shortened(text, length, short):
     assert course_site.shortened(text, length) == short
     assert len(short) <= length
+
+
+# --- formulas ---
+
+
+@pytest.fixture
+def katex(monkeypatch, tmp_path):
+    """A socket where KaTeX will listen; its process notes when it is killed."""
+    process = SimpleNamespace(killed=False)
+    process.kill = lambda: setattr(process, "killed", True)
+    monkeypatch.setattr(course_site, "Popen", lambda *command, **options: process)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "katex.sock"))
+        yield listener, process
+
+
+def test_katex_may_take_a_while_to_listen(katex, tmp_path):
+    listener, process = katex
+    Timer(0.1, listener.listen).start()
+    started, connection = course_site.start_katex(tmp_path, seconds=60)
+    connection.close()
+    assert started is process
+    assert not process.killed
+
+
+def test_katex_that_never_listens_is_ended(katex, tmp_path):
+    with pytest.raises(course_site.katex.KaTeXError):
+        course_site.start_katex(tmp_path, seconds=0.1)
+    assert katex[1].killed
