@@ -10,8 +10,15 @@ JOBS ?= auto
 OLDEST_PYTHON := 3.11
 NEED_PYTHON := This course needs Python $(OLDEST_PYTHON) or newer
 
-VENV_PYTHON := .venv/bin/python
-PYTEST := $(VENV_PYTHON) -m pytest
+# The environment that a command runs in, and what is installed there; the last file names the others.
+VENV = .venv
+REQUIREMENTS = requirements.txt
+with_frameworks := test-frameworks bench venv-frameworks
+$(with_frameworks): VENV = .venv-frameworks
+$(with_frameworks): REQUIREMENTS = requirements.txt requirements-frameworks.txt
+
+VENV_PYTHON = $(VENV)/bin/python
+PYTEST = $(VENV_PYTHON) -m pytest
 # The test processes already fill the cores; BLAS threads on top would only make them wait for each other.
 # Notebooks are stored so too: another number of threads may round the last bit another way.
 ONE_BLAS_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
@@ -20,10 +27,10 @@ ONE_BLAS_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 list_fonts = $(VENV_PYTHON) -c 'import matplotlib.font_manager' 2>/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help site serve test lab lint format notebooks venv clean
+.PHONY: help site serve test test-frameworks bench lab lint format notebooks venv venv-frameworks clean
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 site: venv  ## build the site into _build/html; a warning is an error
 	@$(forget_unfinished_build)
@@ -38,6 +45,12 @@ test: site lint  ## build the site, then lint, then run every test and every not
 	@$(list_fonts)
 	$(ONE_BLAS_THREAD) $(PYTEST) tests --numprocesses $(JOBS) --dist loadfile --cov
 	$(ONE_BLAS_THREAD) $(PYTEST) notebooks --numprocesses $(JOBS) --dist loadfile --nbval --nbval-current-env
+
+test-frameworks: venv-frameworks  ## compare with PyTorch, Keras and JAX, fed the same batches (installs them)
+	$(ONE_BLAS_THREAD) $(PYTEST) tests/frameworks
+
+bench: venv-frameworks  ## time an epoch against its peers, side by side (installs them; some minutes)
+	$(VENV_PYTHON) -m benchmarks
 
 lab: venv  ## open the notebooks in JupyterLab
 	$(VENV_PYTHON) -m jupyterlab --notebook-dir notebooks
@@ -58,27 +71,30 @@ notebooks: venv  ## run every notebook and store its outputs
 venv:  ## make .venv with the packages of requirements.txt (the others call this)
 	@$(if $(ready),:,$(make_venv))
 
-clean:  ## remove the built site, caches and .venv
-	rm -rf _build .venv .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis build mbgd_lib.egg-info
+venv-frameworks:  ## make .venv-frameworks, which holds the frameworks too
+	@$(if $(ready),:,$(make_venv))
+
+clean:  ## remove the built site, caches, .venv and .venv-frameworks
+	rm -rf _build .venv .venv-frameworks .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis build mbgd_lib.egg-info
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
-# --- .venv ---------------------------------------------------------------------------------------------------
+# --- .venv and .venv-frameworks ------------------------------------------------------------------------------
 # A finished installation leaves .venv/ready-<Python version>, which holds a checksum of all that it was made from
 # (the folder too: a copied .venv would run the original). A .venv without it is interrupted or outdated.
 
-made_from = $(shell { pwd; cat requirements.txt pyproject.toml; } | cksum)
+made_from = $(shell { pwd; cat $(REQUIREMENTS) pyproject.toml; } | cksum)
 # "3.12", or "3.10 old", or nothing where PYTHON is missing or does not run (as a pyenv shim may not).
 found = $(shell "$(PYTHON)" -c 'import sys; v = sys.version_info[:2]; print("%d.%d" % v + " old" * (v < ($(subst .,$(comma) ,$(OLDEST_PYTHON)))))' 2>/dev/null)
 comma := ,
 # Without PYTHON=…, a ready .venv of any version will do.
-ready_stamp = .venv/ready-$(if $(filter file,$(origin PYTHON)),*,$(found))
+ready_stamp = $(VENV)/ready-$(if $(filter file,$(origin PYTHON)),*,$(found))
 ready = $(shell $(VENV_PYTHON) -c '' 2>/dev/null && cat $(ready_stamp) 2>/dev/null | grep -Fx '$(made_from)')
 
-# The sh command that makes .venv anew; make stops here, with one line, where there is no Python to make it with.
-make_venv = $(check_python)echo "Installing the packages of requirements.txt into .venv (some minutes, this once)"; \
-	rm -rf .venv && "$(PYTHON)" -m venv .venv && \
-	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.txt && \
-	echo '$(made_from)' > .venv/ready-$(found)
+# The sh command that makes it anew; make stops here, with one line, where there is no Python to make it with.
+make_venv = $(check_python)echo "Installing the packages of $(lastword $(REQUIREMENTS)) into $(VENV) (some minutes, this once)"; \
+	rm -rf $(VENV) && "$(PYTHON)" -m venv $(VENV) && \
+	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r $(lastword $(REQUIREMENTS)) && \
+	echo '$(made_from)' > $(VENV)/ready-$(found)
 check_python = $(if $(found),,$(error $(NEED_PYTHON), and "$(PYTHON)" does not run; $(name_another)))$(if \
 	$(filter old,$(found)),$(error $(NEED_PYTHON), and "$(PYTHON)" is $(firstword $(found)); $(name_another)))
 name_another = name another like this: make $(firstword $(MAKECMDGOALS)) PYTHON=python3.12

@@ -35,7 +35,7 @@ def project(tmp_path):
     """A folder, with a space in its name, that holds what `make venv` looks at."""
     folder = tmp_path / "the course"
     folder.mkdir()
-    for name in ("Makefile", "requirements.txt", "pyproject.toml"):
+    for name in ("Makefile", "requirements.txt", "requirements-frameworks.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
     return folder
 
@@ -74,7 +74,7 @@ def phony_targets() -> set[str]:
 
 def test_help_lists_every_target(project):
     shown = make(project, "help", "PYTHON=/missing").stdout
-    assert set(re.findall(r"^  make (\w+)  +\S", shown, re.M)) == phony_targets()
+    assert set(re.findall(r"^  make ([\w-]+) +\S", shown, re.M)) == phony_targets()
 
 
 def test_help_is_the_default(project):
@@ -83,7 +83,7 @@ def test_help_is_the_default(project):
 
 def test_every_command_is_phony():
     makefile = (ROOT / "Makefile").read_text()
-    assert set(re.findall(r"^([a-z]+):", makefile, re.M)) == phony_targets()
+    assert set(re.findall(r"^([a-z-]+):", makefile, re.M)) == phony_targets()
 
 
 def test_clean_needs_no_python(project):
@@ -105,7 +105,19 @@ def assert_one_clear_line(result, *words: str) -> None:
         assert word in line
 
 
-@pytest.mark.parametrize("target", ["site", "test", "lab", "lint", "notebooks", "serve"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "site",
+        "test",
+        "lab",
+        "lint",
+        "notebooks",
+        "serve",
+        "test-frameworks",
+        "bench",
+    ],
+)
 def test_missing_python(project, target):
     assert_one_clear_line(make(project, target, "PYTHON=/missing/python"), "/missing/python")
 
@@ -195,3 +207,34 @@ def test_venv_whose_python_is_gone_is_made_anew(installed, python):
     (installed / ".venv" / "bin" / "python").unlink()
     assert make(installed, "venv", python).returncode == 0
     assert installations(installed) == 2
+
+
+# --- .venv-frameworks, made in the same manner ---
+
+
+def test_the_frameworks_have_a_venv_of_their_own(installed, python):
+    assert make(installed, "venv-frameworks", python).returncode == 0
+    assert installations(installed) == 2
+    assert (installed / ".venv-frameworks" / "ready-3.12").is_file()
+    make(installed, "venv-frameworks", python)
+    make(installed, "venv", python)
+    assert installations(installed) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "made_anew"), [("requirements.txt", 2), ("requirements-frameworks.txt", 1)]
+)
+def test_changed_requirements_and_the_two_venvs(installed, python, name, made_anew):
+    """The frameworks' environment holds the course's packages, but not the other way round."""
+    make(installed, "venv-frameworks", python)
+    with (installed / name).open("a") as file:
+        file.write("# changed\n")
+    make(installed, "venv", python)
+    make(installed, "venv-frameworks", python)
+    assert installations(installed) == 2 + made_anew
+
+
+def test_clean_removes_both_venvs(installed, python):
+    make(installed, "venv-frameworks", python)
+    make(installed, "clean")
+    assert not list(installed.glob(".venv*"))
