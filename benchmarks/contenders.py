@@ -288,11 +288,16 @@ def pytorch_loader(problem: Problem, batch_size: int) -> Epoch:
 
 
 @cache
-def keras_model(n_features: int, n_classes: int, learning_rate: float):
+def keras_on_jax():
     # Said before Keras is first imported: else it asks for TensorFlow.
     os.environ.setdefault("KERAS_BACKEND", "jax")
     import keras
 
+    return keras
+
+
+def keras_model(n_features: int, n_classes: int, learning_rate: float):
+    keras = keras_on_jax()
     model = keras.Sequential([keras.Input((n_features,)), keras.layers.Dense(n_classes)])
     model.compile(
         optimizer=keras.optimizers.SGD(learning_rate),
@@ -303,6 +308,7 @@ def keras_model(n_features: int, n_classes: int, learning_rate: float):
 
 def keras_fit(problem: Problem, batch_size: int) -> Epoch:
     X, labels = problem.X, problem.labels.astype(np.int32)
+    keras = keras_on_jax()
     model = keras_model(X.shape[1], problem.n_classes, problem.learning_rate)
     zeros = [problem.zeros[1:], problem.zeros[0]]
 
@@ -313,6 +319,8 @@ def keras_fit(problem: Problem, batch_size: int) -> Epoch:
     fit(min(len(X), batch_size + len(X) % batch_size))
 
     def epoch() -> np.ndarray:
+        # Its order is its own, but must be the same on every run: the final loss is checked.
+        keras.utils.set_random_seed(0)
         model.set_weights(zeros)
         fit(len(X))
         slopes, intercepts = model.get_weights()
