@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.util import find_spec
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-from mbgd_lib import Softmax, descend
+from mbgd_lib import Softmax, _compiled, descend
 from mbgd_lib.batches import batch_edges
 
 Epoch = Callable[[], np.ndarray]
@@ -83,7 +84,26 @@ class Contender:
 
 
 def ours(problem: Problem, batch_size: int) -> Epoch:
-    objective = Softmax(problem.X, problem.labels, n_classes=problem.n_classes)
+    """As a user gets it: compiled for small batches where Numba is installed."""
+    few = problem.first(2)
+    descend(  # compiles, or loads what was compiled
+        softmax_of(few),
+        few.zeros,
+        learning_rate=few.learning_rate,
+        batch_size=1,
+        epochs=_compiled.FEWEST_STEPS,
+        record_epoch_losses=False,
+    )
+    return descent(problem, batch_size)
+
+
+def ours_without_numba(problem: Problem, batch_size: int) -> Epoch:
+    # With a schedule `descend` always takes its plain loop.
+    return descent(problem, batch_size, schedule=lambda step: 1.0)
+
+
+def descent(problem: Problem, batch_size: int, **options: Any) -> Epoch:
+    objective = softmax_of(problem)
 
     def epoch() -> np.ndarray:
         run = descend(
@@ -92,10 +112,16 @@ def ours(problem: Problem, batch_size: int) -> Epoch:
             learning_rate=problem.learning_rate,
             batch_size=batch_size,
             seed=problem.seed,
+            record_epoch_losses=False,  # nobody else reports a loss either
+            **options,
         )
         return run.weights
 
     return epoch
+
+
+def softmax_of(problem: Problem) -> Softmax:
+    return Softmax(problem.X, problem.labels, n_classes=problem.n_classes)
 
 
 def floor(problem: Problem, batch_size: int) -> Epoch:
@@ -426,7 +452,13 @@ def numba_loops(problem: Problem, batch_size: int) -> Epoch:
     return epoch
 
 
-OURS = Contender("mbgd_lib", ours, "`descend` on `Softmax`")
+OURS = Contender(
+    "mbgd_lib",
+    ours,
+    f"`descend` on `Softmax`; compiled up to a batch size of {_compiled.LARGEST_BATCH}, where "
+    "Numba is installed",
+)
+PLAIN = Contender("mbgd_lib without Numba", ours_without_numba, "the same in NumPy alone")
 FLOOR = Contender(
     "bare floor",
     floor,
@@ -435,6 +467,7 @@ FLOOR = Contender(
 )
 CONTENDERS = (
     OURS,
+    PLAIN,
     FLOOR,
     Contender(
         "tutorial 000",

@@ -79,6 +79,7 @@ def measure(
     A contender whose epoch would take more than `budget` seconds, by an estimate from a
     part of the rows, is left out and the estimate noted.
     """
+    before = load_average()
     running = [contender for contender in contenders if contender.installed]
     entries = {}
     for batch_size in batch_sizes:
@@ -93,7 +94,6 @@ def measure(
             }
             plan = "" if estimate <= budget else "  over the budget: left out"
             say(progress("estimate", contender, batch_size, estimate) + plan)
-    before = load_average()
     for turn in range(rounds):
         for batch_size in batch_sizes:
             for contender in running:

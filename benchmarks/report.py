@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from PIL import Image
 
-from benchmarks.contenders import FLOOR, OURS
+from benchmarks.contenders import FLOOR, OURS, PLAIN
 from mbgd_lib.plots import COLOURS, DASHES, MARKERS, course_style
 
 Results = dict[str, Any]
@@ -93,7 +93,7 @@ def peers(results: Results) -> list[str]:
     return [
         name
         for name in names
-        if name not in (OURS.name, FLOOR.name)
+        if name not in (OURS.name, PLAIN.name, FLOOR.name)
         and any(ratio(results, name, size) is not None for size in results["batch_sizes"])
     ]
 
@@ -125,7 +125,7 @@ def quietness(results: Results) -> str:
     if load is None:
         return ""
     busy = " **Others were at work, so these numbers are noisy.**" if load > 1.5 else ""
-    return f" Load average before the first round: {load:.2f}.{busy}"
+    return f" Load average before the run: {load:.2f}.{busy}"
 
 
 def verdict(results: Results) -> str:
@@ -262,7 +262,7 @@ def duration(value: float) -> str:
 
 
 def draw(results: Results) -> Figure:
-    """Ratio to our time against batch size, one line per peer and one for the bare floor."""
+    """Ratio to our time against batch size, a line for each peer; ours and the floor in black."""
     course_style()
     figure, ax = plt.subplots(figsize=(7.2, 5.4))
     for i, name in enumerate(peers(results)):
@@ -273,6 +273,7 @@ def draw(results: Results) -> Figure:
         }
         ax.plot(*points(results, name), **style, label=name)
     ax.plot(*points(results, FLOOR.name), color="black", linestyle=":", label=FLOOR.name)
+    ax.plot(*points(results, PLAIN.name), color="black", linestyle="--", label=PLAIN.name)
     ax.axhline(1, color="black", linewidth=2, label=OURS.name)
     ax.set(xscale="log", yscale="log", xlabel="batch size [rows]", ylabel="time of an epoch / ours")
     ax.xaxis.set(major_locator=FixedLocator(results["batch_sizes"]), minor_locator=NullLocator())

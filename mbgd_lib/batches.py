@@ -1,6 +1,7 @@
 """How an epoch is cut into mini-batches of row indices."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import chain, pairwise, repeat
 from typing import Any
 
@@ -12,6 +13,39 @@ from mbgd_lib._arguments import generator, one_of, whole_number
 ORDERS = ("reshuffle", "shuffle_once", "sequential", "with_replacement")
 
 Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)  # epochs hold arrays, which do not compare to one truth value
+class Epoch:
+    """One pass over the data: an order of the rows, and where it is cut into batches.
+
+    Iterating gives the batches.
+
+    Attributes
+    ----------
+    rows : ndarray of int
+        In the order of the visits.
+    edges : list of int
+        Batch `i` is ``rows[edges[i]:edges[i + 1]]``.
+
+    Examples
+    --------
+    >>> for rows in Epoch(np.array([2, 0, 1]), [0, 2, 3]):
+    ...     print(rows)
+    [2 0]
+    [1]
+    """
+
+    rows: Rows
+    edges: list[int]
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return len(self.edges) - 1
+
+    def __iter__(self) -> Iterator[Rows]:
+        """Yield the batches, which are views of `rows`."""
+        return (self.rows[start:stop] for start, stop in pairwise(self.edges))
 
 
 def minibatches(
@@ -78,8 +112,8 @@ def epochs_of_batches(
     order: str = "reshuffle",
     epochs: int = 1,
     seed: Any = None,
-) -> Iterator[Iterator[Rows]]:
-    """Yield, for each epoch, an iterator over its mini-batches.
+) -> Iterator[Epoch]:
+    """Yield one epoch after the other; iterating over it gives its mini-batches.
 
     Parameters
     ----------
@@ -88,7 +122,7 @@ def epochs_of_batches(
 
     Yields
     ------
-    iterator of numpy.ndarray
+    Epoch
 
     Examples
     --------
@@ -105,7 +139,7 @@ def epochs_of_batches(
         edges = [batch_edges(n, batch_size(epoch), n_batches) for epoch in range(epochs)]
     else:
         edges = [batch_edges(n, batch_size, n_batches)] * epochs
-    return map(_cut, _row_orders(n, order, epochs, rng), edges)
+    return map(Epoch, _row_orders(n, order, epochs, rng), edges)
 
 
 def batch_edges(n: int, batch_size: int | None = None, n_batches: int | None = None) -> list[int]:
@@ -146,13 +180,15 @@ def _row_orders(n: int, order: str, epochs: int, rng: np.random.Generator) -> It
     # Each order is made when its epoch begins: several at once would only take memory.
     if order in ("shuffle_once", "sequential"):
         fixed = rng.permutation(n) if order == "shuffle_once" else np.arange(n)
-        yield from repeat(fixed, epochs)
+        yield from repeat(_read_only(fixed), epochs)
     else:
         for _ in range(epochs):
-            yield rng.permutation(n) if order == "reshuffle" else rng.integers(n, size=n)
+            yield _read_only(
+                rng.permutation(n) if order == "reshuffle" else rng.integers(n, size=n)
+            )
 
 
-def _cut(rows: Rows, edges: list[int]) -> Iterator[Rows]:
+def _read_only(rows: Rows) -> Rows:
     # A batch is a view: writing to it would damage the epochs that follow.
     rows.flags.writeable = False
-    return (rows[start:stop] for start, stop in pairwise(edges))
+    return rows

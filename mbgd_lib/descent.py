@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mbgd_lib import _compiled
 from mbgd_lib._arguments import (
     finite_array,
     function_or_none,
@@ -21,6 +22,7 @@ from mbgd_lib.objectives import Array, Objective
 from mbgd_lib.schedules import Schedule
 
 Update = Callable[[Array, Array], None]
+T = TypeVar("T")
 
 
 @dataclass(eq=False)  # two runs hold arrays, which do not compare to one truth value
@@ -32,11 +34,13 @@ class Run:
     weights : ndarray
         The last weights.
     epoch_losses : ndarray of shape (epochs run + 1,)
-        The loss over all rows at the start and after each epoch.
+        The loss over all rows at the start and after each epoch; empty with
+        ``record_epoch_losses=False``.
     steps : int
         Number of updates made.
     stop_reason : str
-        "epochs" when all epochs were run, "diverged" when the loss is no longer finite,
+        "epochs" when all epochs were run, "diverged" when the loss is no longer finite (the
+        weights, where no loss is computed),
         "tolerance" when an epoch moved the weights by no more than that, "callback" when the
         callback said so.
     path : ndarray of shape (steps + 1, *weights.shape) or None
@@ -105,6 +109,8 @@ def descend(
     average_from: int | None = None,
     record_path: bool = False,
     record_step_losses: bool = False,
+    record_epoch_losses: bool = True,
+    progress: bool = False,
     on_divergence: str = "stop",
 ) -> Run:
     r"""Minimise `objective` by mini-batch gradient descent.
@@ -137,14 +143,20 @@ def descend(
     callback : callable, optional
         Called after each epoch with the epoch's number, counted from 1, the weights (not to
         be changed) and the loss, if that is finite. The run ends if it returns something true.
+        With ``record_epoch_losses=False`` the loss is NaN.
     average_from : int, optional
         Average the weights over all steps after this many epochs, fewer than `epochs`
         (Polyak and Juditsky 1992).
     record_path, record_step_losses : bool
         Whether to keep the weights after every step, and each step's batch loss.
+    record_epoch_losses : bool
+        Whether to compute the loss over all rows at the start and after each epoch. On large
+        data it takes half as long as the epoch's steps.
+    progress : bool
+        Whether to show a bar that fills with the epochs. It needs tqdm.
     on_divergence : {"stop", "raise"}
-        What to do when the loss after an epoch is not finite: end the run with the stop
-        reason "diverged", or raise.
+        What to do when the loss after an epoch (or the weights, where no loss is computed) is
+        not finite: end the run with the stop reason "diverged", or raise.
 
     Returns
     -------
@@ -156,6 +168,14 @@ def descend(
         If an argument is outside what is allowed.
     DivergenceError
         If the loss is no longer finite and `on_divergence` is "raise".
+    ImportError
+        If `progress` is true and tqdm is not installed.
+
+    Notes
+    -----
+    Where Numba is installed, long runs of small batches are compiled (``mbgd_lib/_compiled.py``).
+    They end at the same weights, to rounding. A run with `schedule`, `momentum`, `bounds`,
+    `average_from` or a record of its steps always takes the loop below.
 
     Examples
     --------
@@ -165,38 +185,53 @@ def descend(
     >>> run.weights.round(4), run.steps, run.stop_reason
     (array([1., 2.]), 120, 'epochs')
     """
-    weights = np.array(finite_array("weights", weights, ndim=np.ndim(weights)))
+    weights = finite_array("weights", weights, ndim=np.ndim(weights))
+    # A copy, column by column: the weights of one class lie together, as the products read them.
+    weights = np.array(weights, order="F")
     learning_rate = positive_number("learning_rate", learning_rate)
     one_of("on_divergence", on_divergence, ("stop", "raise"))
     tolerance = None if tolerance is None else positive_number("tolerance", tolerance)
     function_or_none("callback", callback)
-    passes: Iterable[Iterable[Rows | None]] = epochs_of_batches(
+    passes: Iterable[Any] = epochs_of_batches(
         objective.n_rows, batch_size, n_batches=n_batches, order=order, epochs=epochs, seed=seed
     )
-    all_rows = batch_size in (None, objective.n_rows) and n_batches in (None, 1)
-    if all_rows and order != "with_replacement":
+    full_batch = batch_size in (None, objective.n_rows) and n_batches in (None, 1)
+    full_batch = full_batch and order != "with_replacement"
+    if full_batch:
         # One batch of all rows: rows=None spares the shuffle and the copy.
         passes = [[None]] * epochs
+    if progress:
+        passes = _with_progress_bar(passes, epochs)
     if average_from is not None:
         average_from = whole_number("average_from", average_from, 0, epochs - 1)
     update = _update_rule(learning_rate, schedule, momentum, bounds)
     record = _Recorder(weights, record_path, record_step_losses, average_from)
+    plain = schedule is None and momentum == 0 and bounds is None and record.only_counts
+    plain = plain and not full_batch
+    losses = []
     stop_reason = "epochs"
 
     # A run that diverges overflows; the stop reason says so, a warning would add nothing.
     with np.errstate(over="ignore", invalid="ignore"):
-        losses = [objective.value(weights)]
+        if record_epoch_losses:
+            losses.append(objective.value(weights))
         for epoch, batches in enumerate(passes, start=1):
             weights_before = weights.copy()
-            for rows in batches:
-                record.before_step(objective, weights, rows)
-                update(weights, objective.gradient(weights, rows))
-                record.after_step(weights, epoch)
-            losses.append(objective.value(weights))
-            if not np.isfinite(losses[-1]):
+            if plain and _compiled.pays(objective, weights, batches, epochs):
+                _compiled.make_steps(objective, weights, batches, learning_rate)
+                record.steps += len(batches)
+            else:
+                for rows in batches:
+                    record.before_step(objective, weights, rows)
+                    update(weights, objective.gradient(weights, rows))
+                    record.after_step(weights, epoch)
+            if record_epoch_losses:
+                losses.append(objective.value(weights))
+            if not np.isfinite(losses[-1] if record_epoch_losses else weights).all():
                 stop_reason = "diverged"
                 break
-            if callback is not None and callback(epoch, weights, losses[-1]):
+            loss = losses[-1] if record_epoch_losses else np.nan
+            if callback is not None and callback(epoch, weights, loss):
                 stop_reason = "callback"
                 break
             if tolerance is not None and _distance(weights, weights_before) <= tolerance:
@@ -206,11 +241,19 @@ def descend(
     run = record.run(weights, losses, stop_reason)
     if stop_reason == "diverged" and on_divergence == "raise":
         raise DivergenceError(
-            f"the loss overflowed in epoch {len(losses) - 1} at learning_rate="
-            f"{learning_rate}; try a smaller one",
+            f"the {'loss' if record_epoch_losses else 'weights'} overflowed in epoch {epoch} at "
+            f"learning_rate={learning_rate}; try a smaller one",
             run,
         )
     return run
+
+
+def _with_progress_bar(passes: Iterable[T], epochs: int) -> Iterable[T]:
+    try:
+        from tqdm.auto import tqdm
+    except ImportError as error:
+        raise ImportError("progress=True needs tqdm: pip install tqdm") from error
+    return tqdm(passes, total=epochs, unit="epoch")
 
 
 def _distance(weights: Array, others: Array) -> float:
@@ -257,6 +300,11 @@ class _Recorder:
         self.average: Array | None = None
         self.averaged = 0
         self.steps = 0
+
+    @property
+    def only_counts(self) -> bool:
+        """Whether nothing is asked for but the number of steps."""
+        return self.path is None and self.step_losses is None and self.average_from is None
 
     def before_step(self, objective: Objective, weights: Array, rows: Rows | None) -> None:
         if self.step_losses is not None:

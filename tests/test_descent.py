@@ -965,3 +965,66 @@ def test_bad_options_are_refused_by_name(objective, arguments, error, message):
         )
 
     assert str(caught.value) == message
+
+
+# --- what is left out, and what is shown ---------------------------------------------------------
+
+
+def test_without_epoch_losses_the_steps_are_the_same(objective):
+    arguments = {"learning_rate": 0.01, "batch_size": 8, "epochs": 4, "seed": 0}
+    full = descend(objective, np.zeros(4), **arguments)
+    seen = []
+    run = descend(
+        objective,
+        np.zeros(4),
+        record_epoch_losses=False,
+        callback=lambda epoch, weights, loss: seen.append(loss),
+        **arguments,
+    )
+    assert np.array_equal(run.weights, full.weights)
+    assert run.epoch_losses.shape == (0,)
+    assert run.stop_reason == "epochs"
+    assert np.isnan(seen).all()
+    assert len(seen) == 4
+
+
+def test_without_epoch_losses_no_loss_is_computed(objective, monkeypatch):
+    monkeypatch.setattr(LeastSquares, "value", lambda *_: pytest.fail("a loss was computed"))
+    descend(objective, np.zeros(4), learning_rate=0.01, batch_size=8, record_epoch_losses=False)
+
+
+def test_without_epoch_losses_divergence_is_seen_in_the_weights(objective):
+    arguments = {"learning_rate": 9.0, "epochs": 999, "record_epoch_losses": False}
+    run = descend(objective, np.zeros(4), **arguments)
+    assert run.stop_reason == "diverged"
+    assert run.steps < 999
+    with pytest.raises(DivergenceError, match=rf"the weights overflowed in epoch {run.steps} at"):
+        descend(objective, np.zeros(4), on_divergence="raise", **arguments)
+
+
+def test_the_progress_bar_fills_with_the_epochs(objective, capsys):
+    run = descend(objective, np.zeros(4), learning_rate=0.01, epochs=7, progress=True)
+    quiet = descend(objective, np.zeros(4), learning_rate=0.01, epochs=7)
+    assert np.array_equal(run.weights, quiet.weights)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "100%" in printed.err
+    assert "7/7" in printed.err
+
+
+def test_the_progress_bar_says_what_it_needs(objective, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    with pytest.raises(ImportError, match="progress=True needs tqdm: pip install tqdm"):
+        descend(objective, np.zeros(4), learning_rate=0.01, progress=True)
+
+
+def test_weights_of_any_layout_end_at_the_same_place():
+    X, y = make_data()
+    objective = Softmax(X, (y > y.mean()).astype(int) + (y > 2 * y.mean()))
+    start = np.random.default_rng(0).normal(size=objective.weights_shape)
+    arguments = {"learning_rate": 0.01, "batch_size": 8, "epochs": 3, "seed": 0}
+    runs = [
+        descend(objective, weights, **arguments)
+        for weights in (start, np.asfortranarray(start), start.tolist(), start[::-1][::-1])
+    ]
+    assert all(np.array_equal(run.weights, runs[0].weights) for run in runs)
