@@ -2,10 +2,11 @@
 
 A schedule is a function of the number of steps made so far. It returns the factor by which
 `descend` multiplies the learning rate. Counting steps, and never restarting within a run, is
-what keeps a schedule from starting anew in every epoch.
+what keeps a schedule from starting anew in every epoch. Schedules can be pickled.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -27,7 +28,11 @@ def constant() -> Schedule:
     >>> schedule(0), schedule(1000)
     (1.0, 1.0)
     """
-    return lambda step: 1.0
+    return _constant
+
+
+def _constant(step: int) -> float:
+    return 1.0
 
 
 def step_decay(every: int, factor: float = 0.1) -> Schedule:
@@ -38,7 +43,7 @@ def step_decay(every: int, factor: float = 0.1) -> Schedule:
     every : int
         Steps between two drops.
     factor : float
-        Above 0; below 1 for a decay.
+        Above 0 and at most 1.
 
     Returns
     -------
@@ -52,7 +57,13 @@ def step_decay(every: int, factor: float = 0.1) -> Schedule:
     """
     every = whole_number("every", every, 1)
     factor = positive_number("factor", factor)
-    return lambda step: factor ** (step // every)
+    if factor > 1:
+        raise ValueError(f"factor must be at most 1, not {factor}")
+    return partial(_step_decay, every, factor)
+
+
+def _step_decay(every: int, factor: float, step: int) -> float:
+    return factor ** (step // every)
 
 
 def inverse_time(half_after: float) -> Schedule:
@@ -77,7 +88,11 @@ def inverse_time(half_after: float) -> Schedule:
     (1.0, 0.5, 0.25)
     """
     half_after = positive_number("half_after", half_after)
-    return lambda step: 1 / (1 + step / half_after)
+    return partial(_inverse_time, half_after)
+
+
+def _inverse_time(half_after: float, step: int) -> float:
+    return 1 / (1 + step / half_after)
 
 
 def cosine(steps: int) -> Schedule:
@@ -99,7 +114,11 @@ def cosine(steps: int) -> Schedule:
     (1.0, 0.5, 0.0)
     """
     steps = whole_number("steps", steps, 1)
-    return lambda step: float(1 + np.cos(np.pi * min(step / steps, 1))) / 2
+    return partial(_cosine, steps)
+
+
+def _cosine(steps: int, step: int) -> float:
+    return float(1 + np.cos(np.pi * min(step / steps, 1))) / 2
 
 
 def warm_up(steps: int, then: Schedule | None = None) -> Schedule:
@@ -124,5 +143,8 @@ def warm_up(steps: int, then: Schedule | None = None) -> Schedule:
     """
     steps = whole_number("steps", steps, 1)
     function_or_none("then", then)
-    follow = then or constant()
-    return lambda step: (step + 1) / steps if step < steps else follow(step - steps)
+    return partial(_warm_up, steps, then or constant())
+
+
+def _warm_up(steps: int, then: Schedule, step: int) -> float:
+    return (step + 1) / steps if step < steps else then(step - steps)

@@ -1,4 +1,5 @@
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -99,6 +100,13 @@ def test_factors_are_plain_floats_and_asking_twice_changes_nothing(schedule):
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
+def test_schedules_are_pickled(schedule):
+    restored = pickle.loads(pickle.dumps(schedule))
+
+    assert [restored(step) for step in range(20)] == [schedule(step) for step in range(20)]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
 def test_float32_stays_float32_under_any_schedule(schedule):
     objective = LeastSquares(np.ones((4, 1), np.float32), np.ones(4, np.float32))
 
@@ -124,6 +132,7 @@ def test_float32_stays_float32_under_any_schedule(schedule):
             TypeError,
             "factor must be a number above 0, not 'half'",
         ),
+        (lambda: step_decay(2, factor=1.5), ValueError, "factor must be at most 1, not 1.5"),
         (
             lambda: inverse_time(-1),
             ValueError,
