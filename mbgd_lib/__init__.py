@@ -2,8 +2,9 @@
 
 Read it in this order: `batches` (which rows), `objectives` (what is minimised),
 `descent` (the loop), `schedules` (the learning rate over time), `checks` (is the gradient
-right), `theory` (what a quadratic promises), `noise` (how far off a batch is). `data`, `plots`
-and `report` serve the course's notebooks; `estimators` speak scikit-learn.
+right), `theory` (what a quadratic promises), `noise` (how far off a batch is), `orders` (what
+the order of the rows does). `data`, `plots` and `report` serve the course's notebooks;
+`estimators` speak scikit-learn.
 """
 
 from mbgd_lib.batches import minibatches

@@ -1,0 +1,224 @@
+"""Chapter 4's numbers: those stored in the notebook, and the same laws on other seeds.
+
+nbval checks that a run gives what is stored; here what is stored must agree with theory.
+"""
+
+import re
+
+import nbformat
+import numpy as np
+import pytest
+import stored_notebooks
+
+from mbgd_lib import LeastSquares, data, descend, minibatches
+from mbgd_lib.orders import error_floor, fixed_order_limit, gaps_of_runs
+
+RATES = 0.001 * 2.0 ** np.arange(5)  # 0.001 to 0.016, where the chapter fits its slopes
+
+
+@pytest.fixture(scope="module")
+def glued():
+    """Return the numbers that the notebook hands to its text, as it prints them."""
+    path = stored_notebooks.NOTEBOOKS / "04_shuffling.ipynb"
+    numbers = {}
+    for cell in nbformat.read(path, as_version=4).cells:
+        for output in cell.get("outputs", []):
+            if "scrapbook" in output.get("metadata", {}):
+                (text,) = output.data.values()
+                numbers[output.metadata.scrapbook.name] = text.strip("'")
+    return numbers
+
+
+def number(text):
+    return float(text.replace("−", "-").replace(",", ""))
+
+
+def interval(text):
+    low, high = text.split(" to ")
+    return number(low), number(high)
+
+
+# --- What is stored agrees with theory ---
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "tolerance"),
+    [
+        # Slopes of the floor against the learning rate.
+        ("slope_replaced", 1, 0.15),
+        ("slope_once", 2, 0.05),
+        ("slope_sorted", 2, 0.02),
+        ("slope_reshuffled", 3, 0.15),
+        ("middle_slope", 2, 0.15),
+        ("slope_weigh", 3, 0.3),
+        # Slopes of the gap against the epochs.
+        ("k_replaced", -1, 0.15),
+        ("k_once", -2, 0.08),
+        ("k_sorted", -2, 0.08),
+        ("k_reshuffled", -3, 0.15),
+        ("k4_once", -2, 0.03),
+        ("k4_sorted", -2, 0.03),
+        # Levels.
+        ("missed", 100 / np.e, 0.2),
+        ("missed_theory", 100 / np.e, 0.1),
+        ("repeated", 100 * (1 - 2 / np.e), 0.3),
+        ("correlation_5", -1 / 4, 0.06),
+        ("correlation_25", -1 / 24, 0.06),
+        ("once_wins", 2, 0.4),
+        ("once_theory", 1, 0.2),
+        ("kept_first", 1, 0.3),
+        ("average_mean", 0, 0.2),
+        ("share_nines", 100, 1),
+    ],
+)
+def test_a_stored_number_is_what_theory_says(glued, name, expected, tolerance):
+    assert number(glued[name]) == pytest.approx(expected, abs=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("interval_replaced", 1),
+        ("interval_once", 2),
+        ("interval_reshuffled", 3),
+        ("k_replaced_interval", -1),
+        ("k_reshuffled_interval", -3),
+        ("slope_weigh_interval", 3),
+    ],
+)
+def test_a_stored_interval_holds_theorys_value_and_is_narrow(glued, name, expected):
+    low, high = interval(glued[name])
+    assert low <= expected <= high
+    assert high - low < 0.6
+
+
+@pytest.mark.parametrize("name", ["slope_keep", "slope_drop"])
+def test_a_partial_batch_takes_the_third_power_away(glued, name):
+    low, high = interval(glued[f"{name}_interval"])
+    assert low > 0.9
+    assert high < 2
+
+
+def test_stored_levels_lie_near_the_formulas(glued):
+    assert number(glued["reshuffled_low"]) > 0.8
+    assert number(glued["reshuffled_high"]) < 1.2
+    assert number(glued["replaced_low"]) > 0.75
+    assert number(glued["replaced_high"]) < 1.25
+    assert number(glued["reshuffled_064"]) < 0.7, "the text says that the formula stops there"
+
+
+def test_sorted_classes_cost_what_the_text_says(glued):
+    assert number(glued["shuffled_accuracy"]) - number(glued["sorted_accuracy"]) > 40
+    assert abs(number(glued["once_accuracy"]) - number(glued["shuffled_accuracy"])) <= 1
+    assert number(glued["nine_right"]) > 95 > 5 > number(glued["four_right"])
+    assert number(glued["loss_01_ratio"]) < 1.1 < 2 < number(glued["loss_49_ratio"])
+
+
+def test_the_exercise_goes_as_the_text_says(glued):
+    assert number(glued["ex_third"]) == 0
+    assert 0 < number(glued["ex_fourth"]) < number(glued["ex_fifth"]) == 1000
+    assert number(glued["ex_four"]) == 0
+
+
+def test_no_number_is_stored_without_a_digit(glued):
+    assert len(glued) > 60
+    assert [name for name, text in glued.items() if not re.search(r"[\d⁰¹²³⁴⁵⁶⁷⁸⁹]", text)] == []
+
+
+# --- The same on seeds that the notebook does not use ---
+
+
+@pytest.fixture(scope="module")
+def line():
+    return LeastSquares(*data.noisy_line())
+
+
+@pytest.fixture(scope="module")
+def sorted_line(line):
+    in_order = np.argsort(line.y, kind="stable")
+    return LeastSquares(line.X[in_order], line.y[in_order])
+
+
+def slope(gaps, rates=RATES):
+    return np.polyfit(np.log(rates), np.log(gaps), 1)[0]
+
+
+def settled(line, order, rate, **options):
+    epochs = int(1.5 / (rate * 25 * 0.159)) + 60
+    settings = {"learning_rate": rate, "batch_size": 40, "epochs": epochs, "order": order}
+    settings |= {"seeds": range(5000, 5040), **options}
+    return gaps_of_runs(line, line.solution(), **settings)[:, -40:].mean()
+
+
+def gap_of_limit(problem, rate, order, seed=None, batch_size=40):
+    batches = minibatches(1000, batch_size, order=order, seed=seed)
+    offset = fixed_order_limit(problem, batches, rate) - problem.solution()
+    return 0.5 * offset @ problem.hessian() @ offset
+
+
+@pytest.mark.parametrize(("order", "power"), [("with_replacement", 1), ("reshuffle", 3)])
+def test_the_floor_of_random_orders(line, order, power):
+    gaps = np.array([settled(line, order, rate) for rate in RATES])
+    formula = np.array([error_floor(line, rate, 40, order) for rate in RATES])
+
+    assert slope(gaps) == pytest.approx(power, abs=0.2)
+    np.testing.assert_allclose(gaps / formula, 1, atol=0.3)
+
+
+def test_the_floor_of_fixed_orders(line, sorted_line):
+    one = [gap_of_limit(line, rate, "shuffle_once", seed=5000) for rate in RATES]
+    by_target = [gap_of_limit(sorted_line, rate, "sequential") for rate in RATES]
+
+    assert slope(one) == pytest.approx(2, abs=0.15)
+    assert slope(by_target) == pytest.approx(2, abs=0.02)
+    mean = np.mean([gap_of_limit(line, 0.004, "shuffle_once", seed) for seed in range(5000, 5400)])
+    assert mean == pytest.approx(error_floor(line, 0.004, 40, "shuffle_once"), rel=0.2)
+    assert by_target[2] > 30 * mean
+
+
+def test_within_the_epoch_one_order_beats_new_ones(line):
+    settings = {"learning_rate": 0.004, "batch_size": 40, "epochs": 350, "every_step": True}
+    new, once = (
+        gaps_of_runs(line, line.solution(), order=order, seeds=range(5000, 5100), **settings)
+        for order in ("reshuffle", "shuffle_once")
+    )
+
+    assert new[:, -1000:].mean() / once[:, -25:].mean() == pytest.approx(2, abs=0.5)
+    of_epochs = new[:, -1000:].reshape(100, 40, 25)
+    assert of_epochs[:, :, -1].mean() < 0.25 * once[:, -25:].mean()
+    assert of_epochs[:, :, 12].mean() > 2 * once[:, -25:].mean()
+
+
+def test_a_full_step_on_a_partial_batch_costs_two_orders_of_magnitude(line):
+    options = {"batch_size": 32, "seeds": range(5000, 5040)}
+    keep, weigh, drop = (
+        settled(line, "reshuffle", 0.001, last_batch=last_batch, **options)
+        for last_batch in ("keep", "weigh", "drop")
+    )
+
+    assert keep > 100 * weigh
+    assert 10 * weigh < drop < keep / 4
+
+
+def test_with_replacement_a_row_is_missed_with_probability_1_over_e():
+    rows = minibatches(1000, 40, order="with_replacement", epochs=200, seed=5000)
+    per_epoch = np.concatenate(list(rows)).reshape(200, 1000)
+    missed = np.mean([1000 - len(np.unique(epoch)) for epoch in per_epoch]) / 1000
+
+    assert missed == pytest.approx((1 - 1 / 1000) ** 1000, abs=0.003)
+
+
+def test_the_exercise_on_other_seeds():
+    x = np.arange(1.0, 9.0)[:, None]
+    exercise = LeastSquares(x, 2 * x[:, 0])
+    settings = {"learning_rate": 0.01, "batch_size": 2, "epochs": 5}
+    as_stored = descend(exercise, [0, 0], order="sequential", **settings).epoch_losses
+    shuffled = np.array(
+        [
+            descend(exercise, [0, 0], seed=seed, **settings).epoch_losses
+            for seed in range(7000, 7200)
+        ]
+    )
+
+    assert np.all(shuffled[:, 1:4] > as_stored[1:4])
+    assert np.all(shuffled[:, 5] < as_stored[5])
