@@ -117,6 +117,7 @@ def test_sorted_classes_cost_what_the_text_says(glued):
 def test_the_exercise_goes_as_the_text_says(glued):
     assert number(glued["ex_third"]) == 0
     assert 0 < number(glued["ex_fourth"]) < number(glued["ex_fifth"]) == 1000
+    assert number(glued["ex_steep"]) < 0.8 < 1 < number(glued["ex_flat"])
     assert number(glued["ex_four"]) == 0
 
 
