@@ -26,7 +26,10 @@ def positive_number(name: str, value: Any) -> float:
     """Return `value` as a finite float above zero."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number above 0, not {value!r}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer beyond the largest float
+        number = np.inf
     if not 0.0 < number < np.inf:
         raise ValueError(f"{name} must be a finite number above 0, not {value!r}")
     return number
@@ -78,7 +81,7 @@ def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     return value
 
 
-def finite_array(name: str, value: ArrayLike, ndim: int) -> NDArray[Any]:
+def finite_array(name: str, value: ArrayLike, ndim: int | None) -> NDArray[Any]:
     """Return `value` as a floating array of `ndim` dimensions without NaN or infinity.
 
     float32 stays float32; every other kind of number becomes float64.
@@ -87,18 +90,21 @@ def finite_array(name: str, value: ArrayLike, ndim: int) -> NDArray[Any]:
     return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 
-def number_array(name: str, value: ArrayLike, ndim: int) -> NDArray[Any]:
+def number_array(name: str, value: ArrayLike, ndim: int | None) -> NDArray[Any]:
     """Return `value` as an array of `ndim` dimensions without NaN or infinity, uncopied.
 
+    With None it may have any number of dimensions.
     Integers and booleans stay what they are, as do float32 and float64.
     """
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} must not be a masked array: its mask would be lost")
     try:
         array = np.asarray(value)
     except ValueError:
         raise ValueError(f"{name} must have rows of one length, not {value!r}") from None
     if array.dtype.kind not in "biuf":  # booleans, integers, unsigned ones, floats
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if array.ndim != ndim:
+    if ndim is not None and array.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimension(s), not the shape {array.shape}")
     if array.dtype.kind == "f":
         if array.dtype not in (np.float32, np.float64):
@@ -136,11 +142,29 @@ def class_labels(name: str, value: ArrayLike, n_classes: int | None) -> NDArray[
         wrong = labels[labels != np.floor(labels)]
         if len(wrong) > 0:
             raise ValueError(f"{name} must hold whole numbers, but holds {wrong[0]}")
-    labels = labels.astype(np.intp)
-    if len(labels) > 0:
-        allowed = "at least 0" if n_classes is None else f"from 0 to {n_classes - 1}"
-        high = labels.max() if n_classes is None else n_classes - 1
-        outside = labels[(labels < 0) | (labels > high)]
-        if len(outside) > 0:
-            raise ValueError(f"{name} must hold labels {allowed}, but holds {outside[0]}")
-    return labels
+    # As they were given: what is too large for an integer would come out as another number.
+    allowed = "at least 0 and below 2**53" if n_classes is None else f"from 0 to {n_classes - 1}"
+    outside = labels[(labels < 0) | (labels >= (2**53 if n_classes is None else n_classes))]
+    if len(outside) > 0:
+        raise ValueError(f"{name} must hold labels {allowed}, but holds {outside[0]}")
+    return labels.astype(np.intp)
+
+
+def floating_weights(value: ArrayLike) -> NDArray[Any]:
+    """Return weights as float32 where they are, else as float64; their values are not looked at."""
+    weights = np.asarray(value)
+    if weights.dtype.kind not in "biuf":
+        raise TypeError(f"weights must hold real numbers, not {weights.dtype}")
+    return weights if weights.dtype in (np.float32, np.float64) else weights.astype(np.float64)
+
+
+def symmetric_matrix(name: str, value: ArrayLike) -> NDArray[Any]:
+    """Return `value` as a matrix that is its own transpose, or was but for rounding."""
+    matrix = finite_array(name, value, ndim=2)
+    if matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"{name} must be square, not of the shape {matrix.shape}")
+    # Rounding counts by the matrix's own size: its entries may all be tiny.
+    largest = np.abs(matrix).max(initial=0)
+    if not np.allclose(matrix, matrix.T, rtol=0, atol=1e-8 * largest):
+        raise ValueError(f"{name} must be symmetric, not {matrix.tolist()}")
+    return (matrix + matrix.T) / 2

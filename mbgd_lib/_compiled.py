@@ -17,22 +17,24 @@ from mbgd_lib.objectives import Array, LeastSquares, LinearModel, Logistic, Obje
 
 # With larger batches NumPy's matrix products are faster.
 LARGEST_BATCH = 32
-# Compiling takes some seconds, once on each machine, and loading what was compiled about one.
-# A run of fewer steps is over sooner without.
-FEWEST_STEPS = 5000
+# Compiling takes some seconds, once on each machine, and loading what was compiled about two,
+# once in each process. A run of fewer steps is over sooner without.
+FEWEST_STEPS = 50_000
+FEWEST_STEPS_LOADED = 1000
 
 SQUARES, LOGIT, SOFTMAX = range(3)
 LOSSES = {LeastSquares: SQUARES, Logistic: LOGIT, Softmax: SOFTMAX}
 
 
-def pays(objective: Objective, weights: Array, epoch: Epoch, epochs: int) -> bool:
+def pays(objective: Objective, weights: Array, epoch: Epoch | list[None], epochs: int) -> bool:
     """Tell whether an epoch's steps can be compiled, and are worth it.
 
     Parameters
     ----------
     objective : Objective
     weights : ndarray
-    epoch : Epoch
+    epoch : Epoch or [None]
+        Batches, or one batch of all rows.
     epochs : int
         How many such epochs the run has.
 
@@ -42,23 +44,30 @@ def pays(objective: Objective, weights: Array, epoch: Epoch, epochs: int) -> boo
 
     Examples
     --------
-    >>> objective, epoch = LeastSquares([[1.0]], [2.0]), Epoch(np.array([0]), [0, 1])
+    >>> objective = LeastSquares([[1.0]], [2.0])
+    >>> epoch = Epoch(np.array([0]), np.array([0, 1]))
     >>> pays(objective, np.zeros(2), epoch, epochs=10)  # ten steps in all
     False
     """
     return (
         isinstance(objective, LinearModel)
-        and type(objective) in LOSSES  # a subclass may have changed the loss
+        and isinstance(epoch, Epoch)  # not the one batch of all rows
+        # A subclass, or a learner on an instance, may have changed the loss.
+        and type(objective) in LOSSES
+        and not vars(objective).keys() & {"gradient", "_slopes", "_scores"}
+        # The loops do not look where they write.
+        and weights.shape == objective.weights_shape
+        and weights.size > 0
         and objective.X.dtype == weights.dtype
         and objective.X.flags.c_contiguous
         and epoch.edges[1] <= LARGEST_BATCH  # the first batch is the largest
-        and len(epoch) * epochs >= FEWEST_STEPS
-        and _numba() is not None
+        and len(epoch) * epochs >= (FEWEST_STEPS_LOADED if _loaded() else FEWEST_STEPS)
+        and numba_if_installed() is not None
     )
 
 
-def make_steps(objective: Objective, weights: Array, epoch: Epoch, learning_rate: float) -> None:
-    """Make the steps of an epoch, in place.
+def make_steps(objective: Objective, weights: Array, epoch: Any, learning_rate: float) -> int:
+    """Make the steps of an epoch, in place, and return how many they were.
 
     Parameters
     ----------
@@ -69,21 +78,26 @@ def make_steps(objective: Objective, weights: Array, epoch: Epoch, learning_rate
         The batches.
     learning_rate : float
     """
-    assert isinstance(objective, LinearModel)  # `pays` has seen to it
+    assert isinstance(objective, LinearModel)  # as `pays` has seen
     _compiled()(
         objective.X,
         objective.y,
         weights.T.reshape(-1, len(weights)),  # a view: one line of weights for each score
         epoch.rows,
-        np.array(epoch.edges),
+        epoch.edges,
         learning_rate,
         int(objective.intercept),
         LOSSES[type(objective)],
     )
+    return len(epoch)
+
+
+def _loaded() -> bool:
+    return _compiled.cache_info().currsize > 0
 
 
 @cache
-def _numba() -> ModuleType | None:
+def numba_if_installed() -> ModuleType | None:
     # Imported only for a run that gains by it: the import alone takes a second.
     try:
         import numba
@@ -94,7 +108,7 @@ def _numba() -> ModuleType | None:
 
 @cache
 def _compiled() -> Callable[..., None]:
-    numba: Any = _numba()
+    numba: Any = numba_if_installed()
     # Sums may be taken in any order, so that the processor can add several numbers at once.
     options: Any = {"cache": True, "fastmath": {"reassoc", "contract"}}
     numba.extending.register_jitable(slopes_of_scores)

@@ -1,6 +1,6 @@
 """How an epoch is cut into mini-batches of row indices."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, pairwise, repeat
 from typing import Any
@@ -25,19 +25,19 @@ class Epoch:
     ----------
     rows : ndarray of int
         In the order of the visits.
-    edges : list of int
+    edges : ndarray of int
         Batch `i` is ``rows[edges[i]:edges[i + 1]]``.
 
     Examples
     --------
-    >>> for rows in Epoch(np.array([2, 0, 1]), [0, 2, 3]):
+    >>> for rows in Epoch(np.array([2, 0, 1]), np.array([0, 2, 3])):
     ...     print(rows)
     [2 0]
     [1]
     """
 
     rows: Rows
-    edges: list[int]
+    edges: Rows
 
     def __len__(self) -> int:
         """Return the number of batches."""
@@ -135,14 +135,18 @@ def epochs_of_batches(
     one_of("order", order, ORDERS)
     epochs = whole_number("epochs", epochs, 1)
     rng = generator("seed", seed)
+    edges: Iterable[Rows]
     if callable(batch_size):
-        edges = [batch_edges(n, batch_size(epoch), n_batches) for epoch in range(epochs)]
+        sizes = [batch_size(epoch) for epoch in range(epochs)]
+        for size in set(sizes):
+            batch_edges(n, size, n_batches)  # a bad size is refused now, not in mid-run
+        edges = (batch_edges(n, size, n_batches) for size in sizes)
     else:
-        edges = [batch_edges(n, batch_size, n_batches)] * epochs
+        edges = repeat(batch_edges(n, batch_size, n_batches), epochs)
     return map(Epoch, _row_orders(n, order, epochs, rng), edges)
 
 
-def batch_edges(n: int, batch_size: int | None = None, n_batches: int | None = None) -> list[int]:
+def batch_edges(n: int, batch_size: int | None = None, n_batches: int | None = None) -> Rows:
     """Return where the batches of an epoch begin and end.
 
     Parameters
@@ -152,15 +156,15 @@ def batch_edges(n: int, batch_size: int | None = None, n_batches: int | None = N
 
     Returns
     -------
-    list of int
+    ndarray of int
         Batch `i` holds the positions from ``edges[i]`` up to, not including, ``edges[i + 1]``.
 
     Examples
     --------
     >>> batch_edges(10, batch_size=4)
-    [0, 4, 8, 10]
+    array([ 0,  4,  8, 10])
     >>> batch_edges(10, n_batches=4)
-    [0, 3, 6, 8, 10]
+    array([ 0,  3,  6,  8, 10])
     """
     n = whole_number("n", n, 1)
     if batch_size is not None and n_batches is not None:
@@ -171,9 +175,10 @@ def batch_edges(n: int, batch_size: int | None = None, n_batches: int | None = N
     if n_batches is not None:
         n_batches = whole_number("n_batches", n_batches, 1, n)
         size, larger = divmod(n, n_batches)
-        return [i * size + min(i, larger) for i in range(n_batches + 1)]
+        parts = np.arange(n_batches + 1)
+        return parts * size + np.minimum(parts, larger)
     batch_size = n if batch_size is None else whole_number("batch_size", batch_size, 1, n)
-    return [*range(0, n, batch_size), n]
+    return np.append(np.arange(0, n, batch_size), n)
 
 
 def _row_orders(n: int, order: str, epochs: int, rng: np.random.Generator) -> Iterator[Rows]:

@@ -45,7 +45,7 @@ def finite_differences(
     >>> finite_differences(bowl, [1.0, 2.0]).round(6)
     array([4., 2.])
     """
-    weights = finite_array("weights", weights, ndim=np.ndim(weights)).astype(np.float64)
+    weights = finite_array("weights", weights, ndim=None).astype(np.float64)
     step = positive_number("step", step)
     differences = np.empty_like(weights)
     for index in np.ndindex(weights.shape):
@@ -95,12 +95,12 @@ def check_gradient(
     >>> check_gradient(objective, [0.5, -0.5]) < 1e-6
     True
     """
-    weights = finite_array("weights", weights, ndim=np.ndim(weights)).astype(np.float64)
+    weights = finite_array("weights", weights, ndim=None).astype(np.float64)
     numeric = finite_differences(objective, weights, rows, step=step)
     stated = np.asarray(objective.gradient(weights, rows))
     if stated.shape != weights.shape:
         raise ValueError(
             f"the gradient must have the shape of the weights {weights.shape}, not {stated.shape}"
         )
-    larger = max(np.linalg.norm(numeric), np.linalg.norm(stated))
+    larger = np.maximum(np.linalg.norm(numeric), np.linalg.norm(stated))  # NaN if one is
     return 0.0 if larger == 0 else float(np.linalg.norm(stated - numeric) / larger)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.datasets import load_diabetes, make_regression
 
-from mbgd_lib._arguments import finite_array, whole_number
+from mbgd_lib._arguments import finite_array, positive_number, whole_number
 from mbgd_lib.mnist import load_mnist as load_mnist
 
 Array = NDArray[Any]
@@ -43,21 +43,27 @@ def correlated_gaussian(n: int = 8000, *, seed: int = 0) -> tuple[Array, Array]:
     ((8000, 1), (8000,))
     """
     n = whole_number("n", n, 1)
-    rng = np.random.RandomState(seed)
+    rng = np.random.RandomState(whole_number("seed", seed, 0, 2**32 - 1))
     points = rng.multivariate_normal([5.0, 6.0], [[1.0, 0.95], [0.95, 1.2]], n)
-    return points[:, :1], points[:, 1]
+    return np.ascontiguousarray(points[:, :1]), np.ascontiguousarray(points[:, 1])
 
 
-def noisy_regression(n: int = 1000, *, seed: int = 42) -> tuple[Array, Array]:
+def noisy_regression(
+    n: int = 1000, *, noise: float = 20.0, bias: float = 0.0, seed: int = 42
+) -> tuple[Array, Array]:
     """Return the linear data of tutorial 001: scikit-learn's ``make_regression``.
 
-    One standard normal feature, no intercept, a slope that the seed draws, and normal noise
-    of standard deviation 20.
+    One standard normal feature, a slope that the seed draws, and normal noise. Tutorial 002's
+    rows are those with ``noise=5, bias=2``.
 
     Parameters
     ----------
     n : int
         Number of rows.
+    noise : float
+        The noise's standard deviation.
+    bias : float
+        The intercept.
     seed : int
         The tutorial's is 42.
 
@@ -73,7 +79,10 @@ def noisy_regression(n: int = 1000, *, seed: int = 42) -> tuple[Array, Array]:
     ((1000, 1), (1000,))
     """
     n = whole_number("n", n, 1)
-    X, y = make_regression(n_samples=n, n_features=1, noise=20, random_state=seed)
+    noise = positive_number("noise", noise)
+    X, y = make_regression(
+        n, 1, noise=noise, bias=bias, random_state=whole_number("seed", seed, 0, 2**32 - 1)
+    )
     return X, y.reshape(n)  # of a single row, scikit-learn squeezes y to no dimension
 
 
@@ -102,7 +111,7 @@ def noisy_line(n: int = 1000, *, seed: int = 42) -> tuple[Array, Array]:
     ([[0.75], [1.9], [1.46]], [3.27, 8.01, 6.46])
     """
     n = whole_number("n", n, 1)
-    rng = np.random.RandomState(seed)
+    rng = np.random.RandomState(whole_number("seed", seed, 0, 2**32 - 1))
     X = 2 * rng.rand(n, 1)
     y = 1.2 + 3.5 * X[:, 0] + 0.5 * rng.randn(n)
     return X, y
@@ -155,6 +164,8 @@ def standardise(X: ArrayLike) -> Array:
            [ 1.,  1.]])
     """
     X = finite_array("X", X, ndim=2)
+    if len(X) == 0:
+        raise ValueError(f"X must have at least one row, not the shape {X.shape}")
     # A rounded standard deviation need not be 0 where all entries are the same number.
     constant = np.flatnonzero(np.ptp(X, axis=0) == 0)
     if len(constant) > 0:

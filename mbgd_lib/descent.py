@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import repeat
+from numbers import Real
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,7 +19,7 @@ from mbgd_lib._arguments import (
     share,
     whole_number,
 )
-from mbgd_lib.batches import Rows, epochs_of_batches
+from mbgd_lib.batches import Epoch, Rows, epochs_of_batches
 from mbgd_lib.objectives import Array, Objective
 from mbgd_lib.schedules import Schedule
 
@@ -105,7 +107,7 @@ def descend(
     momentum: float = 0.0,
     bounds: tuple[float, float] | None = None,
     tolerance: float | None = None,
-    callback: Callable[[int, Array, float], object] | None = None,
+    callback: Callable[[int, Array, Any], object] | None = None,
     average_from: int | None = None,
     record_path: bool = False,
     record_step_losses: bool = False,
@@ -141,9 +143,10 @@ def descend(
         The run ends when a whole epoch moves the weights by no more than this (Euclidean
         norm). A single batch's step says nothing: it may be short by chance.
     callback : callable, optional
-        Called after each epoch with the epoch's number, counted from 1, the weights (not to
-        be changed) and the loss, if that is finite. The run ends if it returns something true.
-        With ``record_epoch_losses=False`` the loss is NaN.
+        Called after each epoch with the epoch's number, counted from 1, the weights (read-only,
+        and overwritten by the next step: copy what you keep) and the loss, if that is finite.
+        The run ends if it returns something true. With ``record_epoch_losses=False`` the loss
+        is None.
     average_from : int, optional
         Average the weights over all steps after this many epochs, fewer than `epochs`
         (Polyak and Juditsky 1992).
@@ -177,6 +180,10 @@ def descend(
     They end at the same weights, to rounding. A run with `schedule`, `momentum`, `bounds`,
     `average_from` or a record of its steps always takes the loop below.
 
+    Besides its objective, a run holds the order of the rows (8 bytes for each, and 8 for each
+    batch), work arrays of some hundred rows and a few copies of the weights. NumPy's warnings
+    of overflow are silenced during a run, those of the objective too.
+
     Examples
     --------
     >>> from mbgd_lib import LeastSquares
@@ -185,67 +192,76 @@ def descend(
     >>> run.weights.round(4), run.steps, run.stop_reason
     (array([1., 2.]), 120, 'epochs')
     """
-    weights = finite_array("weights", weights, ndim=np.ndim(weights))
+    _require_objective(objective)
     # A copy, column by column: the weights of one class lie together, as the products read them.
-    weights = np.array(weights, order="F")
+    weights = np.array(finite_array("weights", weights, ndim=None), order="F")
     learning_rate = positive_number("learning_rate", learning_rate)
-    one_of("on_divergence", on_divergence, ("stop", "raise"))
+    epochs = whole_number("epochs", epochs, 1)
     tolerance = None if tolerance is None else positive_number("tolerance", tolerance)
     function_or_none("callback", callback)
-    passes: Iterable[Any] = epochs_of_batches(
-        objective.n_rows, batch_size, n_batches=n_batches, order=order, epochs=epochs, seed=seed
-    )
-    full_batch = batch_size in (None, objective.n_rows) and n_batches in (None, 1)
-    full_batch = full_batch and order != "with_replacement"
-    if full_batch:
-        # One batch of all rows: rows=None spares the shuffle and the copy.
-        passes = [[None]] * epochs
-    if progress:
-        passes = _with_progress_bar(passes, epochs)
+    one_of("on_divergence", on_divergence, ("stop", "raise"))
     if average_from is not None:
         average_from = whole_number("average_from", average_from, 0, epochs - 1)
+    passes = _passes(objective, batch_size, n_batches, order, epochs, seed)
+    if progress:
+        passes = _with_progress_bar(passes, epochs)
     update = _update_rule(learning_rate, schedule, momentum, bounds)
-    record = _Recorder(weights, record_path, record_step_losses, average_from)
-    plain = schedule is None and momentum == 0 and bounds is None and record.only_counts
-    plain = plain and not full_batch
-    losses = []
+    record = _Recorder(weights, record_epoch_losses, record_path, record_step_losses, average_from)
+    plain = schedule is None and momentum == 0 and bounds is None and record.only_epochs
     stop_reason = "epochs"
 
     # A run that diverges overflows; the stop reason says so, a warning would add nothing.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if record_epoch_losses:
-            losses.append(objective.value(weights))
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        record.epoch_loss(objective, weights)
         for epoch, batches in enumerate(passes, start=1):
             weights_before = weights.copy()
             if plain and _compiled.pays(objective, weights, batches, epochs):
-                _compiled.make_steps(objective, weights, batches, learning_rate)
-                record.steps += len(batches)
+                record.steps += _compiled.make_steps(objective, weights, batches, learning_rate)
             else:
                 for rows in batches:
                     record.before_step(objective, weights, rows)
                     update(weights, objective.gradient(weights, rows))
                     record.after_step(weights, epoch)
-            if record_epoch_losses:
-                losses.append(objective.value(weights))
-            if not np.isfinite(losses[-1] if record_epoch_losses else weights).all():
+            loss = record.epoch_loss(objective, weights)
+            if not np.isfinite(weights if loss is None else loss).all():
                 stop_reason = "diverged"
-                break
-            loss = losses[-1] if record_epoch_losses else np.nan
-            if callback is not None and callback(epoch, weights, loss):
+            elif callback is not None and callback(epoch, _read_only(weights), loss):
                 stop_reason = "callback"
-                break
-            if tolerance is not None and _distance(weights, weights_before) <= tolerance:
+            elif tolerance is not None and _distance(weights, weights_before) <= tolerance:
                 stop_reason = "tolerance"
+            if stop_reason != "epochs":
                 break
 
-    run = record.run(weights, losses, stop_reason)
+    run = record.run(weights, stop_reason)
     if stop_reason == "diverged" and on_divergence == "raise":
-        raise DivergenceError(
-            f"the {'loss' if record_epoch_losses else 'weights'} overflowed in epoch {epoch} at "
-            f"learning_rate={learning_rate}; try a smaller one",
-            run,
-        )
+        raise DivergenceError(_how_it_diverged(run, epoch, learning_rate), run)
     return run
+
+
+def _require_objective(objective: Any) -> None:
+    asked = ("n_rows", "value", "gradient")
+    if isinstance(objective, type) or not all(hasattr(objective, name) for name in asked):
+        raise TypeError(f"objective must have {', '.join(asked)}, which {objective!r} has not")
+    whole_number("objective.n_rows", objective.n_rows, 1)
+
+
+def _passes(
+    objective: Objective,
+    batch_size: int | Callable[[int], int] | None,
+    n_batches: int | None,
+    order: str,
+    epochs: int,
+    seed: Any,
+) -> Iterable[Epoch | list[None]]:
+    """Return the epochs' batches."""
+    n = objective.n_rows
+    passes = epochs_of_batches(
+        n, batch_size, n_batches=n_batches, order=order, epochs=epochs, seed=seed
+    )
+    if batch_size in (None, n) and n_batches in (None, 1) and order != "with_replacement":
+        # One batch of all rows: rows=None spares the shuffle and the copy.
+        return repeat([None], epochs)
+    return passes
 
 
 def _with_progress_bar(passes: Iterable[T], epochs: int) -> Iterable[T]:
@@ -254,6 +270,22 @@ def _with_progress_bar(passes: Iterable[T], epochs: int) -> Iterable[T]:
     except ImportError as error:
         raise ImportError("progress=True needs tqdm: pip install tqdm") from error
     return tqdm(passes, total=epochs, unit="epoch")
+
+
+def _read_only(weights: Array) -> Array:
+    view = weights.view()
+    view.flags.writeable = False
+    return view
+
+
+def _how_it_diverged(run: Run, epoch: int, learning_rate: float) -> str:
+    if len(run.epoch_losses) > 0 and not np.isfinite(run.epoch_losses[0]):
+        return f"the loss is {run.epoch_losses[0]} at the starting weights"
+    what = "loss" if len(run.epoch_losses) > 0 else "weights"
+    return (
+        f"the {what} overflowed in epoch {epoch} at learning_rate={learning_rate}; "
+        "try a smaller one"
+    )
 
 
 def _distance(weights: Array, others: Array) -> float:
@@ -275,12 +307,17 @@ def _update_rule(
 
     def update(weights: Array, gradient: Array) -> None:
         nonlocal velocity, step
+        if np.shape(gradient) != weights.shape:
+            raise ValueError(
+                f"the objective's gradient must have the weights' shape {weights.shape}, "
+                f"not {np.shape(gradient)}"
+            )
         if momentum > 0:
             # A copy: an objective may return an array that it, or the next step, writes to.
             velocity = np.array(gradient) if velocity is None else momentum * velocity + gradient
             gradient = velocity
-        rate = learning_rate if schedule is None else learning_rate * schedule(step)
-        weights -= rate * gradient
+        factor = 1.0 if schedule is None else _factor(schedule(step), step)
+        weights -= learning_rate * factor * gradient
         if bounds is not None:
             np.clip(weights, low, high, out=weights)
         step += 1
@@ -288,12 +325,26 @@ def _update_rule(
     return update
 
 
+def _factor(value: Any, step: int) -> float:
+    if not isinstance(value, Real) or not 0 <= float(value) < np.inf:
+        raise ValueError(
+            f"schedule must return a finite number at least 0, not {value!r} as for step {step}"
+        )
+    return float(value)
+
+
 class _Recorder:
     """Keeps what was asked for of a run, outside the loop."""
 
     def __init__(
-        self, weights: Array, path: bool, step_losses: bool, average_from: int | None
+        self,
+        weights: Array,
+        epoch_losses: bool,
+        path: bool,
+        step_losses: bool,
+        average_from: int | None,
     ) -> None:
+        self.epoch_losses: list[float] | None = [] if epoch_losses else None
         self.path = [weights.copy()] if path else None
         self.step_losses: list[float] | None = [] if step_losses else None
         self.average_from = average_from
@@ -302,13 +353,13 @@ class _Recorder:
         self.steps = 0
 
     @property
-    def only_counts(self) -> bool:
-        """Whether nothing is asked for but the number of steps."""
+    def only_epochs(self) -> bool:
+        """Whether nothing is asked for of single steps."""
         return self.path is None and self.step_losses is None and self.average_from is None
 
     def before_step(self, objective: Objective, weights: Array, rows: Rows | None) -> None:
         if self.step_losses is not None:
-            self.step_losses.append(objective.value(weights, rows))
+            self.step_losses.append(float(objective.value(weights, rows)))
 
     def after_step(self, weights: Array, epoch: int) -> None:
         self.steps += 1
@@ -320,10 +371,17 @@ class _Recorder:
             self.averaged += 1
             self.average += (weights - self.average) / self.averaged
 
-    def run(self, weights: Array, losses: list[float], stop_reason: str) -> Run:
+    def epoch_loss(self, objective: Objective, weights: Array) -> float | None:
+        """Return the loss over all rows, if it is asked for."""
+        if self.epoch_losses is None:
+            return None
+        self.epoch_losses.append(float(objective.value(weights)))
+        return self.epoch_losses[-1]
+
+    def run(self, weights: Array, stop_reason: str) -> Run:
         return Run(
             weights=weights,
-            epoch_losses=np.array(losses),
+            epoch_losses=np.array(self.epoch_losses or []),
             steps=self.steps,
             stop_reason=stop_reason,
             path=None if self.path is None else np.array(self.path),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from mbgd_lib._arguments import generator, whole_number
 from mbgd_lib.descent import Run, descend
@@ -52,6 +52,7 @@ class MiniBatchEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn i
     @property
     def n_iter_(self) -> int:
         """Number of epochs run since the weights were zero."""
+        check_is_fitted(self, "weights_")
         return len(self.loss_curve_) - 1
 
     def _start(self, objective: LinearModel, epochs: int) -> Self:
@@ -99,6 +100,10 @@ class MiniBatchEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn i
     def _checked(
         self, X: ArrayLike, y: ArrayLike, *, reset: bool, y_numeric: bool
     ) -> tuple[Array, Array]:
+        if reset:
+            # Should the fit fail, half of an old model would be left.
+            for name in ("weights_", "steps_", "loss_curve_", "classes_"):
+                self.__dict__.pop(name, None)
         checked: tuple[Array, Array] = validate_data(
             self, X, y, dtype=KEPT_DTYPES, reset=reset, y_numeric=y_numeric
         )
@@ -162,11 +167,13 @@ class MiniBatchRegressor(RegressorMixin, MiniBatchEstimator):  # type: ignore[mi
     @property
     def coef_(self) -> Array:
         """The slopes, one per feature."""
+        check_is_fitted(self, "weights_")
         return self.weights_[1:]
 
     @property
     def intercept_(self) -> Any:
         """The prediction where all features are zero."""
+        check_is_fitted(self, "weights_")
         return self.weights_[0]
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
@@ -189,7 +196,7 @@ class MiniBatchRegressor(RegressorMixin, MiniBatchEstimator):  # type: ignore[mi
             If a parameter or the data are outside what is allowed.
         DivergenceError
             If the loss is no longer finite. A loss that grows but stays finite is no error:
-            look at `loss_curve_`.
+            look at `loss_curve_`. After any error the estimator is as if never fitted.
         """
         return self._start(self._objective(X, y, reset=True), self.epochs)
 
@@ -275,11 +282,13 @@ class MiniBatchClassifier(ClassifierMixin, MiniBatchEstimator):  # type: ignore[
     @property
     def coef_(self) -> Array:
         """The slopes: one row per score, one column per feature."""
+        check_is_fitted(self, "weights_")
         return np.atleast_2d(self.weights_[1:].T)
 
     @property
     def intercept_(self) -> Array:
         """The scores where all features are zero."""
+        check_is_fitted(self, "weights_")
         return np.atleast_1d(self.weights_[0])
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
@@ -302,7 +311,7 @@ class MiniBatchClassifier(ClassifierMixin, MiniBatchEstimator):  # type: ignore[
             If a parameter or the data are outside what is allowed.
         DivergenceError
             If the loss is no longer finite. A loss that grows but stays finite is no error:
-            look at `loss_curve_`.
+            look at `loss_curve_`. After any error the estimator is as if never fitted.
         """
         X, y = self._checked(X, y, reset=True, y_numeric=False)
         check_classification_targets(y)
@@ -335,6 +344,7 @@ class MiniBatchClassifier(ClassifierMixin, MiniBatchEstimator):  # type: ignore[
             As in `fit`; an estimator that was fitted keeps its weights.
         """
         X, y = self._checked(X, y, reset=not self._started(), y_numeric=False)
+        check_classification_targets(y)
         all_classes = self._classes_of_first_call(classes)
         self._one_epoch(_cross_entropy(X, y, all_classes))
         self.classes_ = all_classes
@@ -391,7 +401,7 @@ class MiniBatchClassifier(ClassifierMixin, MiniBatchEstimator):  # type: ignore[
             raise ValueError(
                 "classes must hold all labels in the first call of partial_fit, not be None"
             )
-        labels = _sorted_classes("classes", classes)
+        labels = _sorted_classes("classes", column_or_1d(classes))
         if self._started() and not np.array_equal(labels, self.classes_):
             raise ValueError(
                 f"classes must be those of the first call, {self.classes_.tolist()}, "
@@ -419,6 +429,8 @@ def _cross_entropy(X: Array, y: Array, classes: Array) -> LinearModel:
 
 def _sorted_classes(name: str, labels: ArrayLike) -> Array:
     classes = np.unique(labels)
+    if classes.dtype.kind == "f" and not np.isfinite(classes).all():
+        raise ValueError(f"{name} must hold finite labels, not {classes.tolist()}")
     if len(classes) < 2:
         raise ValueError(f"{name} must hold more than 1 class, not {classes.tolist()}")
     return classes
@@ -427,7 +439,12 @@ def _sorted_classes(name: str, labels: ArrayLike) -> Array:
 def _capped(batch_size: int | None, n_rows: int) -> int | None:
     if batch_size is None:
         return None
-    return min(whole_number("batch_size", batch_size, 1), n_rows)
+    try:
+        return min(whole_number("batch_size", batch_size, 1), n_rows)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"batch_size must be a whole number at least 1 or None, not {batch_size!r}"
+        ) from None
 
 
 def _shifted(schedule: Schedule | None, steps: int) -> Schedule | None:
@@ -442,4 +459,10 @@ def _shifted(schedule: Schedule | None, steps: int) -> Schedule | None:
 def _generator(random_state: Any) -> np.random.Generator:
     if isinstance(random_state, np.random.RandomState):
         random_state = random_state.randint(2**32, dtype=np.uint64)
-    return generator("random_state", random_state)
+    try:
+        return generator("random_state", random_state)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            "random_state must be a whole number at least 0, a numpy.random.Generator, a "
+            f"numpy.random.RandomState or None, not {random_state!r}"
+        ) from None

@@ -14,9 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from mbgd_lib._arguments import (
     class_labels,
     finite_array,
+    floating_weights,
     number_array,
     positive_number,
     row_numbers,
+    symmetric_matrix,
     whole_number,
 )
 
@@ -133,13 +135,11 @@ class LinearModel:
         return gradient
 
     def _checked(self, weights: Array, rows: Array | None) -> tuple[Array, Array | None, int]:
-        weights = np.asarray(weights)
+        weights = floating_weights(weights)
         if weights.shape != self.weights_shape:
             raise ValueError(
                 f"weights must have the shape {self.weights_shape}, not {weights.shape}"
             )
-        if weights.dtype.kind != "f":
-            weights = weights.astype(np.float64)
         if rows is None:
             return weights, None, self.n_rows
         rows = row_numbers(rows)
@@ -153,7 +153,7 @@ class LinearModel:
             if rows is None:
                 X, y = self.X[part], self.y[part]
             else:
-                X, y = self.X.take(rows[part], axis=0), self.y.take(rows[part])
+                X, y = _taken(self.X, rows[part]), _taken(self.y, rows[part])
             yield (X if X.dtype.kind == "f" else X.astype(weights.dtype)), y
 
     def _scores(self, weights: Array, X: Array) -> Array:
@@ -176,6 +176,11 @@ class LinearModel:
             raise ValueError(
                 f"X and y must have as many rows: X has {len(self.X)}, y has {len(self.y)}"
             )
+
+
+def _taken(array: Array, rows: Array) -> Array:
+    # `take` is faster, but first copies the whole of an array that is not contiguous.
+    return array.take(rows, axis=0) if array.flags.c_contiguous else array[rows]
 
 
 class LeastSquares(LinearModel):
@@ -441,8 +446,8 @@ class TrigonometricSurface(LinearModel):
         return float((residuals**2 * np.sin(np.pi / self.period * residuals)).sum()) / 2
 
     def _slopes(self, scores: Array, y: Array) -> Array:
-        residuals = scores - y
-        angles = np.pi / self.period * residuals
+        scores -= y  # in place, as in `LeastSquares`
+        residuals, angles = scores, np.pi / self.period * scores
         return residuals * (np.sin(angles) + angles * np.cos(angles) / 2)
 
 
@@ -502,14 +507,16 @@ class Landscape:
         ndarray of shape (d,)
         """
         weights = self._checked(weights)
-        return self._slope(weights) + self._tilt(rows)
+        gradient = self._slope(weights) + self._tilt(rows)
+        return gradient.astype(weights.dtype, copy=False)
 
     def _checked(self, weights: Array) -> Array:
-        if np.shape(weights) != (self.dimensions,):
+        weights = floating_weights(weights)
+        if weights.shape != (self.dimensions,):
             raise ValueError(
-                f"weights must have the shape ({self.dimensions},), not {np.shape(weights)}"
+                f"weights must have the shape ({self.dimensions},), not {weights.shape}"
             )
-        return np.asarray(weights, dtype=np.float64)
+        return weights
 
     def _tilt(self, rows: Array | None) -> Array:
         if rows is None:
@@ -541,11 +548,7 @@ class QuadraticBowl(Landscape):
     """
 
     def __init__(self, hessian: ArrayLike, tilts: ArrayLike | None = None) -> None:
-        self.hessian = finite_array("hessian", hessian, ndim=2)
-        square = self.hessian.shape[0] == self.hessian.shape[1]
-        if not square or not np.allclose(self.hessian, self.hessian.T):
-            raise ValueError(f"hessian must be symmetric, not {self.hessian.tolist()}")
-        self.hessian = (self.hessian + self.hessian.T) / 2  # rounding may have tilted it
+        self.hessian = symmetric_matrix("hessian", hessian)
         self.dimensions = len(self.hessian)
         super().__init__(tilts)
 

@@ -447,7 +447,9 @@ def plot_fits(
     ax = ax or plt.subplots()[1]
     ax.plot(X[:, 0], y, ".", color="0.7", markersize=3)
     ends = np.array([X.min(), X.max()])
-    for (label, line), colour, dash in zip(lines.items(), COLOURS, DASHES, strict=False):
+    for (label, line), colour, dash in zip(
+        lines.items(), cycle(COLOURS), cycle(DASHES), strict=False
+    ):
         intercept, slope = np.asarray(line)
         ax.plot(
             ends, intercept + slope * ends, color=colour, linestyle=dash, linewidth=2, label=label

@@ -151,3 +151,28 @@ def test_bad_arguments_are_refused_by_name(data, arguments, error, message):
         check_gradient(LeastSquares(*data), **{"weights": AT} | arguments)
 
     assert str(caught.value) == message
+
+
+def test_a_gradient_that_is_not_a_number_does_not_pass_where_the_differences_are_zero():
+    class Length:
+        n_rows = 1
+
+        def value(self, weights, rows=None):
+            return float(np.linalg.norm(weights))
+
+        def gradient(self, weights, rows=None):
+            with np.errstate(invalid="ignore"):
+                return weights / np.linalg.norm(weights)
+
+    assert np.isnan(check_gradient(Length(), np.zeros(2)))
+
+
+def test_the_distance_is_taken_as_rounded():
+    class Identity:
+        n_rows = 1
+
+        def value(self, weights, rows=None):
+            return float(weights[0])
+
+    # At 1e8 steps of 1e-5 are rounded by up to a thousandth of their length.
+    assert finite_differences(Identity(), [1e8], step=1e-5).tolist() == [1.0]

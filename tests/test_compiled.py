@@ -41,8 +41,9 @@ def plain_python(monkeypatch):
         epochs.append(arguments)
         _compiled.steps(*arguments)
 
-    monkeypatch.setattr(_compiled, "_numba", lambda: "installed")
+    monkeypatch.setattr(_compiled, "numba_if_installed", lambda: "installed")
     monkeypatch.setattr(_compiled, "_compiled", lambda: steps)
+    monkeypatch.setattr(_compiled, "_loaded", lambda: False)
     monkeypatch.setattr(_compiled, "FEWEST_STEPS", 0)
     return epochs
 
@@ -124,15 +125,42 @@ def test_short_runs_are_not_worth_compiling(plain_python, monkeypatch):
     assert len(plain_python) == 4
 
 
+def test_shorter_runs_are_worth_it_once_the_loops_are_loaded(plain_python, monkeypatch):
+    monkeypatch.setattr(_compiled, "FEWEST_STEPS", 28)
+    monkeypatch.setattr(_compiled, "FEWEST_STEPS_LOADED", 27)
+    monkeypatch.setattr(_compiled, "_loaded", lambda: True)
+    run(make_objective("softmax"))
+    assert len(plain_python) == 3
+
+
+@pytest.mark.parametrize("shape", [(3,), (5,), (5, 2), (5, 4), (4, 3), (15,)])
+def test_weights_of_a_wrong_shape_never_reach_the_loops(plain_python, shape):
+    objective = make_objective("softmax")
+    with pytest.raises(ValueError, match=r"weights must have the shape \(5, 3\), not"):
+        descend(
+            objective, np.zeros(shape), learning_rate=1, batch_size=1, record_epoch_losses=False
+        )
+    assert plain_python == []
+
+
+def test_a_method_replaced_on_the_instance_is_called(plain_python):
+    objective, calls = make_objective("softmax"), []
+    gradient = objective.gradient
+    objective.gradient = lambda *given: [calls.append(given), gradient(*given)][1]
+    run(objective)
+    assert len(calls) == 27
+    assert plain_python == []
+
+
 def test_without_numba(plain_python, monkeypatch):
-    monkeypatch.setattr(_compiled, "_numba", lambda: None)
+    monkeypatch.setattr(_compiled, "numba_if_installed", lambda: None)
     run(make_objective("softmax"))
     assert plain_python == []
 
 
 def test_numba_that_cannot_be_imported_counts_as_missing(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "numba", None)
-    assert _compiled._numba.__wrapped__() is None
+    assert _compiled.numba_if_installed.__wrapped__() is None
 
 
 def test_divergence_is_told_as_ever(plain_python):

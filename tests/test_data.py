@@ -128,3 +128,20 @@ def test_standardise_refuses_a_constant_column(constant):
 
     with pytest.raises(ValueError, match=r"^X must have no constant column, but column 1 is"):
         standardise(X)
+
+
+@pytest.mark.parametrize("make", [correlated_gaussian, noisy_regression, noisy_line])
+@pytest.mark.parametrize("seed", [None, -1, 1.5, "a", np.random.default_rng(0)])
+def test_tutorial_data_refuse_what_is_no_seed(make, seed):
+    with pytest.raises((ValueError, TypeError), match="seed must be "):
+        make(seed=seed)
+
+
+@pytest.mark.parametrize("make", [correlated_gaussian, noisy_regression, noisy_line])
+def test_tutorial_data_lie_together_in_memory(make):
+    assert all(array.flags.c_contiguous for array in make())
+
+
+def test_standardise_refuses_no_rows():
+    with pytest.raises(ValueError, match=r"X must have at least one row, not the shape \(0, 2\)"):
+        standardise(np.empty((0, 2)))

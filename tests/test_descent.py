@@ -984,8 +984,7 @@ def test_without_epoch_losses_the_steps_are_the_same(objective):
     assert np.array_equal(run.weights, full.weights)
     assert run.epoch_losses.shape == (0,)
     assert run.stop_reason == "epochs"
-    assert np.isnan(seen).all()
-    assert len(seen) == 4
+    assert seen == [None] * 4
 
 
 def test_without_epoch_losses_no_loss_is_computed(objective, monkeypatch):
@@ -1028,3 +1027,113 @@ def test_weights_of_any_layout_end_at_the_same_place():
         for weights in (start, np.asfortranarray(start), start.tolist(), start[::-1][::-1])
     ]
     assert all(np.array_equal(run.weights, runs[0].weights) for run in runs)
+
+
+# --- what a user's own objective or schedule may get wrong ---------------------------------------
+
+
+class Parabola:
+    """The square of the weights' length, with a gradient that a test may spoil."""
+
+    n_rows = 4
+
+    def __init__(self, gradient=lambda weights: 2 * weights, value=lambda weights: 0.0):
+        self._gradient, self._value = gradient, value
+
+    def value(self, weights, rows=None):
+        return self._value(weights)
+
+    def gradient(self, weights, rows=None):
+        return self._gradient(weights)
+
+
+@pytest.mark.parametrize(
+    ("gradient", "shape"), [(np.sum, r"\(\)"), (lambda w: w[:1], r"\(1,\)"), (np.diag, r"\(3, 3\)")]
+)
+def test_a_gradient_of_another_shape_is_not_broadcast(gradient, shape):
+    message = rf"the objective's gradient must have the weights' shape \(3,\), not {shape}"
+    with pytest.raises(ValueError, match=message):
+        descend(Parabola(gradient), np.ones(3), learning_rate=0.1)
+
+
+@pytest.mark.parametrize("value", [None, "a", 1j, -1.0, np.nan, np.inf, np.ones(3), [1.0]])
+def test_a_schedule_returns_a_factor(objective, value):
+    message = r"schedule must return a finite number at least 0, not .* as for step 0"
+    with pytest.raises(ValueError, match=message):
+        descend(objective, np.zeros(4), learning_rate=0.1, schedule=lambda step: value)
+
+
+@pytest.mark.parametrize("value", [0, 1, 0.5, np.float32(0.5), np.float64(0.5), np.int64(1)])
+def test_a_factor_is_any_real_number(objective, value):
+    run = descend(objective, np.zeros(4), learning_rate=0.01, schedule=lambda step: value)
+    same = descend(objective, np.zeros(4), learning_rate=0.01, schedule=lambda step: float(value))
+    assert np.array_equal(run.weights, same.weights)
+
+
+@pytest.mark.parametrize("objective", ["a", LeastSquares, None, 3])
+def test_what_is_no_objective_is_refused_by_name(objective):
+    with pytest.raises(TypeError, match="objective must have n_rows, value, gradient, which"):
+        descend(objective, np.zeros(4), learning_rate=0.1)
+
+
+def test_an_objective_without_rows_is_refused_by_name():
+    empty = Parabola()
+    empty.n_rows = 0
+    with pytest.raises(ValueError, match=r"objective\.n_rows must be at least 1, not 0"):
+        descend(empty, np.zeros(4), learning_rate=0.1)
+
+
+def test_ragged_weights_are_refused_by_name(objective):
+    with pytest.raises(ValueError, match="weights must have rows of one length"):
+        descend(objective, [[1], [2, 3]], learning_rate=0.1)
+
+
+def test_a_loss_that_is_bad_from_the_start_is_not_blamed_on_the_learning_rate():
+    broken = Parabola(value=lambda weights: np.nan)
+    with pytest.raises(DivergenceError, match=r"^the loss is nan at the starting weights$"):
+        descend(broken, np.ones(3), learning_rate=0.1, on_divergence="raise")
+
+
+@pytest.mark.parametrize("epochs", [np.int8(100), np.array(100)])
+@pytest.mark.parametrize("batch_size", [1, None])
+def test_epochs_of_any_integer_type(epochs, batch_size):
+    X, y = make_data(n=200)
+    settings = {"learning_rate": 0.001, "batch_size": batch_size, "seed": 0}
+    run = descend(LeastSquares(X, y), np.zeros(4), epochs=epochs, **settings)
+    same = descend(LeastSquares(X, y), np.zeros(4), epochs=100, **settings)
+    assert np.array_equal(run.weights, same.weights)
+
+
+def test_the_callback_cannot_change_the_weights(objective):
+    def meddle(epoch, weights, loss):
+        weights[:] = 7
+
+    with pytest.raises(ValueError, match="read-only"):
+        descend(objective, np.zeros(4), learning_rate=0.01, callback=meddle)
+
+
+def test_the_last_weights_can_be_written_to(objective):
+    run = descend(objective, np.zeros(4), learning_rate=0.01, callback=lambda *given: None)
+    run.weights[:] = 7
+
+
+def test_underflow_is_no_error(objective):
+    with np.errstate(under="raise"):
+        descend(Softmax(np.eye(3), [0, 1, 2]), 1e4 * np.eye(4, 3), learning_rate=1, batch_size=1)
+
+
+@pytest.mark.parametrize("cut", [{}, {"batch_size": 5}, {"batch_size": lambda epoch: 5}])
+def test_memory_of_planned_epochs(cut):
+    X, y = make_data(n=5000)
+    arguments = {"learning_rate": 1e-3, "callback": lambda *given: True, **cut}
+
+    def peak(epochs):
+        tracemalloc.start()
+        descend(LeastSquares(X, y), np.zeros(4), epochs=epochs, **arguments)
+        try:
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    # A plan of one small integer for each epoch, where the batch sizes are a function.
+    assert peak(10_000) < peak(10) + (10_000 * 16 if cut and callable(cut["batch_size"]) else 5000)

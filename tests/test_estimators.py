@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from sklearn.base import clone
+from sklearn.base import clone, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, SGDClassifier, SGDRegressor
 from sklearn.model_selection import GridSearchCV
@@ -401,8 +401,18 @@ def test_pickle_and_clone(estimator):
     [
         ("learning_rate", 0, ValueError, "learning_rate must be a finite number above 0, not 0"),
         ("learning_rate", "a", TypeError, "learning_rate must be a number above 0, not 'a'"),
-        ("batch_size", 0, ValueError, "batch_size must be at least 1, not 0"),
-        ("batch_size", 1.5, TypeError, "batch_size must be a whole number at least 1, not 1.5"),
+        (
+            "batch_size",
+            0,
+            ValueError,
+            "batch_size must be a whole number at least 1 or None, not 0",
+        ),
+        (
+            "batch_size",
+            1.5,
+            TypeError,
+            "batch_size must be a whole number at least 1 or None, not 1.5",
+        ),
         ("epochs", 0, ValueError, "epochs must be at least 1, not 0"),
         ("epochs", None, TypeError, "epochs must be a whole number at least 1, not None"),
         ("momentum", 1, ValueError, "momentum must be a number from 0 to below 1, not 1"),
@@ -418,8 +428,8 @@ def test_pickle_and_clone(estimator):
             "random_state",
             -1,
             ValueError,
-            "random_state must be a whole number at least 0, a numpy.random.Generator or None, "
-            "not -1",
+            "random_state must be a whole number at least 0, a numpy.random.Generator, a "
+            "numpy.random.RandomState or None, not -1",
         ),
     ],
 )
@@ -458,3 +468,62 @@ def test_divergence_in_partial_fit_keeps_the_weights():
 
     assert np.array_equal(model.weights_, weights)
     assert (model.n_iter_, model.steps_) == (100, 200)
+
+
+EXCUSED = {
+    "check_fit_idempotent": "features near 100 diverge at the default learning rate",
+    "check_fit_check_is_fitted": "features near 100 diverge at the default learning rate",
+    "check_n_features_in": "features near 100 diverge at the default learning rate",
+}
+
+
+@parametrize_with_checks(
+    [MiniBatchRegressor(), MiniBatchClassifier()],
+    expected_failed_checks=lambda model: EXCUSED if is_regressor(model) else {},
+)
+def test_scikit_learns_checks_of_the_defaults(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("model", [MiniBatchRegressor(), MiniBatchClassifier()])
+@pytest.mark.parametrize("attribute", ["coef_", "intercept_", "n_iter_"])
+def test_attributes_of_a_model_that_is_not_fitted(model, attribute):
+    assert not hasattr(model, attribute)
+    with pytest.raises(NotFittedError):
+        getattr(model, attribute)
+
+
+@pytest.mark.parametrize("bad", [{"learning_rate": -1}, {"learning_rate": 1e9}], ids=str)
+def test_a_failed_fit_leaves_nothing_of_the_old_model(bad):
+    rng = np.random.default_rng(0)
+    model = MiniBatchRegressor().fit(rng.normal(size=(20, 4)), rng.normal(size=20))
+    model.set_params(**bad)
+    with pytest.raises((ValueError, DivergenceError)):
+        model.fit(rng.normal(size=(20, 8)), rng.normal(size=20))
+    with pytest.raises(NotFittedError):
+        model.predict(np.zeros((1, 4)))
+
+
+@pytest.mark.parametrize("classes", [[0, 1, np.nan], [[0, 1], [1, 2]]])
+def test_classes_of_partial_fit_are_checked(classes):
+    with pytest.raises(ValueError, match=r"classes must hold finite labels|1d array"):
+        MiniBatchClassifier().partial_fit([[1.0], [2.0]], [0, 1], classes=classes)
+
+
+def test_partial_fit_refuses_targets_that_are_no_classes():
+    with pytest.raises(ValueError, match="Unknown label type"):
+        MiniBatchClassifier().partial_fit([[1.0], [2.0]], [0.1, 0.2], classes=[0.1, 0.2])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"batch_size": 0}, "batch_size must be a whole number at least 1 or None, not 0"),
+        ({"batch_size": "all"}, "batch_size must be a whole number at least 1 or None, not 'all'"),
+        ({"random_state": "a"}, "numpy.random.RandomState or None, not 'a'"),
+    ],
+    ids=str,
+)
+def test_errors_say_all_that_is_allowed(parameters, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        MiniBatchRegressor(**parameters).fit([[1.0], [2.0]], [1.0, 2.0])

@@ -99,3 +99,60 @@ def test_bad_input_is_named(objective, weights):
         noise.two_batch_estimate(objective, weights, 1, 4, draws=0)
     with pytest.raises(ValueError, match="batch_size must be from 1 to 10, not 11"):
         noise.batch_variance(1.0, 11, 10, replacement=False)
+
+
+def weighted_by_hand(objective, weights):
+    hessian, covariance = objective.hessian(), noise.gradient_covariance(objective, weights)
+    mean = objective.gradient(weights)
+    return np.trace(hessian @ covariance) / (mean @ hessian @ mean)
+
+
+def test_curvature_noise_scale_is_the_formula(objective, weights):
+    found = noise.curvature_noise_scale(objective, weights, rows=4000, seed=0)
+    assert found == pytest.approx(weighted_by_hand(objective, weights), rel=0.08)
+
+
+def test_equal_curvatures_make_the_two_noise_scales_equal():
+    # One row per direction and intercept-free: the Hessian is the identity, over n.
+    objective = LeastSquares(np.eye(3), [1.0, 2.0, -1.0], intercept=False)
+    at = np.array([0.3, 0.1, 0.2])
+    found = noise.curvature_noise_scale(objective, at, rows=4000, seed=0)
+    assert found == pytest.approx(noise.noise_scale(objective, at), rel=0.08)
+
+
+def test_curvature_noise_scale_of_some_rows(objective, weights):
+    every = noise.curvature_noise_scale(objective, weights, rows=500, seed=0)
+    half = noise.curvature_noise_scale(objective, weights, rows=500, hessian_rows=20, seed=0)
+    assert half != every
+    assert half == pytest.approx(every, rel=1)
+
+
+def test_curvature_noise_scale_at_the_minimum_and_without_noise(objective):
+    # At the minimum the gradient is rounding; where all rows agree there is no noise.
+    scale = noise.curvature_noise_scale(objective, objective.solution(), seed=0)
+    assert scale > 1e12
+    agreed = LeastSquares([[1.0], [1.0]], [2.0, 2.0])
+    assert noise.curvature_noise_scale(agreed, np.zeros(2), seed=0) == 0
+    assert noise.curvature_noise_scale(agreed, np.array([2.0, 0.0]), seed=0) == np.inf
+
+
+@pytest.mark.parametrize("argument", ["rows", "hessian_rows"])
+def test_curvature_noise_scale_refuses(objective, weights, argument):
+    with pytest.raises(ValueError, match=f"{argument} must be at least 1"):
+        noise.curvature_noise_scale(objective, weights, **{argument: 0})
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_variance_survives_gradients_that_hardly_differ(dtype):
+    rng = np.random.default_rng(0)
+    X = (1 + 1e-3 * rng.normal(size=(200, 3))).astype(dtype)
+    y = np.full(200, 30, dtype)
+    _, trace = noise.gradient_variance(LeastSquares(X, y), np.zeros(4, dtype))
+    exact = noise.gradient_covariance(LeastSquares(X.astype(float), y.astype(float)), np.zeros(4))
+    assert trace == pytest.approx(np.trace(exact), rel=1e-2)
+
+
+def test_equal_rows_have_no_variance():
+    objective = LeastSquares(np.full((200, 3), 1.1), np.full(200, 0.3))
+    _, trace = noise.gradient_variance(objective, np.zeros(4))
+    assert 0 <= trace < 1e-20

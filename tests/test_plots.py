@@ -160,3 +160,10 @@ def test_fitted_lines_span_the_data():
 
 def test_colours_are_distinct():
     assert len({to_hex(colour) for colour in plots.COLOURS}) == len(plots.COLOURS)
+
+
+def test_all_fits_are_drawn_however_many():
+    X, y = data.noisy_line(20)
+    ax = plots.plot_fits(X, y, {f"line {i}": (i, 1.0) for i in range(9)}, xlabel="x", ylabel="y")
+    assert len(ax.get_legend().get_texts()) == 9
+    plt.close(ax.figure)

@@ -151,3 +151,7 @@ def test_bad_arguments_are_refused_by_name(make, error, message):
         make()
 
     assert str(caught.value) == message
+
+
+def test_a_decay_may_leave_the_rate_as_it_is():
+    assert step_decay(2, factor=1)(7) == 1
