@@ -27,7 +27,7 @@ ONE_BLAS_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 list_fonts = $(VENV_PYTHON) -c 'import matplotlib.font_manager' 2>/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help site serve test test-frameworks bench lab lint format notebooks venv venv-frameworks clean
+.PHONY: help site serve test test-frameworks bench sweeps lab lint format notebooks venv venv-frameworks clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,9 @@ test-frameworks: venv-frameworks  ## compare with PyTorch, Keras and JAX, fed th
 
 bench: venv-frameworks  ## time an epoch against its peers, side by side (installs them; some minutes)
 	$(VENV_PYTHON) -m benchmarks
+
+sweeps: venv  ## measure again what takes minutes, and store it for the chapters (half an hour)
+	$(ONE_BLAS_THREAD) $(VENV_PYTHON) -m sweeps
 
 lab: venv  ## open the notebooks in JupyterLab
 	$(VENV_PYTHON) -m jupyterlab --notebook-dir notebooks

@@ -653,6 +653,72 @@ def test_changed_outputs(notebook: NotebookNode, fresh: NotebookNode, damage, me
     assert all(problem.startswith(message) for problem in problems), problems
 
 
+def resize(share: float):
+    """Return damage: the stored figure wider or narrower by a share of its width."""
+
+    def change(notebook: NotebookNode) -> None:
+        data = notebook.cells[3].outputs[0].data
+        pixels = plt.imread(io.BytesIO(base64.b64decode(data["image/png"])))
+        columns = np.linspace(0, pixels.shape[1] - 1, round(pixels.shape[1] * (1 + share)))
+        buffer = io.BytesIO()
+        plt.imsave(buffer, pixels[:, columns.astype(int)].copy(), format="png")
+        data["image/png"] = base64.b64encode(buffer.getvalue()).decode()
+
+    return change
+
+
+def damage_picture(notebook: NotebookNode) -> None:
+    """Cut the stored picture off in the middle."""
+    data = notebook.cells[3].outputs[0].data
+    half = base64.b64decode(data["image/png"])[:2000]
+    data["image/png"] = base64.b64encode(half).decode()
+
+
+def print_beside_figure(notebook: NotebookNode) -> None:
+    output = nbformat.v4.new_output("stream", name="stdout", text="a step is fast: True\n")
+    notebook.cells[3].outputs.insert(0, output)
+
+
+# What may change in the figure's cell when it is tagged live-timing, and what may not.
+LIVE = {
+    "marker moved": (move_marker, None),
+    "a little wider": (resize(0.05), None),
+    "much wider": (resize(0.3), "cell 3: size"),
+    "much narrower": (resize(-0.3), "cell 3: size"),
+    "picture damaged": (damage_picture, "cell 3: not readable"),
+    "image deleted": (lambda n: n.cells[3].outputs[0].data.pop("image/png"), "cell 3: output 1"),
+    "figure deleted": (lambda n: n.cells[3].update(outputs=[]), "cell 3: output 1"),
+    "printed beside it": (print_beside_figure, "cell 3: output 1"),
+    "printed number elsewhere": (set_output(1, text="runs = 4\n"), "cell 1: output 1"),
+}
+
+
+@pytest.mark.parametrize(("damage", "message"), LIVE.values(), ids=LIVE.keys())
+def test_live_timing_excuses_pixels_alone(
+    notebook: NotebookNode, fresh: NotebookNode, damage, message: str | None
+):
+    damage(notebook)
+    tag(3, "live-timing")(notebook)
+    problems = stored_notebooks.compare_notebooks(notebook, fresh)
+    assert len(problems) == (message is not None), problems
+    assert all(problem.startswith(message) for problem in problems), problems
+
+
+@pytest.mark.parametrize("damage", [move_marker, resize(0.05)], ids=["moved", "wider"])
+def test_untagged_figures_are_compared(notebook: NotebookNode, fresh: NotebookNode, damage):
+    damage(notebook)
+    tag(1, "live-timing")(notebook)  # another cell's tag is none of this cell's
+    (problem,) = stored_notebooks.compare_notebooks(notebook, fresh)
+    assert problem.startswith("cell 3: ")
+
+
+def test_live_timing_keeps_the_contract(notebook: NotebookNode):
+    tag(3, "live-timing")(notebook)
+    assert contract_problems(notebook) == []
+    notebook.cells[3].metadata.mystnb.image["alt"] = ""
+    assert any("alt text" in problem for problem in contract_problems(notebook))
+
+
 def test_unchecked_outputs_may_change(notebook: NotebookNode, fresh: NotebookNode):
     set_output(1, text="took 3 s\n")(notebook)
     tag(1, "nbval-ignore-output")(notebook)

@@ -1,0 +1,1 @@
+"""Measurements that take minutes: scripts with stored results, which the chapters load."""

@@ -1,0 +1,91 @@
+"""Results on disk: a unit of work that is done is never done again, nor lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+
+
+def load(name: str, folder: Path = HERE) -> dict[str, Any]:
+    """Return the stored result of a sweep."""
+    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def save(name: str, result: dict[str, Any], folder: Path = HERE) -> None:
+    """Store a result: written beside, then renamed, so that there is never half of one."""
+    unfinished = folder / f".{name}.json.unfinished"
+    text = json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False)
+    unfinished.write_text(_lists_on_one_line(text) + "\n", encoding="utf-8")
+    os.replace(unfinished, folder / f"{name}.json")
+    (folder / f"{name}.progress.json").unlink(missing_ok=True)  # it is all in the result
+
+
+def in_units(
+    name: str,
+    settings: dict[str, Any],
+    units: dict[str, Callable[[dict[str, Any]], Any]],
+    folder: Path = HERE,
+) -> dict[str, Any]:
+    """Run each unit once, keep what is done in a file, and return all results by name.
+
+    A unit is called with the results of those before it. After an interruption the next call
+    goes on where the last one stopped, unless the settings have changed. What is kept goes when
+    the result is saved.
+    """
+    progress = f"{name}.progress"
+    done: dict[str, Any] = {}
+    if (folder / f"{progress}.json").exists():
+        before = load(progress, folder)
+        if before["settings"] == settings:
+            done = before["done"]
+    for unit, work in units.items():
+        if unit not in done:
+            # Through JSON, so that a unit sees the same numbers before and after an interruption.
+            done[unit] = json.loads(json.dumps(work(done)))
+            save(progress, {"settings": settings, "done": done}, folder)
+    return done
+
+
+def machine() -> dict[str, Any]:
+    """Return what times depend on."""
+    return {
+        "processor": _processor(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "numpy": version("numpy"),
+        "blas_threads": os.environ.get("OMP_NUM_THREADS", "all"),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def _lists_on_one_line(text: str) -> str:
+    """Put lists of numbers on one line each, which keeps the file short and its diffs readable."""
+    lines: list[str] = []
+    inside = False
+    for line in text.splitlines():
+        bare = line.strip()
+        if inside and bare not in ("]", "],") and not bare.endswith(("{", "[")):
+            lines[-1] += ("" if lines[-1].endswith("[") else " ") + bare
+        elif inside and bare in ("]", "],"):
+            lines[-1] += bare
+            inside = False
+        else:
+            lines.append(line)
+            inside = False
+        if bare.endswith("["):
+            inside = True
+    return "\n".join(lines)
