@@ -1,5 +1,64 @@
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 # A busy machine is no fault of a test: no example has a time limit.
 settings.register_profile("course", deadline=None)
 settings.load_profile("course")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """The Chromium that is installed; none is downloaded."""
+    from browsing import QUIET  # here: most tests need none of this
+    from playwright.sync_api import sync_playwright
+
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        reason = f"no browser on PATH: install one of {', '.join(names)}"
+        if os.environ.get("CI"):
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, base: str):
+    """A function that opens a page of the site; what went wrong meanwhile fails the test.
+
+    The file of the tests has a fixture `base`: the site's address.
+    """
+    from browsing import DESK, watch
+
+    contexts = []
+    troubles: list[str] = []
+
+    def open_page(name, viewport=DESK, scheme="light", requests=None, **options) -> Page:
+        # No motion, which the style sheet heeds: else axe may measure colours halfway to the dark.
+        context = browser.new_context(
+            viewport=viewport, color_scheme=scheme, reduced_motion="reduce", **options
+        )
+        contexts.append(context)
+        page = context.new_page()
+        watch(page, base, troubles)
+        if requests is not None:
+            page.on("request", lambda request: requests.add(request.url))
+        page.goto(base + name)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not troubles, "\n".join(troubles)

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import http.server
-import os
-import shutil
-import threading
-from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
-from axe_playwright_python.sync_playwright import Axe
+from browsing import DESK, PHONE, layout_shift, serve, too_wide, violations
 from bs4 import BeautifulSoup
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"
@@ -25,29 +20,8 @@ PAGES = [f"{name}.html" for name in (TOC["root"], *CHAPTERS)]
 # Not in the contents: the search, and the library's code, of which one page stands for all.
 PAGES += ["search.html", "_modules/mbgd_lib/descent.html"]
 
-PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1440, "height": 900}
-
-# The browser's own errands (updates, field trials) must not look like the page's requests.
-QUIET = [
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-# axe would fetch style sheets a second time to see if the page is right in landscape only.
-AXE_OPTIONS = {"resultTypes": ["violations"], "preload": False}
-FIRST_VISIT_LIMIT = 400_000
+FIRST_VISIT_LIMIT = 300_000
 COMPRESSED = (".html", ".css", ".js", ".svg")
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """A static server that does not write a line for each file."""
-
-    def log_message(self, *args: object) -> None:
-        pass
 
 
 @pytest.fixture(scope="session")
@@ -55,101 +29,8 @@ def base():
     """The site's address while the tests run."""
     if not (SITE / PAGES[0]).is_file():
         pytest.fail(f"there is no site in {SITE}: run make site", pytrace=False)
-    handler = partial(QuietHandler, directory=str(SITE))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """The Chromium that is installed; none is downloaded."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
-    if path is None:
-        reason = f"no browser on PATH: install one of {', '.join(names)}"
-        if os.environ.get("CI"):
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=QUIET)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(browser: Browser, base: str):
-    """A function that opens a page of the site; what went wrong meanwhile fails the test."""
-    contexts = []
-    troubles: list[str] = []
-
-    def open_page(name, viewport=DESK, scheme="light", requests=None, **options) -> Page:
-        # No motion, which the style sheet heeds: else axe may measure colours halfway to the dark.
-        context = browser.new_context(
-            viewport=viewport, color_scheme=scheme, reduced_motion="reduce", **options
-        )
-        contexts.append(context)
-        page = context.new_page()
-        watch(page, base, troubles)
-        if requests is not None:
-            page.on("request", lambda request: requests.add(request.url))
-        page.goto(base + name)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert not troubles, "\n".join(troubles)
-
-
-def watch(page: Page, base: str, troubles: list[str]) -> None:
-    """Write down each error, failed request and request to another host."""
-
-    def note(what: str) -> None:
-        troubles.append(f"{page.url}: {what}")
-
-    page.on("pageerror", lambda error: note(f"error: {error}"))
-    page.on(
-        "console",
-        lambda line: note(f"console: {line.text}") if line.type in ("error", "warning") else None,
-    )
-    page.on("requestfailed", lambda request: note(f"failed: {request.url}"))
-    page.on(
-        "response",
-        lambda answer: note(f"{answer.status}: {answer.url}") if answer.status >= 400 else None,
-    )
-    page.on(
-        "request",
-        lambda request: (
-            None
-            if request.url.startswith((base, "data:", "blob:"))
-            else note(f"another host: {request.url}")
-        ),
-    )
-
-
-def violations(page: Page) -> list[str]:
-    """Return what axe objects to, one line per kind."""
-    found = Axe().run(page, options=AXE_OPTIONS).response["violations"]
-    return [
-        f"{kind['id']}: {kind['help']}: " + "; ".join(str(n["target"]) for n in kind["nodes"][:3])
-        for kind in found
-    ]
-
-
-def too_wide(page: Page) -> list[str]:
-    """Return the elements that stick out, if the page can be scrolled sideways."""
-    return page.evaluate(
-        """() => {
-            const width = document.documentElement.clientWidth;
-            if (document.documentElement.scrollWidth <= width) return [];
-            return ["scrolls sideways"].concat(
-                [...document.querySelectorAll("main *")]
-                    .filter(e => e.getBoundingClientRect().right > width + 1)
-                    .slice(0, 5).map(e => `${e.tagName}.${e.className}`));
-        }"""
-    )
+    with serve(SITE) as address:
+        yield address
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -165,16 +46,7 @@ def test_page_is_sound(open_page, name, viewport, scheme):
 @pytest.mark.parametrize("name", PAGES)
 def test_text_does_not_jump(open_page, name):
     page = open_page(name, PHONE)
-    shift = page.evaluate(
-        """() => new Promise(done => {
-            let sum = 0;
-            new PerformanceObserver(list => {
-                for (const entry of list.getEntries()) sum += entry.value;
-            }).observe({ type: "layout-shift", buffered: true });
-            setTimeout(() => done(sum), 200);
-        })"""
-    )
-    assert shift < 0.05
+    assert layout_shift(page) < 0.05
 
 
 def test_first_visit_is_light(open_page, base):

@@ -43,6 +43,18 @@ FAULTS = {
     "```{notebook-figure} ../notebooks/one.ipynb fig-gone\nA caption.\n```": "fig-gone",
     "```{notebook-figure} ../notebooks/gone.ipynb fig-known\nA caption.\n```": "gone.ipynb",
     r"$\brokenformula{$": "a formula that KaTeX cannot read",
+    "```{interactive-figure} gone\n:name: a\n:data: x.json\nA caption.\n```": (
+        "no interactive figure gone"
+    ),
+    "```{interactive-figure} time-to-target\n:data: x.json\nA caption.\n```": "a line :name:",
+    "```{interactive-figure} time-to-target\n:name: b\nA caption.\n```": "a line :data:",
+    "```{interactive-figure} time-to-target\n:name: c\n:data: x.json\n```": "needs a caption",
+    "```{interactive-figure} time-to-target\n:name: d\n:data: no.json\nA caption.\n```": (
+        "there is no file no.json"
+    ),
+    "```{interactive-figure} time-to-target\n:name: e\n:data: references.bib\nA.\n```": (
+        "references.bib is not for time-to-target"
+    ),
 }
 
 

@@ -1,0 +1,107 @@
+"""What the tests in a real browser share; their fixtures are in conftest.py."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1440, "height": 900}
+
+# The browser's own errands (updates, field trials) must not look like the page's requests.
+QUIET = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# axe would fetch style sheets a second time to see if the page is right in landscape only.
+AXE_OPTIONS = {"resultTypes": ["violations"], "preload": False}
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """A static server that does not write a line for each file."""
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[str]:
+    """Serve a folder of static files, and give the address."""
+    handler = partial(QuietHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def watch(page: Page, base: str, troubles: list[str]) -> None:
+    """Write down each error, failed request and request to another host."""
+
+    def note(what: str) -> None:
+        troubles.append(f"{page.url}: {what}")
+
+    page.on("pageerror", lambda error: note(f"error: {error}"))
+    page.on(
+        "console",
+        lambda line: note(f"console: {line.text}") if line.type in ("error", "warning") else None,
+    )
+    page.on("requestfailed", lambda request: note(f"failed: {request.url}"))
+    page.on(
+        "response",
+        lambda answer: note(f"{answer.status}: {answer.url}") if answer.status >= 400 else None,
+    )
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith((base, "data:", "blob:"))
+            else note(f"another host: {request.url}")
+        ),
+    )
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe objects to, one line per kind."""
+    found = Axe().run(page, options=AXE_OPTIONS).response["violations"]
+    return [
+        f"{kind['id']}: {kind['help']}: " + "; ".join(str(n["target"]) for n in kind["nodes"][:3])
+        for kind in found
+    ]
+
+
+def too_wide(page: Page) -> list[str]:
+    """Return the elements that stick out, if the page can be scrolled sideways."""
+    return page.evaluate(
+        """() => {
+            const width = document.documentElement.clientWidth;
+            if (document.documentElement.scrollWidth <= width) return [];
+            return ["scrolls sideways"].concat(
+                [...document.querySelectorAll("main *")]
+                    .filter(e => e.getBoundingClientRect().right > width + 1)
+                    .slice(0, 5).map(e => `${e.tagName}.${e.className}`));
+        }"""
+    )
+
+
+def layout_shift(page: Page) -> float:
+    """Return how far the page's parts have jumped while it loaded, as browsers count it."""
+    return page.evaluate(
+        """() => new Promise(done => {
+            let sum = 0;
+            new PerformanceObserver(list => {
+                for (const entry of list.getEntries()) sum += entry.value;
+            }).observe({ type: "layout-shift", buffered: true });
+            setTimeout(() => done(sum), 200);
+        })"""
+    )
