@@ -403,13 +403,13 @@ def saddle_steps(
     r"""Return the mean number of steps after which noise has driven a run off a saddle's ridge.
 
     Across the ridge the curvature is :math:`-\lambda`, and a step makes
-    :math:`w \leftarrow (1 + \eta\lambda) w - \eta \xi`, with noise of standard deviation s.
-    From :math:`w = 0` the variance after k steps is a geometric sum,
-    :math:`\eta^2 s^2 ((1 + \eta\lambda)^{2k} - 1) / (\eta\lambda (2 + \eta\lambda))`. Once
-    the -1 no longer counts, :math:`|w|` is that deviation times :math:`|Z|`, Z standard normal,
-    and it passes the distance a at
+    :math:`w \leftarrow (1 + \eta\lambda) w - \eta \xi`, with noise of standard deviation
+    :math:`\sigma_B`. From :math:`w = 0` the variance after k steps is a geometric sum,
+    :math:`\eta^2 \sigma_B^2 ((1 + \eta\lambda)^{2k} - 1) / (\eta\lambda (2 + \eta\lambda))`.
+    Once the -1 no longer counts, :math:`|w|` is that deviation times :math:`|Z|`, Z standard
+    normal, and it passes the distance a at
 
-    .. math:: k = \frac{\log \frac{a}{s}
+    .. math:: k = \frac{\log \frac{a}{\sigma_B}
        + \frac12 \log \frac{\lambda (2 + \eta\lambda)}{\eta} - \log |Z|}
        {\log(1 + \eta\lambda)} .
 
@@ -422,7 +422,7 @@ def saddle_steps(
         λ, without its sign.
     learning_rate : float
     deviation : float
-        s, of a batch's gradient: :math:`\sigma / \sqrt B`.
+        Of a batch's gradient, :math:`\sigma_B = \sigma / \sqrt B`.
     distance : float
         How far from the ridge counts as away, a; large against a single kick.
 

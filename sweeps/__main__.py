@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from sweeps import batch_size
+from sweeps import batch_size, escape
 
-SWEEPS = {"batch_size": batch_size}
+SWEEPS = {"batch_size": batch_size, "escape": escape}
 
 
 def main(arguments: list[str] | None = None) -> None:
