@@ -69,6 +69,8 @@ def interval(text):
         ("kept_first", 1, 0.3),
         ("average_mean", 0, 0.2),
         ("share_nines", 100, 1),
+        ("anew_004", 1, 0.02),
+        ("fall_064", 5, 1),
     ],
 )
 def test_a_stored_number_is_what_theory_says(glued, name, expected, tolerance):
@@ -119,6 +121,16 @@ def test_the_exercise_goes_as_the_text_says(glued):
     assert 0 < number(glued["ex_fourth"]) < number(glued["ex_fifth"]) == 1000
     assert number(glued["ex_steep"]) < 0.8 < 1 < number(glued["ex_flat"])
     assert number(glued["ex_four"]) == 0
+
+
+def test_tutorial_001s_text_and_code_differ_by_what_theory_says(glued):
+    low, high = number(glued["once_001_low"]), number(glued["once_001_high"])
+    assert 1 < low < number(glued["once_001_theory"]) < high
+    assert 8 <= number(glued["once_001_gap"]) <= 20, "the gap is no longer tiny"
+
+
+def test_the_sorted_zeros_and_ones_come_near_the_shuffled_ones(glued):
+    assert 1 < number(glued["loss_01_ratio"]) < number(glued["loss_01_third"]) < 1.3
 
 
 def test_no_number_is_stored_without_a_digit(glued):
