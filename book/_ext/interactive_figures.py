@@ -1,4 +1,4 @@
-"""A directive for figures that answer to a slider.
+"""A directive for figures that answer to a slider or a pen.
 
     ```{interactive-figure} time-to-target
     :name: fig-time-to-target
@@ -14,6 +14,7 @@ draws is stored in the page as JSON: a function below reduces the file that `dat
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import subprocess
@@ -24,9 +25,12 @@ from typing import Any
 import numpy as np
 from docutils import nodes
 from docutils.parsers.rst import directives
+from numpy.typing import NDArray
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinxcontrib import katex
+
+from mbgd_lib.mnist import load_mnist
 
 MODULES = Path(__file__).parents[1] / "_static" / "interactive"
 
@@ -80,7 +84,40 @@ def overhead_in_rows(batch_sizes: list[int], seconds: list[float]) -> float:
     return float(overhead)
 
 
-FIGURES: dict[str, Callable[[Any], dict[str, Any]]] = {"time-to-target": time_to_target}
+def digit_pad(stored: dict[str, Any]) -> dict[str, Any]:
+    """Return the model as it is, and test images to try: one of each digit, and a mistake."""
+    model = stored["model"]
+    n_pixels, n_digits = model["features"], model["classes"]
+    whole = np.frombuffer(base64.b64decode(model["slopes"]), dtype=np.int8)
+    if (n_pixels, n_digits, whole.size) != (784, 10, 7840):
+        raise ValueError("it is not a model of ten digits in 28 × 28 pixels")
+    images, labels = load_mnist("sample", split="test")
+    slopes = whole.reshape(n_pixels, n_digits) * np.array(model["units"])
+    scores = (images - model["mean"]) / model["scale"] @ slopes + model["intercepts"]
+    behind = scores.max(axis=1) - scores[np.arange(len(labels)), labels]
+    rows = {str(digit): int((labels == digit).argmax()) for digit in range(n_digits)}
+    rows["mistake"] = int(behind.argmax())
+    examples = [
+        {"name": name, "label": int(labels[row]), "pixels": in_a_corner(images[row])}
+        for name, row in rows.items()
+    ]
+    return {**model, "examples": examples}
+
+
+def in_a_corner(pixels: NDArray[np.uint8]) -> str:
+    """Return the image in base64, its ink moved to the upper left: the figure centres it."""
+    image = pixels.reshape(28, 28)
+    rows, columns = image.any(axis=1), image.any(axis=0)
+    ink = image[rows.argmax() :, columns.argmax() :][:24, :24]
+    moved = np.zeros_like(image)
+    moved[2 : 2 + len(ink), 2 : 2 + len(ink[0])] = ink
+    return base64.b64encode(moved.tobytes()).decode("ascii")
+
+
+FIGURES: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "time-to-target": time_to_target,
+    "digit-pad": digit_pad,
+}
 
 
 def content(module: Path, data: dict[str, Any], name: str) -> str:
