@@ -15,10 +15,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.datasets import fetch_openml
 
-from mbgd_lib._arguments import one_of, whole_number
+from mbgd_lib._arguments import number_array, one_of, whole_number
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -28,6 +28,9 @@ Labels = NDArray[np.int64]
 SAMPLE = Path(__file__).with_name("mnist_sample.npy.bz2")
 SAMPLE_TRAIN_ROWS, SAMPLE_TEST_ROWS = 10_000, 2_000
 OPENML_TRAIN_ROWS = 60_000
+
+# Pixels in a line of an image, and of the box within that the ink was fitted into.
+IMAGE_SIZE, INK_SIZE = 28, 20
 
 # The original files and the md5 of their content, unzipped.
 IDX_MD5 = {
@@ -90,6 +93,71 @@ def load_mnist(
     images, labels = _sample(split) if which == "sample" else _full(split)
     keep = np.isin(labels, wanted)
     return images[keep], labels[keep]
+
+
+def center_digit(image: ArrayLike) -> Images:
+    """Bring an image of one digit into the form that all of MNIST has.
+
+    MNIST's images were made by fitting the ink into a box of 20 × 20 pixels, keeping its
+    proportions, and placing that box in 28 × 28 pixels so that the ink's centre of mass lies
+    at the centre: within half a pixel of row 14 and column 14, counted from 0. A model that
+    was trained on them needs new images in the same form.
+
+    Parameters
+    ----------
+    image : array_like of shape (height, width)
+        From 0 (paper) to 255 (ink), of any size. When it is scaled, each new pixel is the mean
+        of what it covers.
+
+    Returns
+    -------
+    ndarray of uint8, shape (28, 28)
+
+    Raises
+    ------
+    ValueError
+        If a number is not from 0 to 255, or no pixel would keep any ink.
+
+    Examples
+    --------
+    >>> drawing = np.zeros((280, 280))
+    >>> drawing[20:140, 30:50] = 255  # a stroke of 120 × 20 in a corner
+    >>> digit = center_digit(drawing)
+    >>> [(int(i.min()), int(i.max())) for i in np.nonzero(digit)]  # rows, columns: 20 × 3
+    [(4, 23), (13, 15)]
+    """
+    ink = number_array("image", image, ndim=2).astype(np.float64)
+    outside = ink[(ink < 0) | (ink > 255)]
+    if len(outside) > 0:
+        raise ValueError(f"image must hold numbers from 0 to 255, but holds {outside[0]:g}")
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    if len(rows) == 0:
+        raise ValueError("image must hold some ink, but all of it is 0")
+    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    fit = INK_SIZE / max(ink.shape)
+    height, width = (max(1, round(length * fit)) for length in ink.shape)
+    ink = _means(ink.shape[0], height) @ ink @ _means(ink.shape[1], width).T
+    top, left = (_start(ink.sum(axis=1 - axis)) for axis in (0, 1))
+    result = np.zeros((IMAGE_SIZE, IMAGE_SIZE), dtype=np.uint8)
+    result[top : top + height, left : left + width] = np.rint(ink)
+    if not result.any():
+        raise ValueError("image must hold more ink: scaled to 20 × 20 pixels, all of it is 0")
+    return result
+
+
+def _means(length: int, new: int) -> NDArray[np.float64]:
+    """Return the matrix that averages `length` pixels to `new` ones by how much they overlap."""
+    edges = np.arange(new + 1) * length / new
+    starts, pixels = edges[:-1, None], np.arange(length)
+    overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(starts, pixels)
+    return np.maximum(overlap, 0) * new / length
+
+
+def _start(mass: NDArray[np.float64]) -> int:
+    """Return where the first of these rows must lie for their centre of mass to be at 14."""
+    centre = mass @ np.arange(len(mass)) / mass.sum()
+    start = round(float(IMAGE_SIZE / 2 - centre))
+    return min(max(start, 0), IMAGE_SIZE - len(mass))  # nothing is cut off
 
 
 def build_sample(folder: Path) -> bytes:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from sweeps import batch_size, escape
+from sweeps import batch_size, digit_weights, escape, variants
 
-SWEEPS = {"batch_size": batch_size, "escape": escape}
+SWEEPS = {
+    "batch_size": batch_size,
+    "escape": escape,
+    "variants": variants,
+    "digit_weights": digit_weights,
+}
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from mbgd_lib import data, mnist
 from mbgd_lib.data import load_mnist
+from mbgd_lib.mnist import center_digit
 
 PROJECT = Path(__file__).parent.parent
 
@@ -507,3 +508,67 @@ def test_data_that_scikit_learn_refuses_give_the_same_advice(cache):
         load_mnist("full")
 
     assert str(caught.value).endswith(ADVICE)
+
+
+# --- center_digit ---
+
+
+def centre_of_mass(image):
+    image = image.astype(float)
+    lines = np.arange(len(image))
+    return np.array([image.sum(axis=1) @ lines, image.sum(axis=0) @ lines]) / image.sum()
+
+
+def test_mnists_own_images_stay_where_they_are():
+    images, _ = load_mnist("sample", split="test")
+    pictures = images[:500].reshape(-1, 28, 28)
+    for picture in pictures:
+        assert np.array_equal(center_digit(picture), picture)
+
+
+@pytest.mark.parametrize("factor", [2, 5, 10])
+def test_a_digit_drawn_larger_and_elsewhere_comes_back(factor):
+    images, _ = load_mnist("sample", split="test")
+    rng = np.random.default_rng(factor)
+    for picture in images[:20].reshape(-1, 28, 28):
+        sheet = np.zeros((40 * factor, 50 * factor))
+        down, right = rng.integers(0, [12 * factor, 22 * factor], endpoint=True)
+        large = np.kron(picture, np.ones((factor, factor)))
+        sheet[down : down + 28 * factor, right : right + 28 * factor] = large
+        assert np.array_equal(center_digit(sheet), picture)
+
+
+@pytest.mark.parametrize("shape", [(3, 100), (100, 3), (37, 53), (1, 1), (20, 20)])
+def test_ink_fits_the_box_keeps_its_proportions_and_lies_at_the_centre(shape):
+    sheet = np.zeros((200, 300), dtype=np.uint8)
+    sheet[11 : 11 + shape[0], 150 : 150 + shape[1]] = 200
+    digit = center_digit(sheet)
+    height, width = (np.ptp(np.flatnonzero(digit.any(axis=axis))) + 1 for axis in (1, 0))
+    assert max(height, width) == 20
+    assert min(height, width) == max(1, round(20 * min(shape) / max(shape)))
+    assert np.abs(centre_of_mass(digit) - 14).max() <= 0.5
+    assert digit.dtype == np.uint8
+    assert digit.max() == 200, "a solid patch stays as dark as it is"
+
+
+def test_ink_far_from_its_centre_of_mass_is_not_cut_off():
+    sheet = np.zeros((60, 60))
+    sheet[:, :9] = 3  # a faint line, and a heavy blot at one end of it
+    sheet[-9:, :9] = 255
+    digit = center_digit(sheet)
+    assert digit.shape == (28, 28)
+    assert digit.sum() == pytest.approx(sheet.sum() / 9)
+    assert digit[0].any(), "the box touches the rim"
+
+
+def test_center_digit_refuses():
+    with pytest.raises(ValueError, match="image must hold some ink"):
+        center_digit(np.zeros((28, 28)))
+    with pytest.raises(ValueError, match="image must hold numbers from 0 to 255, but holds 256"):
+        center_digit(np.full((5, 5), 256))
+    with pytest.raises(ValueError, match="image must have 2 dimension"):
+        center_digit(np.zeros(784))
+    faint = np.zeros((2000, 2000))
+    faint[0, 0] = faint[-1, -1] = 1
+    with pytest.raises(ValueError, match="image must hold more ink"):
+        center_digit(faint)
