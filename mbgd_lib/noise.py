@@ -7,14 +7,14 @@ Let :math:`g_i` be the gradient of row i's loss, :math:`G` their mean over all r
 .. math:: \mathbb{E}\, g_B = G, \qquad \mathbb{E} \lVert g_B - G \rVert^2 = \operatorname{tr} \Sigma / B.
 """  # noqa: E501 - a formula cannot be broken
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mbgd_lib._arguments import generator, whole_number
-from mbgd_lib.objectives import Objective
+from mbgd_lib.objectives import Objective, Softmax, softmax
 
 Array = NDArray[Any]
 
@@ -207,6 +207,59 @@ def curvature_noise_scale(
     noise = float(np.mean([curvature_along(deviation) for deviation in deviations]))
     signal = curvature_along(mean)
     return noise / signal if signal > 0 else float("inf")
+
+
+def softmax_curvature_noise_scales(objective: Softmax, places: Sequence[Array]) -> Array:
+    r"""Return the noise scale of `curvature_noise_scale` exactly, over all rows, at each place.
+
+    With the probabilities :math:`p_i` of row i and :math:`r_i`, the same less 1 at its label, the
+    row's gradient is :math:`x_i r_i^\top` and its Hessian
+    :math:`x_i x_i^\top \otimes (\operatorname{diag} p_i - p_i p_i^\top)`. So
+    :math:`\operatorname{tr}(H \Sigma) + G^\top H G` is the mean over all pairs of rows of
+
+    .. math:: (x_i^\top x_j)^2 \Bigl( \sum_c r_{ic}^2\, p_{jc} - (r_i^\top p_j)^2 \Bigr) .
+
+    The first factor is the same everywhere, which is why several places are done at once.
+
+    Parameters
+    ----------
+    objective : Softmax
+    places : sequence of ndarray, each of shape (p, k)
+        Weights.
+
+    Returns
+    -------
+    ndarray of shape (places,)
+        In rows.
+
+    Examples
+    --------
+    >>> objective = Softmax([[0.0], [1.0], [3.0]], [0, 1, 1])
+    >>> softmax_curvature_noise_scales(objective, [np.zeros((2, 2)), np.ones((2, 2))]).round(3)
+    array([1.169, 1.169])
+    """
+    n = objective.n_rows
+    X = np.column_stack([np.ones(n, objective.X.dtype), objective.X][not objective.intercept :])
+    chances = [softmax(X @ weights) for weights in places]  # each of shape (n, k)
+    misses = [p - np.eye(objective.n_classes, dtype=p.dtype)[objective.y] for p in chances]
+    of_gradient = [np.hstack([r**2, -_products(r)]) for r in misses]
+    of_hessian = np.hstack([np.hstack([p, _products(p)]) for p in chances])
+    totals = np.zeros(len(chances))
+    for start in range(0, n, 512):  # all pairs at once would not fit into memory
+        rows = slice(start, start + 512)
+        met = np.split((X[rows] @ X.T) ** 2 @ of_hessian, len(chances), axis=1)
+        totals += [np.vdot(own[rows], other) for own, other in zip(of_gradient, met, strict=True)]
+    scales = []
+    for total, p, r in zip(totals / n**2, chances, misses, strict=True):
+        along = X @ (X.T @ r / n)
+        signal = float(((p * along**2).sum(axis=1) - (p * along).sum(axis=1) ** 2).mean())
+        scales.append(total / signal - 1 if signal > 0 else float("inf"))
+    return np.array(scales)
+
+
+def _products(A: Array) -> Array:
+    """Return, for each row, the products of its entries, all with all."""
+    return np.asarray(A[:, :, None] * A[:, None, :]).reshape(len(A), -1)
 
 
 def two_batch_estimate(

@@ -156,3 +156,42 @@ def test_equal_rows_have_no_variance():
     objective = LeastSquares(np.full((200, 3), 1.1), np.full(200, 0.3))
     _, trace = noise.gradient_variance(objective, np.zeros(4))
     assert 0 <= trace < 1e-20
+
+
+def softmax_hessian_by_hand(objective, weights):
+    """Return the Hessian over the flattened weights, row by row from its definition."""
+    X = np.column_stack([np.ones(objective.n_rows), objective.X])
+    if not objective.intercept:
+        X = objective.X
+    total = 0
+    for x in X:
+        powers = np.exp(x @ weights)
+        p = powers / powers.sum()
+        total = total + np.kron(np.outer(x, x), np.diag(p) - np.outer(p, p))
+    return total / objective.n_rows
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_the_exact_scale_of_softmax_is_the_formula(intercept):
+    rng = np.random.default_rng(3)
+    # More rows than are taken at a time, so that the pieces must be put together.
+    objective = Softmax(rng.normal(size=(700, 3)), rng.integers(4, size=700), intercept=intercept)
+    places = [rng.normal(size=objective.weights_shape), np.zeros(objective.weights_shape)]
+
+    found = noise.softmax_curvature_noise_scales(objective, places)
+
+    for scale, at in zip(found, places, strict=True):
+        hessian = softmax_hessian_by_hand(objective, at)
+        mean = objective.gradient(at).ravel()
+        noisy = np.trace(hessian @ noise.gradient_covariance(objective, at))
+        assert scale == pytest.approx(noisy / (mean @ hessian @ mean), rel=1e-9)
+        sampled = noise.curvature_noise_scale(objective, at, rows=3000, seed=0)
+        assert scale == pytest.approx(sampled, rel=0.1)
+
+
+def test_the_exact_scale_of_softmax_without_gradient_or_noise():
+    # Each label at each row: at zero weights the gradient is exactly zero.
+    even = Softmax([[1.0], [1.0]], [0, 1])
+    assert noise.softmax_curvature_noise_scales(even, [np.zeros((2, 2))]) == [np.inf]
+    agreed = Softmax([[1.0], [1.0]], [1, 1])
+    assert_allclose(noise.softmax_curvature_noise_scales(agreed, [np.zeros((2, 2))]), 0, atol=1e-12)
