@@ -119,7 +119,7 @@ def gaps_of_runs(
 def epoch_map(
     objective: LeastSquares, batches: Iterable[Rows], learning_rate: float
 ) -> tuple[Array, Array]:
-    r"""Return the matrix A and the shift b with which an epoch takes w to A w + b.
+    r"""Return the matrix A and the shift with which an epoch maps the weights.
 
     Step j is :math:`w \leftarrow M_j w + \eta c_j` with :math:`M_j = I - \eta H_j`, so
     :math:`A = M_m \cdots M_1` and the shift follows the same recursion from zero.
@@ -160,7 +160,7 @@ def fixed_order_limit(
 ) -> Array:
     r"""Return the weights at the end of an epoch to which a fixed order leads.
 
-    They are the one point that the epoch's map leaves where it is, :math:`w = A w + b`. It is
+    They are the one point that the epoch's map leaves where it is, :math:`w = A w + \text{shift}`. It is
     not the minimum of the loss, unless all batches agree on that.
 
     Parameters
