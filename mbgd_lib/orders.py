@@ -160,8 +160,8 @@ def fixed_order_limit(
 ) -> Array:
     r"""Return the weights at the end of an epoch to which a fixed order leads.
 
-    They are the one point that the epoch's map leaves where it is, :math:`w = A w + \text{shift}`. It is
-    not the minimum of the loss, unless all batches agree on that.
+    They are the one point that the epoch's map leaves where it is. It is not the minimum of the
+    loss, unless all batches agree on that.
 
     Parameters
     ----------
