@@ -234,6 +234,7 @@ def softmax_curvature_noise_scales(objective: Softmax, places: Sequence[Array]) 
 
     Examples
     --------
+    >>> from mbgd_lib import Softmax
     >>> objective = Softmax([[0.0], [1.0], [3.0]], [0, 1, 1])
     >>> softmax_curvature_noise_scales(objective, [np.zeros((2, 2)), np.ones((2, 2))]).round(3)
     array([1.169, 1.169])
