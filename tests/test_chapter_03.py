@@ -4,10 +4,9 @@ nbval checks that a run gives what is stored; here what is stored must agree wit
 the stored sweep, and with what the text says of it.
 """
 
-import nbformat
 import numpy as np
 import pytest
-import stored_notebooks
+from chapter_numbers import glued_numbers, number
 
 from mbgd_lib import LeastSquares, QuadraticBowl, data, descend, noise, schedules, theory
 from mbgd_lib.orders import gaps_of_runs
@@ -17,19 +16,7 @@ from sweeps import batch_size, store
 
 @pytest.fixture(scope="module")
 def glued():
-    """Return the numbers that the notebook hands to its text, as it prints them."""
-    path = stored_notebooks.NOTEBOOKS / "03_batch_size_effects.ipynb"
-    numbers = {}
-    for cell in nbformat.read(path, as_version=4).cells:
-        for output in cell.get("outputs", []):
-            if "scrapbook" in output.get("metadata", {}):
-                (text,) = output.data.values()
-                numbers[output.metadata.scrapbook.name] = text.strip("'")
-    return numbers
-
-
-def number(text):
-    return float(text.replace("−", "-").replace(",", ""))
+    return glued_numbers("03_batch_size_effects")
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,9 @@ nbval checks that a run gives what is stored; here what is stored must agree wit
 
 import re
 
-import nbformat
 import numpy as np
 import pytest
-import stored_notebooks
+from chapter_numbers import glued_numbers, interval, number
 
 from mbgd_lib import LeastSquares, data, descend, minibatches
 from mbgd_lib.orders import error_floor, fixed_order_limit, gaps_of_runs
@@ -18,24 +17,7 @@ RATES = 0.001 * 2.0 ** np.arange(5)  # 0.001 to 0.016, where the chapter fits it
 
 @pytest.fixture(scope="module")
 def glued():
-    """Return the numbers that the notebook hands to its text, as it prints them."""
-    path = stored_notebooks.NOTEBOOKS / "04_shuffling.ipynb"
-    numbers = {}
-    for cell in nbformat.read(path, as_version=4).cells:
-        for output in cell.get("outputs", []):
-            if "scrapbook" in output.get("metadata", {}):
-                (text,) = output.data.values()
-                numbers[output.metadata.scrapbook.name] = text.strip("'")
-    return numbers
-
-
-def number(text):
-    return float(text.replace("−", "-").replace(",", ""))
-
-
-def interval(text):
-    low, high = text.split(" to ")
-    return number(low), number(high)
+    return glued_numbers("04_shuffling")
 
 
 # --- What is stored agrees with theory ---

@@ -6,10 +6,9 @@ stored sweep with what the library gives today.
 
 import re
 
-import nbformat
 import numpy as np
 import pytest
-import stored_notebooks
+from chapter_numbers import glued_numbers, interval, number
 
 from mbgd_lib import (
     LeastSquares,
@@ -34,15 +33,7 @@ def well(w):
 
 @pytest.fixture(scope="module")
 def glued():
-    """Return the numbers that the notebook hands to its text, as it prints them."""
-    path = stored_notebooks.NOTEBOOKS / "05_non_convex_surfaces.ipynb"
-    numbers = {}
-    for cell in nbformat.read(path, as_version=4).cells:
-        for output in cell.get("outputs", []):
-            if "scrapbook" in output.get("metadata", {}):
-                (text,) = output.data.values()
-                numbers[output.metadata.scrapbook.name] = text.strip("'")
-    return numbers
+    return glued_numbers("05_non_convex_surfaces")
 
 
 @pytest.fixture(scope="module")
@@ -74,15 +65,6 @@ def bowl(rows):
 @pytest.fixture(scope="module")
 def surface(rows):
     return TrigonometricSurface(*rows)
-
-
-def number(text):
-    return float(text.replace("−", "-").replace(",", ""))
-
-
-def interval(text):
-    low, high = text.split(" to ")
-    return number(low), number(high)
 
 
 # --- Tutorial 002's surfaces ---

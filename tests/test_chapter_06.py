@@ -6,10 +6,9 @@ scikit-learn, or with a computation of its own.
 
 import json
 
-import nbformat
 import numpy as np
 import pytest
-import stored_notebooks
+from chapter_numbers import glued_numbers, interval, number
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
@@ -25,24 +24,7 @@ from sweeps import digit_weights, store, variants
 
 @pytest.fixture(scope="module")
 def glued():
-    """Return the numbers that the notebook hands to its text, as it prints them."""
-    path = stored_notebooks.NOTEBOOKS / "06_logistic_mnist.ipynb"
-    numbers = {}
-    for cell in nbformat.read(path, as_version=4).cells:
-        for output in cell.get("outputs", []):
-            if "scrapbook" in output.get("metadata", {}):
-                (text,) = output.data.values()
-                numbers[output.metadata.scrapbook.name] = text.strip("'")
-    return numbers
-
-
-def number(text):
-    return float(text.replace("−", "-").replace(",", ""))
-
-
-def interval(text):
-    low, high = text.split(" to ")
-    return number(low), number(high)
+    return glued_numbers("06_logistic_mnist")
 
 
 @pytest.fixture(scope="module")
