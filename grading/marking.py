@@ -1,0 +1,309 @@
+"""Run a submission's answers, then every check; tell what passed, what failed and why."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import select
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from grading import sandbox
+from grading.sandbox import Limits
+from grading.sets import Check, Exercise, ExerciseSet
+
+LONGEST_REPLY = 1_000_000  # bytes; an honest reply is far below
+PROOF = "raise AssertionError('this check fails for everybody')"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a check found; `kind` is "passed", "failed", "error", "unanswered" or "stopped"."""
+
+    passed: bool
+    kind: str
+    message: str = ""
+
+
+@dataclass
+class Marks:
+    """All outcomes of one submission, by exercise and check, and what a person should look at."""
+
+    outcomes: dict[tuple[str, str], Outcome] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def points(self, exercise: Exercise) -> int:
+        """Points of an exercise."""
+        return sum(c.points for c in exercise.checks if self.outcomes[exercise.id, c.id].passed)
+
+    def total(self, exercise_set: ExerciseSet) -> int:
+        """Points of all exercises that checks mark."""
+        return sum(self.points(exercise) for exercise in exercise_set.exercises)
+
+    def failed(self) -> set[tuple[str, str]]:
+        """Which checks gave no points."""
+        return {which for which, outcome in self.outcomes.items() if not outcome.passed}
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a student wrote: cells to run in order, each with the exercise it answers or none."""
+
+    cells: tuple[tuple[str, str], ...]  # (exercise's id or "", code)
+
+
+class Stopped(Exception):
+    """The worker ended or was ended; the message says why, to the student."""
+
+
+class Forged(Exception):
+    """The worker sent something that it was not asked for."""
+
+
+class Worker:
+    """A worker process, asked one thing at a time."""
+
+    def __init__(self, limits: Limits, scratch: Path, hidden: Iterable[Path]) -> None:
+        self.process, self.requests, self.replies = sandbox.start(limits, scratch, hidden)
+        self.unread = b""
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        for pipe in (self.requests, self.replies):
+            os.close(pipe)
+
+    def ask(self, request: Mapping[str, object], seconds: float) -> dict:
+        """Send a request and wait for its answer."""
+        token = secrets.token_hex(16)
+        try:
+            send(self.requests, json.dumps({**request, "token": token}).encode() + b"\n")
+        except BrokenPipeError:
+            raise Stopped(self.reason()) from None
+        reply = self.read_line(seconds)
+        try:
+            answer = json.loads(reply)
+        except ValueError:
+            raise Forged from None
+        if not isinstance(answer, dict) or answer.get("token") != token or self.unread:
+            raise Forged
+        return answer
+
+    def read_line(self, seconds: float) -> bytes:
+        """The next line of the worker's, if it comes in time."""
+        deadline = time.monotonic() + seconds
+        while b"\n" not in self.unread:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self.replies], [], [], left)[0]:
+                raise Stopped(
+                    f"it ran for more than {seconds:.0f} seconds; look for a loop that does not end"
+                )
+            piece = os.read(self.replies, 65536)
+            if not piece:
+                raise Stopped(self.reason())
+            self.unread += piece
+            if len(self.unread) > LONGEST_REPLY:
+                raise Forged
+        line, _, self.unread = self.unread.partition(b"\n")
+        return line
+
+    def reason(self) -> str:
+        """Why the process is no longer there."""
+        try:
+            code = self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return "it closed the connection to the grader"
+        if code < 0 or code > 128:
+            return f"it made Python crash (signal {-code if code < 0 else code - 128}), or took too much memory"
+        return f"it ended Python itself (exit code {code}); an answer must not call exit"
+
+
+def send(pipe: int, data: bytes) -> None:
+    """Write all of the data."""
+    while data:
+        data = data[os.write(pipe, data) :]
+
+
+# --- a whole submission ---
+
+
+def mark(
+    exercise_set: ExerciseSet,
+    answers: Answers,
+    limits: Limits = Limits(),
+    hidden: Sequence[Path] = (),
+) -> Marks:
+    """Run the answers and every check of a set.
+
+    Where a cell ends the worker, a new one goes on without that cell; so an endless loop in one
+    exercise costs that exercise only.
+    """
+    return Marking(exercise_set, answers, limits, hidden).finish()
+
+
+class Marking:
+    """One submission on its way: what is known so far, and what is left out from now on."""
+
+    def __init__(
+        self, exercise_set: ExerciseSet, answers: Answers, limits: Limits, hidden: Sequence[Path]
+    ) -> None:
+        self.set = exercise_set
+        self.answers = answers
+        self.limits = limits
+        self.hidden = hidden
+        self.deadline = time.monotonic() + limits.all_seconds
+        self.marks = Marks()
+        self.stopped: dict[int, str] = {}  # which of the student's cells ended the worker, and how
+        self.errors: dict[str, str] = {}  # what an exercise's own cell raised
+
+    def finish(self) -> Marks:
+        """Start workers until every check is decided."""
+        decided = -1
+        while decided < len(self.marks.outcomes) + len(self.stopped):
+            decided = len(self.marks.outcomes) + len(self.stopped)
+            with tempfile.TemporaryDirectory(prefix="grading-") as scratch:
+                try:
+                    with Worker(self.limits, Path(scratch), self.hidden) as worker:
+                        self.go_on(worker)
+                    return self.marks
+                except Stopped:
+                    continue
+                except Forged:
+                    self.give_up("the answers sent results of their own to the grader")
+                    return self.marks
+        self.give_up("the process that runs answers ended before it ran any")
+        return self.marks
+
+    def go_on(self, worker: Worker) -> None:
+        """Run all that is not decided yet; stops where the worker does."""
+        before = self.set.setup
+        self.ask(worker, {"kind": "student", "code": before})
+        done = 0
+        for exercise in self.set.exercises:
+            given = "\n\n".join(exercise.given)
+            if given:
+                self.ask(worker, {"kind": "student", "code": given})
+                before += "\n\n" + given
+            done = self.run_cells(worker, done, exercise.id)
+            for check in exercise.checks:
+                if (exercise.id, check.id) not in self.marks.outcomes:
+                    self.run_check(worker, exercise, check, before)
+        proof = self.ask(worker, {"kind": "check", "code": PROOF, "before": "", "names": []})
+        if proof["passed"]:
+            self.give_up("the answers changed how checks are run")
+
+    def run_cells(self, worker: Worker, done: int, exercise: str) -> int:
+        """Run the student's cells up to and with the exercise's own; returns how many are done."""
+        own = [k for k, (answers, _) in enumerate(self.answers.cells) if answers == exercise]
+        last = own[-1] + 1 if own else done
+        for k in range(done, max(last, done)):
+            answered, code = self.answers.cells[k]
+            if k in self.stopped:
+                continue
+            try:
+                reply = self.ask(worker, {"kind": "student", "code": code})
+            except Stopped as why:
+                self.stopped[k] = str(why)
+                self.errors[answered] = str(why)
+                raise
+            if reply["error"]:
+                self.errors[answered] = described(reply["error"])
+        return max(last, done)
+
+    def run_check(self, worker: Worker, exercise: Exercise, check: Check, before: str) -> None:
+        """Decide one check."""
+        request = {"kind": "check", "code": check.code, "before": before, "names": exercise.names}
+        which = (exercise.id, check.id)
+        try:
+            reply = self.ask(worker, request)
+        except Stopped as why:
+            self.marks.outcomes[which] = Outcome(
+                False, "stopped", f"Your answer was stopped: {why}."
+            )
+            raise
+        self.marks.outcomes[which] = self.outcome(exercise, reply)
+        if reply["replaced"]:
+            names = ", ".join(reply["replaced"][:5])
+            self.note(f"the answers replaced {names}; checks ran with the originals")
+
+    def outcome(self, exercise: Exercise, reply: dict) -> Outcome:
+        """What a reply means, in words for the student."""
+        raised = self.errors.get(exercise.id)
+        if reply["passed"]:
+            return Outcome(True, "passed")
+        if reply["missing"]:
+            names = " and ".join(f"`{name}`" for name in reply["missing"])
+            why = f"the answer cell did not finish: {raised}" if raised else "no cell defines it"
+            return Outcome(False, "error", f"{names} is not there; {why}.")
+        error = reply["error"]
+        if error["type"] == "NotImplementedError":
+            return Outcome(False, "unanswered", "Not answered yet.")
+        if error["type"] == "AssertionError" and not error["place"]:
+            return Outcome(False, "failed", error["message"])
+        if error["place"]:
+            return Outcome(False, "error", f"Your code raised {described(error)}.")
+        return Outcome(False, "error", f"The check could not use your answer: {described(error)}.")
+
+    def ask(self, worker: Worker, request: Mapping[str, object]) -> dict:
+        """Ask the worker, in what is left of the time; a submission without time left is over."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            return self.out_of_time(request)
+        return worker.ask(request, min(self.limits.cell_seconds, left))
+
+    def out_of_time(self, request: Mapping[str, object]) -> dict:
+        """The reply to anything that comes after the last second."""
+        seconds = self.limits.all_seconds
+        error = {
+            "type": "TimeoutError",
+            "message": f"all cells together took over {seconds:.0f} seconds",
+            "place": "",
+        }
+        return {"passed": False, "missing": [], "replaced": [], "error": error}
+
+    def give_up(self, why: str) -> None:
+        """No points at all, and a note: a person has to look."""
+        self.note(why)
+        for exercise in self.set.exercises:
+            for check in exercise.checks:
+                self.marks.outcomes[exercise.id, check.id] = Outcome(
+                    False, "stopped", "Not graded: a person has to look at this submission."
+                )
+
+    def note(self, text: str) -> None:
+        """Tell the lecturer once."""
+        if text not in self.marks.notes:
+            self.marks.notes.append(text)
+
+
+def described(error: Mapping[str, str]) -> str:
+    """An error with its message and its place."""
+    text = f"{error['type']}: {error['message']}" if error["message"] else error["type"]
+    return f"{text} ({error['place']})" if error["place"] else text
+
+
+def reference(exercise_set: ExerciseSet) -> Answers:
+    """The set's own solutions as a submission."""
+    return Answers(tuple((exercise.id, exercise.solution) for exercise in exercise_set.exercises))
+
+
+def untouched(exercise_set: ExerciseSet) -> Answers:
+    """The notebook as students get it, handed in as it is."""
+    return Answers(tuple((exercise.id, exercise.stub) for exercise in exercise_set.exercises))
+
+
+def with_answer(exercise_set: ExerciseSet, exercise: str, code: str) -> Answers:
+    """The set's own solutions, but for one exercise."""
+    cells = [(e.id, code if e.id == exercise else e.solution) for e in exercise_set.exercises]
+    return Answers(tuple(cells))

@@ -1,0 +1,125 @@
+"""Where a submission's code runs: a process of its own, with limits, and cut off where the system can.
+
+On Linux, `unshare` (of util-linux, which every distribution has) gives the process namespaces of its
+own: no network, all files read-only but an empty folder in memory, the exercises' sources and other
+students' work out of sight, and no process that outlives it. Where a system forbids that, as some
+do to users who are not administrators, limits of time and memory still hold, and reports say so.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[1]
+WORKER = Path(__file__).parent / "worker.py"
+
+# Everything read-only; an empty folder in memory over each folder that is out of sight and over the
+# one to work in; then the program itself, with no right to undo this.
+CUT_OFF = """
+scratch=$1; shift
+while read -r device target rest; do
+  mount -o remount,bind,ro "$target" 2>/dev/null || [ "$target" != / ] || exit 9
+done < /proc/self/mounts
+while [ "$1" != -- ]; do mount -t tmpfs -o ro,size=4k none "$1" || exit 9; shift; done; shift
+mount -t tmpfs -o size=200m none "$scratch" || exit 9
+[ ! -d /dev/shm ] || mount -t tmpfs -o size=64m none /dev/shm || exit 9
+cd "$scratch" && exec setpriv --no-new-privs --bounding-set=-all --inh-caps=-all "$@"
+"""
+NAMESPACES = [
+    "unshare",
+    "--user",
+    "--map-root-user",
+    "--net",
+    "--mount",
+    "--pid",
+    "--ipc",
+    "--fork",
+    "--kill-child",
+]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a submission may take: seconds for a cell and for all, bytes of memory and of a file."""
+
+    cell_seconds: float = 20
+    all_seconds: float = 120
+    memory: int = 2 * 1024**3
+    file_size: int = 50 * 1024**2
+
+
+def out_of_sight(folders: Iterable[Path]) -> list[Path]:
+    """The folders to hide: those given, and the project's own that hold solutions or hidden checks.
+
+    A folder that holds what the worker itself needs must stay.
+    """
+    needed = [WORKER, PROJECT / "mbgd_lib", Path(sys.prefix), Path(sys.base_prefix)]
+    own = [PROJECT / name for name in ("exercises", "book/exercises", "_build", ".git")]
+    folders = [folder.resolve() for folder in (*own, *folders) if folder.is_dir()]
+    return [folder for folder in folders if not any(path.is_relative_to(folder) for path in needed)]
+
+
+def cut_off(command: list[str], scratch: Path, hidden: Iterable[Path]) -> list[str]:
+    """The command that runs another one in namespaces of its own."""
+    folders = [str(folder) for folder in hidden]
+    return [*NAMESPACES, "sh", "-c", CUT_OFF, "sh", str(scratch), *folders, "--", *command]
+
+
+@functools.cache
+def is_available() -> bool:
+    """Whether this system lets us cut a process off."""
+    if not all(shutil.which(tool) for tool in ("unshare", "setpriv", "mount", "sh")):
+        return False
+    with tempfile.TemporaryDirectory() as scratch:
+        trial = cut_off([sys.executable, "-c", ""], Path(scratch), [])
+        return subprocess.run(trial, capture_output=True, timeout=60).returncode == 0
+
+
+def start(
+    limits: Limits, scratch: Path, hidden: Iterable[Path]
+) -> tuple[subprocess.Popen, int, int]:
+    """Start a worker; returns it with the ends of its pipes: where to ask, and where it answers."""
+    its_requests, requests = os.pipe()
+    replies, its_replies = os.pipe()
+    numbers = [its_requests, its_replies, limits.memory, limits.file_size]
+    command = [sys.executable, str(WORKER), *map(str, numbers)]
+    if is_available():
+        command = cut_off(command, scratch, hidden)
+    process = subprocess.Popen(
+        command,
+        cwd=scratch,
+        env=environment(scratch),
+        pass_fds=(its_requests, its_replies),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    os.close(its_requests)
+    os.close(its_replies)
+    return process, requests, replies
+
+
+def environment(scratch: Path) -> dict[str, str]:
+    """What the worker may know of its surroundings: where to find programs and itself, no more."""
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LANG": "C.UTF-8",
+        "HOME": str(scratch),
+        "TMPDIR": str(scratch),
+        "IPYTHONDIR": str(scratch),
+        "MPLCONFIGDIR": str(scratch),
+        "MPLBACKEND": "agg",
+        "PYTHONPATH": str(PROJECT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **one_thread,
+    }
