@@ -4,6 +4,8 @@
 PYTHON ?= python3
 # Another port: make serve PORT=9000
 PORT ?= 8000
+# A site without the exercises' solutions: make site SOLUTIONS=no
+SOLUTIONS ?= yes
 # How many test processes run side by side: make test JOBS=4
 JOBS ?= auto
 
@@ -27,13 +29,15 @@ ONE_BLAS_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 list_fonts = $(VENV_PYTHON) -c 'import matplotlib.font_manager' 2>/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help site serve test test-frameworks bench sweeps lab lint format notebooks venv venv-frameworks clean
+.PHONY: help site serve test test-frameworks bench sweeps lab lint format notebooks venv venv-frameworks clean \
+	exercises assignments grade export-grades
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 site: venv  ## build the site into _build/html; a warning is an error
 	@$(forget_unfinished_build)
+	$(VENV_PYTHON) -m grading pages --solutions $(SOLUTIONS)
 	.venv/bin/jupyter-book build . -W -n --keep-going
 	@touch $(SITE_FINISHED)
 	@echo "The site is ready: _build/html/index.html"
@@ -58,6 +62,23 @@ sweeps: venv  ## measure again what takes minutes, and store it for the chapters
 lab: venv  ## open the notebooks in JupyterLab
 	$(VENV_PYTHON) -m jupyterlab --notebook-dir notebooks
 
+exercises: venv  ## try every exercise set out: its solutions, the release, known wrong answers
+	$(VENV_PYTHON) -m grading check $(SET) $(with_variant)
+
+assignments: venv  ## make a zip for students of every exercise set (SET=…, VARIANT=folder)
+	$(VENV_PYTHON) -m grading assignments $(SET) $(with_variant)
+
+grade: venv  ## grade a folder of handed-in notebooks: make grade SUBMISSIONS=folder SET=name (VARIANT=folder)
+	@$(call need,SUBMISSIONS,the folder that holds what was handed in)
+	@$(call need,SET,the name or number of an exercise set)
+	$(VENV_PYTHON) -m grading grade $(SET) "$(SUBMISSIONS)" $(with_variant)
+
+export-grades: venv  ## put totals into a platform's table: SET=name PLATFORM=moodle|canvas|gradescope TABLE=file
+	@$(call need,SET,the name or number of an exercise set)
+	@$(call need,PLATFORM,moodle or canvas or gradescope)
+	@$(call need,TABLE,the CSV that the platform gave)
+	$(VENV_PYTHON) -m grading export $(SET) "$(PLATFORM)" "$(TABLE)" $(with_variant)
+
 lint: venv  ## check style, format and types
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m ruff format --check .
@@ -80,6 +101,11 @@ venv-frameworks:  ## make .venv-frameworks, which holds the frameworks too
 clean:  ## remove the built site, caches, .venv and .venv-frameworks
 	rm -rf _build .venv .venv-frameworks .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis build mbgd_lib.egg-info
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+# --- exercises ------------------------------------------------------------------------------------------------
+
+with_variant = $(if $(VARIANT),--variant "$(VARIANT)")
+need = $(if $($(1)),:,$(error $(1) is missing: $(2)))
 
 # --- .venv and .venv-frameworks ------------------------------------------------------------------------------
 # A finished installation leaves .venv/ready-<Python version>, which holds a checksum of all that it was made from

@@ -1,35 +1,92 @@
-"""The commands of the exercises: `python -m grading --help`."""
+"""The commands of the exercises, which `make` calls: `python -m grading --help`."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import time
 from pathlib import Path
 
+from tqdm import tqdm
+
+from grading import sandbox
+from grading.assignments import file_name, write_assignments
+from grading.collect import SubmissionsError, collect
+from grading.exports import PLATFORMS, export
+from grading.pages import write_pages
+from grading.results import (
+    PROJECT_FILE,
+    Result,
+    ResultsError,
+    mark_all,
+    read_project_file,
+    write_results,
+)
+from grading.sandbox import PROJECT, Limits
 from grading.sets import SOURCES, ExerciseSet, SourceError, find_set, read_set, set_names
 from grading.try_out import faults, published_answers_faults, set_faults
 from grading.variants import VariantError, read_variant
 
 VARIANTS = SOURCES / "variants"
+ASSIGNMENTS, GRADES = PROJECT / "assignments", PROJECT / "grades"
+FAULTS = (SourceError, VariantError, SubmissionsError, ResultsError)
 
 
-def main() -> int:
-    """Run one command; what is wrong is said in one line."""
-    parser = argparse.ArgumentParser(prog="python -m grading", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    check = commands.add_parser(
-        "check", help="try a set out: solutions, release, known wrong answers"
-    )
-    check.add_argument("set", nargs="*", help="names or numbers; all sets if none")
-    check.add_argument(
-        "--variant", default="", help="a folder, or the name of one in exercises/variants"
-    )
-    arguments = parser.parse_args()
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; what is wrong with the input is said in one line."""
+    options = command_line().parse_args(arguments)
     try:
-        return check_sets(arguments.set or set_names(), arguments.variant)
-    except (SourceError, VariantError) as error:
+        return options.run(options)
+    except FAULTS as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+
+
+def command_line() -> argparse.ArgumentParser:
+    """Every command with its options."""
+    parser = argparse.ArgumentParser(prog="python -m grading", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+
+    pages = commands.add_parser("pages", help="make the site's practice pages")
+    pages.add_argument("--solutions", choices=("yes", "no"), default="yes")
+    pages.set_defaults(run=make_pages)
+
+    check = commands.add_parser(
+        "check", help="try sets out: solutions, release, known wrong answers"
+    )
+    check.add_argument("set", nargs="*", help="names or numbers; all sets if none")
+    check.set_defaults(run=check_sets)
+
+    assignments = commands.add_parser("assignments", help="make the zips that students get")
+    assignments.add_argument("set", nargs="*", help="names or numbers; all sets if none")
+    assignments.add_argument("--out", type=Path, default=ASSIGNMENTS)
+    assignments.set_defaults(run=make_assignments)
+
+    grade = commands.add_parser("grade", help="grade a folder of submissions")
+    grade.add_argument("set")
+    grade.add_argument("submissions", type=Path)
+    grade.add_argument("--out", type=Path, default=GRADES)
+    grade.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    grade.add_argument(
+        "--seconds", type=float, default=Limits().all_seconds, help="for a submission"
+    )
+    grade.set_defaults(run=grade_set)
+
+    export_grades = commands.add_parser("export", help="put totals into a platform's own table")
+    export_grades.add_argument("set")
+    export_grades.add_argument("platform", choices=PLATFORMS)
+    export_grades.add_argument("table", type=Path)
+    export_grades.add_argument("--out", type=Path, default=GRADES)
+    export_grades.set_defaults(run=export_set)
+
+    for command in (check, assignments, grade, export_grades):
+        command.add_argument(
+            "--variant",
+            default="",
+            help="a folder of values, or the name of one in exercises/variants",
+        )
+    return parser
 
 
 def wanted(name: str, variant: str) -> ExerciseSet:
@@ -38,26 +95,116 @@ def wanted(name: str, variant: str) -> ExerciseSet:
     if not variant:
         return read_set(source)
     folder = VARIANTS / variant if (VARIANTS / variant).is_dir() else Path(variant)
-    return read_set(source, read_variant(folder, source.stem), folder.name)
+    return read_set(source, read_variant(folder, source.stem), folder.resolve().name)
 
 
-def check_sets(names: list[str], variant: str) -> int:
+def make_pages(options: argparse.Namespace) -> int:
+    """The pages of the site."""
+    write_pages(solutions=options.solutions == "yes")
+    return 0
+
+
+def check_sets(options: argparse.Namespace) -> int:
     """Say of each set what is wrong with it."""
     wrong = 0
-    for name in names:
-        exercise_set = wanted(name, variant)
-        found = set_faults(exercise_set) + faults(exercise_set)
-        if variant:
-            found += published_answers_faults(read_set(find_set(name)), exercise_set)
+    for name in options.set or set_names():
+        exercise_set = wanted(name, options.variant)
+        found = faults_of(exercise_set)
         for fault in found:
             print(f"{exercise_set.name}: {fault}")
         answers = sum(len(exercise.wrong) for exercise in exercise_set.exercises)
         print(
-            f"{exercise_set.name}: {len(exercise_set.exercises)} exercises, {exercise_set.points} points, "
-            f"project {exercise_set.project.points}, {answers} wrong answers, {len(found)} faults"
+            f"{exercise_set.name}: {len(exercise_set.exercises)} exercises, "
+            f"{exercise_set.points} points, project {exercise_set.project.points}, "
+            f"{answers} wrong answers, {len(found)} faults"
         )
         wrong += bool(found)
     return 1 if wrong else 0
+
+
+def faults_of(exercise_set: ExerciseSet) -> list[str]:
+    """All that a set does not keep of its promises."""
+    found = set_faults(exercise_set) + faults(exercise_set)
+    if exercise_set.variant:
+        published = read_set(find_set(exercise_set.name))
+        found += published_answers_faults(published, exercise_set)
+    return found
+
+
+def make_assignments(options: argparse.Namespace) -> int:
+    """Zips for students; a variant is tried out first, since nobody has seen its numbers yet."""
+    exercise_sets = [wanted(name, options.variant) for name in options.set or set_names()]
+    if options.variant:
+        for exercise_set in exercise_sets:
+            for fault in faults_of(exercise_set):
+                raise VariantError(f"{exercise_set.name} does not work with these values: {fault}")
+    for path in write_assignments(exercise_sets, options.out):
+        print(f"{shown(path)}  {path.stat().st_size / 1e6:.1f} MB")
+    print(f"For you, with solutions and hidden checks: {shown(options.out / 'instructor')}")
+    if not options.variant:
+        print("Their solutions are on the site; for graded work make a variant (VARIANT=folder).")
+    return 0
+
+
+def grade_set(options: argparse.Namespace) -> int:
+    """Marks and feedback for a folder of submissions."""
+    exercise_set = wanted(options.set, options.variant)
+    folder = options.out / file_name(exercise_set)
+    given = read_project_file(folder / PROJECT_FILE, exercise_set)
+    submissions = collect(options.submissions, exercise_set)
+    limits = Limits(all_seconds=options.seconds)
+    if not sandbox.is_available():
+        print("This system does not let the grader cut answers off from network and files.")
+    begun = time.monotonic()
+    with tqdm(total=len(submissions), unit="submission", desc="grading") as bar:
+        marks = mark_all(
+            submissions,
+            exercise_set,
+            limits,
+            [options.submissions, options.out],
+            options.jobs,
+            bar.update,
+        )
+    results = [
+        Result(s, m, given.get((s.student, s.platform_id)))
+        for s, m in zip(submissions, marks, strict=True)
+    ]
+    write_results(results, exercise_set, folder)
+    tell(results, exercise_set, folder, time.monotonic() - begun)
+    return 0
+
+
+def tell(results: list[Result], exercise_set: ExerciseSet, folder: Path, seconds: float) -> None:
+    """What a lecturer should see at once."""
+    for result in results:
+        if result.notes:
+            print(f"{result.submission.student}: {'; '.join(result.notes)}")
+    totals = sorted(result.marks.total(exercise_set) for result in results)
+    print(
+        f"{len(results)} submissions in {seconds:.0f} s, median {totals[len(totals) // 2]} of "
+        f"{exercise_set.points} points by checks"
+    )
+    print(
+        f"{shown(folder)}: grades.csv, checks.csv, feedback/, and {PROJECT_FILE} for the project;"
+    )
+    print("grade again when it is filled in, and totals and feedback will have it.")
+
+
+def export_set(options: argparse.Namespace) -> int:
+    """One platform's table, filled in."""
+    exercise_set = wanted(options.set, options.variant)
+    folder = options.out / file_name(exercise_set)
+    path, exported = export(exercise_set, options.platform, options.table, folder)
+    print(f"{shown(path)}: {exported.filled} of {len(exported.rows) - 1} rows filled in")
+    for student in exported.not_in_table:
+        print(f"graded, but not in the table (or not the only one of that name): {student}")
+    return 0
+
+
+def shown(path: Path) -> str:
+    """A path as short as it can be said."""
+    path = path.resolve()
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from grading import sandbox
 from grading.sandbox import Limits
 from grading.sets import Check, Exercise, ExerciseSet
 
+USUAL = Limits()
 LONGEST_REPLY = 1_000_000  # bytes; an honest reply is far below
 PROOF = "raise AssertionError('this check fails for everybody')"
 
@@ -47,16 +48,27 @@ class Marks:
         """Points of all exercises that checks mark."""
         return sum(self.points(exercise) for exercise in exercise_set.exercises)
 
+    def give_nothing(self, exercise_set: ExerciseSet, why: str) -> None:
+        """Fail every check for the same reason."""
+        for exercise in exercise_set.exercises:
+            for check in exercise.checks:
+                self.outcomes[exercise.id, check.id] = Outcome(False, "stopped", why)
+
     def failed(self) -> set[tuple[str, str]]:
         """Which checks gave no points."""
         return {which for which, outcome in self.outcomes.items() if not outcome.passed}
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a student wrote: cells to run in order, each with the exercise it answers or none."""
+class StudentCell:
+    """A code cell of the student's: an exercise's answer, or one that was added."""
 
-    cells: tuple[tuple[str, str], ...]  # (exercise's id or "", code)
+    code: str
+    is_answer: bool = True
+
+
+# What a student wrote: for every exercise's id, the cells to run before its checks, in order.
+Answers = dict[str, list[StudentCell]]
 
 
 class Stopped(Exception):
@@ -125,7 +137,8 @@ class Worker:
         except subprocess.TimeoutExpired:
             return "it closed the connection to the grader"
         if code < 0 or code > 128:
-            return f"it made Python crash (signal {-code if code < 0 else code - 128}), or took too much memory"
+            signal_number = -code if code < 0 else code - 128
+            return f"it made Python crash (signal {signal_number}), or took too much memory"
         return f"it ended Python itself (exit code {code}); an answer must not call exit"
 
 
@@ -141,7 +154,7 @@ def send(pipe: int, data: bytes) -> None:
 def mark(
     exercise_set: ExerciseSet,
     answers: Answers,
-    limits: Limits = Limits(),
+    limits: Limits = USUAL,
     hidden: Sequence[Path] = (),
 ) -> Marks:
     """Run the answers and every check of a set.
@@ -164,7 +177,7 @@ class Marking:
         self.hidden = hidden
         self.deadline = time.monotonic() + limits.all_seconds
         self.marks = Marks()
-        self.stopped: dict[int, str] = {}  # which of the student's cells ended the worker, and how
+        self.stopped: set[tuple[str, int]] = set()  # the student's cells that ended the worker
         self.errors: dict[str, str] = {}  # what an exercise's own cell raised
 
     def finish(self) -> Marks:
@@ -189,13 +202,12 @@ class Marking:
         """Run all that is not decided yet; stops where the worker does."""
         before = self.set.setup
         self.ask(worker, {"kind": "student", "code": before})
-        done = 0
         for exercise in self.set.exercises:
             given = "\n\n".join(exercise.given)
             if given:
                 self.ask(worker, {"kind": "student", "code": given})
                 before += "\n\n" + given
-            done = self.run_cells(worker, done, exercise.id)
+            self.run_cells(worker, exercise)
             for check in exercise.checks:
                 if (exercise.id, check.id) not in self.marks.outcomes:
                     self.run_check(worker, exercise, check, before)
@@ -203,23 +215,19 @@ class Marking:
         if proof["passed"]:
             self.give_up("the answers changed how checks are run")
 
-    def run_cells(self, worker: Worker, done: int, exercise: str) -> int:
-        """Run the student's cells up to and with the exercise's own; returns how many are done."""
-        own = [k for k, (answers, _) in enumerate(self.answers.cells) if answers == exercise]
-        last = own[-1] + 1 if own else done
-        for k in range(done, max(last, done)):
-            answered, code = self.answers.cells[k]
-            if k in self.stopped:
+    def run_cells(self, worker: Worker, exercise: Exercise) -> None:
+        """Run the student's cells that belong before an exercise's checks."""
+        for k, cell in enumerate(self.answers[exercise.id]):
+            if (exercise.id, k) in self.stopped:
                 continue
             try:
-                reply = self.ask(worker, {"kind": "student", "code": code})
+                error = self.ask(worker, {"kind": "student", "code": cell.code})["error"]
             except Stopped as why:
-                self.stopped[k] = str(why)
-                self.errors[answered] = str(why)
+                self.stopped.add((exercise.id, k))
+                self.errors[exercise.id] = str(why)
                 raise
-            if reply["error"]:
-                self.errors[answered] = described(reply["error"])
-        return max(last, done)
+            if error and cell.is_answer:
+                self.errors[exercise.id] = described(error)
 
     def run_check(self, worker: Worker, exercise: Exercise, check: Check, before: str) -> None:
         """Decide one check."""
@@ -275,11 +283,7 @@ class Marking:
     def give_up(self, why: str) -> None:
         """No points at all, and a note: a person has to look."""
         self.note(why)
-        for exercise in self.set.exercises:
-            for check in exercise.checks:
-                self.marks.outcomes[exercise.id, check.id] = Outcome(
-                    False, "stopped", "Not graded: a person has to look at this submission."
-                )
+        self.marks.give_nothing(self.set, "Not graded: a person has to look at this submission.")
 
     def note(self, text: str) -> None:
         """Tell the lecturer once."""
@@ -295,15 +299,14 @@ def described(error: Mapping[str, str]) -> str:
 
 def reference(exercise_set: ExerciseSet) -> Answers:
     """The set's own solutions as a submission."""
-    return Answers(tuple((exercise.id, exercise.solution) for exercise in exercise_set.exercises))
+    return {exercise.id: [StudentCell(exercise.solution)] for exercise in exercise_set.exercises}
 
 
 def untouched(exercise_set: ExerciseSet) -> Answers:
     """The notebook as students get it, handed in as it is."""
-    return Answers(tuple((exercise.id, exercise.stub) for exercise in exercise_set.exercises))
+    return {exercise.id: [StudentCell(exercise.stub)] for exercise in exercise_set.exercises}
 
 
 def with_answer(exercise_set: ExerciseSet, exercise: str, code: str) -> Answers:
     """The set's own solutions, but for one exercise."""
-    cells = [(e.id, code if e.id == exercise else e.solution) for e in exercise_set.exercises]
-    return Answers(tuple(cells))
+    return {**reference(exercise_set), exercise: [StudentCell(code)]}

@@ -1,9 +1,10 @@
-"""Where a submission's code runs: a process of its own, with limits, and cut off where the system can.
+"""Where a submission's code runs: a process of its own, with limits, and cut off where possible.
 
-On Linux, `unshare` (of util-linux, which every distribution has) gives the process namespaces of its
-own: no network, all files read-only but an empty folder in memory, the exercises' sources and other
-students' work out of sight, and no process that outlives it. Where a system forbids that, as some
-do to users who are not administrators, limits of time and memory still hold, and reports say so.
+On Linux, `unshare` (of util-linux, which every distribution has) gives the process namespaces of
+its own: no network, all files read-only but an empty folder in memory, the exercises' sources and
+other students' work out of sight, and no process that outlives it. Where a system forbids that, as
+some do to users who are not administrators, limits of time and memory still hold, and the grader
+says so.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def start(
     numbers = [its_requests, its_replies, limits.memory, limits.file_size]
     command = [sys.executable, str(WORKER), *map(str, numbers)]
     if is_available():
-        command = cut_off(command, scratch, hidden)
+        command = cut_off(command, scratch, out_of_sight(hidden))
     process = subprocess.Popen(
         command,
         cwd=scratch,

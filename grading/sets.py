@@ -374,7 +374,7 @@ def read_project(cell: Cell, rubric: Cell) -> Project:
     ]
     if len(rows) < 3 or any(len(row) != 3 for row in rows):
         raise SourceError(
-            f"{rubric.place}: a rubric is a table of three columns, criterion, full marks for, points"
+            f"{rubric.place}: a rubric is a table of criterion, full marks for, points"
         )
     for row in rows[2:]:
         if as_number(row[2]) is None:
@@ -436,8 +436,8 @@ def stub_of(cell: Cell) -> str:
         )
     if bool(told) == bool(indent):
         raise SourceError(
-            f"{cell.place}: a solution at the left margin needs lines that start with {STUB!r} and say "
-            "what students get instead; one inside a function needs none"
+            f"{cell.place}: a solution at the left margin needs lines that start with {STUB!r} and "
+            "say what students get instead; one inside a function needs none"
         )
     seen = told or [f'{indent}raise NotImplementedError("write your answer here")']
     stub = "\n".join(lines[:begin] + seen + lines[end + 1 :])

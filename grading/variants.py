@@ -1,4 +1,4 @@
-"""A set's parameters: constants that a lecturer may change, so that published answers are not right.
+"""A set's parameters: constants that a lecturer may change, so that published answers are wrong.
 
 The names of parameters are replaced by their values in everything that is made from a source, in
 code, text and comments alike. Students see numbers, and a solution that is copied from the
@@ -56,7 +56,8 @@ def with_values(parameters: Parameters, values: Parameters, name: str) -> Parame
             value = float(value)
         if type(value) is not type(published):
             raise VariantError(
-                f"{name}: {key} must be {type(published).__name__}, as in {published!r}; got {value!r}"
+                f"{name}: {key} must be like {published!r}, a {type(published).__name__}; "
+                f"got {value!r}"
             )
         changed[key] = checked(key, value, name)
     return changed
@@ -72,7 +73,7 @@ def filled_in(text: str, parameters: Parameters, is_code: bool = False) -> str:
 
 
 def read_variant(folder: Path, name: str) -> Parameters:
-    """A variant's values for one set: the file NAME.toml in the variant's folder, if it is there."""
+    """A variant's values for one set, in the file NAME.toml of the variant's folder."""
     path = folder / f"{name}.toml"
     if not folder.is_dir():
         raise VariantError(

@@ -1,0 +1,220 @@
+"""The two notebooks of a set: the student's, and the instructor's with solutions and hidden checks.
+
+Their cells carry the metadata of nbgrader 0.9, and the instructor's notebook its markers, so that a
+lecturer who works with nbgrader can put it into a course as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from grading.sets import END, Check, Exercise, ExerciseSet, Project, is_stub
+
+HIDDEN = "Runs when your work is graded: "
+PAGE_LINK = re.compile(r"\[([^\]]*)\]\(\.\.?/[^)]*\)")
+RULES = """\
+**How to work.** Replace each `raise NotImplementedError(…)` and each `None` by your answer, and run
+the cells below it: they check parts of it and say what they miss. More checks run when your work
+is graded; their cells say in a comment what they look at. Add cells of your own wherever you like.
+Changes to the other cells have no effect: grading takes your answers and puts them into a fresh
+notebook.
+
+You need NumPy and the course's library `mbgd_lib`, whose folder lies beside this notebook. When
+graded, answers run without network and without other files; a cell has {seconds} seconds."""
+YOUR_REPORT = "*Write your report here. Add cells below for code, figures and tables.*"
+
+
+def student_notebook(exercise_set: ExerciseSet, cell_seconds: float) -> str:
+    """The notebook that is handed out, without solutions, hidden checks or explanations."""
+    return written(list(student_cells(exercise_set, cell_seconds)), exercise_set)
+
+
+def instructor_notebook(exercise_set: ExerciseSet, cell_seconds: float) -> str:
+    """The same cells with solutions, hidden checks and explanations, marked for nbgrader."""
+    return written(list(instructor_cells(exercise_set, cell_seconds)), exercise_set)
+
+
+def student_cells(
+    exercise_set: ExerciseSet, cell_seconds: float
+) -> Iterator[nbformat.NotebookNode]:
+    """Every cell of the student's notebook, in order."""
+    yield from opening(exercise_set, cell_seconds)
+    for number, exercise in enumerate(exercise_set.exercises, 1):
+        yield from task(number, exercise)
+        yield answer_cell(exercise, exercise.stub)
+        for check in exercise.checks:
+            yield check_cell(exercise, check, check_as_released(check))
+    yield from project_cells(exercise_set.project)
+
+
+def instructor_cells(
+    exercise_set: ExerciseSet, cell_seconds: float
+) -> Iterator[nbformat.NotebookNode]:
+    """Every cell of the instructor's notebook, in order."""
+    yield from opening(exercise_set, cell_seconds)
+    for number, exercise in enumerate(exercise_set.exercises, 1):
+        yield from task(number, exercise)
+        yield answer_cell(exercise, explained(exercise))
+        for check in exercise.checks:
+            code = check_as_released(check)
+            if check.hidden:
+                code += f"\n### BEGIN HIDDEN TESTS\n{check.code}\n### END HIDDEN TESTS"
+            yield check_cell(exercise, check, code)
+    yield from project_cells(exercise_set.project)
+
+
+# --- cells ---
+
+
+def opening(exercise_set: ExerciseSet, cell_seconds: float) -> Iterator[nbformat.NotebookNode]:
+    """Title, rules, the list of exercises, and the set's setup."""
+    rows = [
+        f"| {number}. {e.title} | {e.kind} | {e.level} | {e.points} | {e.minutes} min |"
+        for number, e in enumerate(exercise_set.exercises, 1)
+    ]
+    project = exercise_set.project
+    rows.append(f"| {project.title} | project | open | {project.points} | {project.minutes} min |")
+    table = [
+        "| exercise | kind | level | points | time |",
+        "| --- | --- | --- | --- | --- |",
+        *rows,
+    ]
+    variant = [f"Variant: {exercise_set.variant}."] if exercise_set.variant else []
+    text = [
+        f"# Exercises: {exercise_set.title}",
+        without_links(exercise_set.introduction),
+        *variant,
+        RULES.format(seconds=f"{cell_seconds:g}"),
+        "\n".join(table),
+    ]
+    yield locked("opening", "\n\n".join(text))
+    yield locked("setup", exercise_set.setup, is_code=True)
+
+
+def task(number: int, exercise: Exercise) -> Iterator[nbformat.NotebookNode]:
+    """What is asked, hints behind a click, and the code that is given."""
+    yield locked(
+        f"{exercise.id}-task",
+        "\n\n".join(
+            [
+                f"## Exercise {number}: {exercise.title}",
+                summary(exercise),
+                without_links(exercise.statement),
+                *(
+                    f"<details><summary>Hint {k}</summary>\n\n{without_links(hint)}\n\n</details>"
+                    for k, hint in enumerate(exercise.hints, 1)
+                ),
+            ]
+        ),
+    )
+    if exercise.given:
+        yield locked(f"{exercise.id}-given", "\n\n\n".join(exercise.given), is_code=True)
+
+
+def project_cells(project: Project) -> Iterator[nbformat.NotebookNode]:
+    """The open task, its rubric, and a cell for the report."""
+    yield locked(
+        f"{project.id}-task",
+        "\n\n".join(
+            [
+                f"## Project: {project.title}",
+                project_summary(project),
+                without_links(project.statement),
+                without_links(rubric_table(project)),
+            ]
+        ),
+    )
+    marks = {"grade": True, "solution": True, "locked": False, "points": project.points}
+    yield cell(project.id, YOUR_REPORT, marks, is_code=False)
+
+
+def summary(exercise: Exercise) -> str:
+    """Level, points, time and goal in a line."""
+    return (
+        f"*{exercise.level.capitalize()} · {exercise.kind} · {exercise.points} points · "
+        f"about {exercise.minutes} minutes. You practise to {exercise.goal}.*"
+    )
+
+
+def project_summary(project: Project) -> str:
+    """Points, time and goal of the open task in a line."""
+    return (
+        f"*Open · {project.points} points, given by a person · about {project.minutes} minutes. "
+        f"You practise to {project.goal}.*"
+    )
+
+
+def rubric_table(project: Project) -> str:
+    """The criteria that a person marks by."""
+    rows = [f"| {c.name} | {c.full_marks_for} | {c.points} |" for c in project.rubric]
+    return "\n".join(["| criterion | full marks for | points |", "| --- | --- | --- |", *rows])
+
+
+def check_as_released(check: Check) -> str:
+    """A check as students get it: of a hidden one only what it is about."""
+    return f"# {HIDDEN}{check.about}" if check.hidden else f"# {check.about}\n{check.code}"
+
+
+def answer_cell(exercise: Exercise, code: str) -> nbformat.NotebookNode:
+    """The cell that the student fills in."""
+    return cell(exercise.id, code, {"grade": False, "solution": True, "locked": False})
+
+
+def check_cell(exercise: Exercise, check: Check, code: str) -> nbformat.NotebookNode:
+    """A check, with its points."""
+    marks = {"grade": True, "solution": False, "locked": True, "points": check.points}
+    return cell(f"{exercise.id}-{check.id}", code, marks)
+
+
+def locked(grade_id: str, source: str, is_code: bool = False) -> nbformat.NotebookNode:
+    """A cell that is the same for everybody."""
+    return cell(grade_id, source, {"grade": False, "solution": False, "locked": True}, is_code)
+
+
+def cell(
+    grade_id: str, source: str, marks: dict[str, object], is_code: bool = True
+) -> nbformat.NotebookNode:
+    """A cell with nbgrader's metadata; the id is the same at every build."""
+    made = (new_code_cell if is_code else new_markdown_cell)(source)
+    made["id"] = grade_id
+    made.metadata["nbgrader"] = {
+        "grade_id": grade_id,
+        "schema_version": 3,
+        "task": False,
+        "cell_type": "code" if is_code else "markdown",
+        **marks,
+    }
+    return made
+
+
+def written(cells: list[nbformat.NotebookNode], exercise_set: ExerciseSet) -> str:
+    """A notebook's text, the same to the byte at every build."""
+    notebook = new_notebook(cells=cells)
+    notebook.metadata["kernelspec"] = {
+        "display_name": "Python 3",
+        "language": "python",
+        "name": "python3",
+    }
+    notebook.metadata["exercises"] = {"set": exercise_set.name, "variant": exercise_set.variant}
+    notebook.metadata["language_info"] = {"name": "python"}
+    nbformat.validate(notebook)
+    return nbformat.writes(notebook, version=4) + "\n"
+
+
+def without_links(text: str) -> str:
+    """The text without links to the book's pages, which do not travel with a notebook."""
+    return PAGE_LINK.sub(r"\1", text)
+
+
+def explained(exercise: Exercise) -> str:
+    """The solution, its explanation as a comment; nbgrader cuts both, between the markers."""
+    lines = exercise.answer.splitlines()
+    end = next(k for k, line in enumerate(lines) if line.strip() == END)
+    indent = lines[end][: -len(END)]
+    comment = [f"{indent}# {line}".rstrip() for line in exercise.explanation.splitlines()]
+    kept = [line for line in lines[:end] if not is_stub(line)]
+    return "\n".join([*kept, *comment, *lines[end:]])

@@ -1,0 +1,341 @@
+"""Grade a folder of submissions: marks as CSV, and for every student a page of feedback."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from grading.collect import MOODLE, Submission
+from grading.marking import Marks, mark
+from grading.sandbox import Limits
+from grading.sets import ExerciseSet
+
+TEMPLATE = Path(__file__).parent / "feedback.html"
+PROJECT_FILE = "project.csv"
+GRADES_FILE, CHECKS_FILE, FEEDBACK = "grades.csv", "checks.csv", "feedback"
+MOODLE_FILE = "moodle_feedback.zip"
+
+
+class ResultsError(ValueError):
+    """Results that cannot be written or read."""
+
+
+@dataclass(frozen=True)
+class ProjectMarks:
+    """What a person gave for the open task: points by criterion, and a comment."""
+
+    points: dict[str, float]
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One student's submission, what its checks found, and what a person gave."""
+
+    submission: Submission
+    marks: Marks
+    project: ProjectMarks | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Name and platform's number."""
+        return self.submission.student, self.submission.platform_id
+
+    @property
+    def notes(self) -> list[str]:
+        """What the lecturer should know."""
+        return self.submission.notes + self.marks.notes
+
+
+# --- marking everybody ---
+
+
+def mark_all(
+    submissions: Sequence[Submission],
+    exercise_set: ExerciseSet,
+    limits: Limits,
+    hidden: Sequence[Path],
+    workers: int,
+    done: Callable[[], object],
+) -> list[Marks]:
+    """Mark every submission, several at a time; what one does has no effect on another."""
+    with ThreadPoolExecutor(workers) as pool:
+        running = [
+            pool.submit(marks_of, submission, exercise_set, limits, hidden)
+            for submission in submissions
+        ]
+        for _ in as_completed(running):
+            done()
+    return [future.result() for future in running]
+
+
+def marks_of(
+    submission: Submission, exercise_set: ExerciseSet, limits: Limits, hidden: Sequence[Path]
+) -> Marks:
+    """One submission's marks; a fault of the grader's own becomes a note, not an end."""
+    if submission.answers is None:
+        return nothing(exercise_set, "The notebook could not be read.")
+    try:
+        return mark(exercise_set, submission.answers, limits, hidden)
+    except Exception as error:
+        marks = nothing(exercise_set, "Not graded: a person has to look at this submission.")
+        marks.notes.append(f"the grader failed: {type(error).__name__}: {error}")
+        return marks
+
+
+def nothing(exercise_set: ExerciseSet, why: str) -> Marks:
+    """No points anywhere."""
+    marks = Marks()
+    marks.give_nothing(exercise_set, why)
+    return marks
+
+
+# --- files ---
+
+
+def write_results(results: Sequence[Result], exercise_set: ExerciseSet, folder: Path) -> None:
+    """Write grades, statistics and feedback; what lay there before is kept in `earlier`.
+
+    The project's marks are the lecturer's own file: students are added to it, nothing is changed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as new:
+        write_csv(Path(new) / GRADES_FILE, grades_rows(results, exercise_set))
+        write_csv(Path(new) / CHECKS_FILE, checks_rows(results, exercise_set))
+        write_feedback(results, exercise_set, Path(new))
+        keep_earlier(folder)
+        for path in Path(new).iterdir():
+            path.rename(folder / path.name)
+    add_to_project_file(results, exercise_set, folder / PROJECT_FILE)
+
+
+def keep_earlier(folder: Path) -> None:
+    """Move the results of an earlier run out of the way."""
+    old = [folder / name for name in (GRADES_FILE, CHECKS_FILE, FEEDBACK, MOODLE_FILE)]
+    old = [path for path in old if path.exists()]
+    if not old:
+        return
+    numbers = [int(path.name) for path in (folder / "earlier").glob("*") if path.name.isdigit()]
+    place = folder / "earlier" / str(max(numbers, default=0) + 1)
+    place.mkdir(parents=True)
+    for path in old:
+        shutil.move(path, place / path.name)
+
+
+def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
+    """Write a table that spreadsheets read; a cell cannot become a formula there."""
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer).writerows([harmless(value) for value in row] for row in rows)
+    path.write_text(buffer.getvalue(), encoding="utf-8-sig", newline="")
+
+
+def harmless(value: object) -> object:
+    """Text as a spreadsheet must not take for a formula."""
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return f"'{value}"
+    return value
+
+
+def grades_rows(results: Sequence[Result], exercise_set: ExerciseSet) -> Iterable[Sequence[object]]:
+    """A row for every student: points by exercise, of the project, in total, and notes."""
+    exercises = exercise_set.exercises
+    most = exercise_set.points + exercise_set.project.points
+    yield [
+        "student",
+        "id",
+        *(f"{exercise.id} (of {exercise.points})" for exercise in exercises),
+        f"checks (of {exercise_set.points})",
+        f"project (of {exercise_set.project.points})",
+        f"total (of {most})",
+        "notes",
+        "file",
+    ]
+    for result in results:
+        checks = result.marks.total(exercise_set)
+        project = sum(result.project.points.values()) if result.project else None
+        yield [
+            *result.key,
+            *(result.marks.points(exercise) for exercise in exercises),
+            checks,
+            "" if project is None else f"{project:g}",
+            f"{checks + (project or 0):g}",
+            "; ".join(result.notes),
+            result.submission.origin,
+        ]
+
+
+def checks_rows(results: Sequence[Result], exercise_set: ExerciseSet) -> Iterable[Sequence[object]]:
+    """A row for every check: how many students passed it."""
+    yield ["exercise", "check", "what it looks at", "points", "passed", "of"]
+    for exercise in exercise_set.exercises:
+        for check in exercise.checks:
+            passed = [result.marks.outcomes[exercise.id, check.id].passed for result in results]
+            yield [exercise.id, check.id, check.about, check.points, sum(passed), len(passed)]
+
+
+# --- the project's marks ---
+
+
+def project_header(exercise_set: ExerciseSet) -> list[str]:
+    """The columns of the lecturer's file."""
+    criteria = [f"{c.name} (of {c.points})" for c in exercise_set.project.rubric]
+    return ["student", "id", *criteria, "comment"]
+
+
+def read_project_file(path: Path, exercise_set: ExerciseSet) -> dict[tuple[str, str], ProjectMarks]:
+    """The marks that a person gave so far, by student; a row without any is not marked yet."""
+    if not path.exists():
+        return {}
+    rows = read_csv(path)
+    header = project_header(exercise_set)
+    if not rows or rows[0] != header:
+        raise ResultsError(f"{path}: the first line must be {', '.join(header)}")
+    found = {}
+    for number, row in enumerate(rows[1:], 2):
+        given = row[2:-1]
+        if len(row) == len(header) and any(cell.strip() for cell in given):
+            points = [points_in(cell, f"{path}, line {number}") for cell in given]
+            for criterion, value in zip(exercise_set.project.rubric, points, strict=True):
+                if not 0 <= value <= criterion.points:
+                    raise ResultsError(
+                        f"{path}, line {number}: {criterion.name} is 0 to {criterion.points} "
+                        f"points; got {value:g}"
+                    )
+            names = [criterion.name for criterion in exercise_set.project.rubric]
+            found[row[0], row[1]] = ProjectMarks(dict(zip(names, points, strict=True)), row[-1])
+    return found
+
+
+def points_in(cell: str, place: str) -> float:
+    """A number of points; nothing counts as none."""
+    try:
+        return float(cell.strip().replace(",", ".") or 0)
+    except ValueError:
+        raise ResultsError(f"{place}: points must be a number; got {cell!r}") from None
+
+
+def add_to_project_file(results: Sequence[Result], exercise_set: ExerciseSet, path: Path) -> None:
+    """A row for everybody who has none yet."""
+    header = project_header(exercise_set)
+    rows = read_csv(path) if path.exists() else [header]
+    there = {(row[0], row[1]) for row in rows[1:] if len(row) > 1}
+    empty = [""] * (len(header) - 2)
+    new = [[*result.key, *empty] for result in results if result.key not in there]
+    if new or not path.exists():
+        draft = path.with_suffix(".new")
+        write_csv(draft, rows + new)
+        draft.rename(path)
+
+
+def read_csv(path: Path) -> list[list[str]]:
+    """A table as text, as written here or by a spreadsheet."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise ResultsError(f"{path} must be a CSV in UTF-8") from None
+    first = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=first.count)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    return [
+        [cell.removeprefix("'") if harmless(cell[1:]) != cell[1:] else cell for cell in row]
+        for row in rows
+        if row
+    ]
+
+
+# --- feedback ---
+
+
+def write_feedback(results: Sequence[Result], exercise_set: ExerciseSet, folder: Path) -> None:
+    """A page for every student, and a zip that Moodle takes, where files came from there."""
+    place = folder / FEEDBACK
+    place.mkdir()
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True)
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    used: set[str] = set()
+    for_moodle = {}
+    for result in results:
+        page = template.render(feedback_of(result, exercise_set))
+        (place / f"{free_name(result, used)}.html").write_text(page, encoding="utf-8")
+        parts = result.submission.origin.split("/")
+        for_moodle |= {f"{part}/feedback.html": page for part in parts if MOODLE.match(part)}
+    if for_moodle:
+        with zipfile.ZipFile(folder / MOODLE_FILE, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path, page in for_moodle.items():
+                archive.writestr(path, page)
+
+
+def free_name(result: Result, used: set[str]) -> str:
+    """A file name that no other student has, made of the student's name."""
+    name = (
+        re.sub(r"[^\w .-]", "_", "_".join(filter(None, result.key))).strip(". ")[:80] or "student"
+    )
+    free, k = name, 2
+    while free.lower() in used:
+        free, k = f"{name}-{k}", k + 1
+    used.add(free.lower())
+    return free
+
+
+def feedback_of(result: Result, exercise_set: ExerciseSet) -> dict[str, object]:
+    """What a student's page says."""
+    project = result.project
+    given = sum(project.points.values()) if project else 0
+    return {
+        "title": f"Exercises: {exercise_set.title}",
+        "student": result.submission.student,
+        "notes": result.notes,
+        "total": f"{result.marks.total(exercise_set) + given:g}",
+        "most": exercise_set.points + exercise_set.project.points,
+        "waiting": project is None,
+        "project": exercise_set.project,
+        "project_points": f"{given:g}",
+        "criteria": [
+            {
+                "name": criterion.name,
+                "full_marks_for": criterion.full_marks_for,
+                "points": criterion.points,
+                "given": f"{project.points[criterion.name]:g}" if project else "–",
+            }
+            for criterion in exercise_set.project.rubric
+        ],
+        "comment": project.comment if project else "",
+        "exercises": [
+            exercise_feedback(number, result, exercise)
+            for number, exercise in enumerate(exercise_set.exercises, 1)
+        ],
+    }
+
+
+def exercise_feedback(number: int, result: Result, exercise) -> dict[str, object]:
+    """One exercise's part of the page: every check with what it found, never the check itself."""
+    outcomes = [result.marks.outcomes[exercise.id, check.id] for check in exercise.checks]
+    cells = (result.submission.answers or {}).get(exercise.id, [])
+    return {
+        "id": exercise.id,
+        "number": number,
+        "title": exercise.title,
+        "points": result.marks.points(exercise),
+        "most": exercise.points,
+        "code": "\n\n".join(cell.code for cell in cells if cell.is_answer),
+        "checks": [
+            {
+                "about": check.about,
+                "passed": outcome.passed,
+                "message": outcome.message,
+                "points": check.points if outcome.passed else 0,
+                "most": check.points,
+            }
+            for check, outcome in zip(exercise.checks, outcomes, strict=True)
+        ],
+    }
