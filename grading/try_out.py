@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-from grading.marking import Marks, mark, reference, untouched, with_answer
-from grading.sets import ExerciseSet
+from grading.marking import Answers, Marks, StudentCell, mark, reference, untouched
+from grading.sets import ExerciseSet, Wrong
+
+Judge = Callable[[ExerciseSet, Marks], list[str]]
 
 WORKERS = 2
 
@@ -14,21 +17,24 @@ WORKERS = 2
 def faults(exercise_set: ExerciseSet) -> list[str]:
     """What a set does not keep of its promises; nothing, for a set that can be assigned."""
     with ThreadPoolExecutor(WORKERS) as pool:
-        trials = [
+        running = [
             (judge, pool.submit(mark, exercise_set, answers))
             for judge, answers in cases(exercise_set)
         ]
-        return [fault for judge, marks in trials for fault in judge(exercise_set, marks.result())]
+        return [fault for judge, marks in running for fault in judge(exercise_set, marks.result())]
 
 
-def cases(exercise_set: ExerciseSet) -> Iterator[tuple]:
-    """Every submission with a known outcome, and the function that judges it."""
+def cases(exercise_set: ExerciseSet) -> Iterator[tuple[Judge, Answers]]:
+    """Submissions with a known outcome, each with the function that judges it.
+
+    Exercises do not depend on each other; so one submission tries a wrong answer of every exercise.
+    """
     yield reference_faults, reference(exercise_set)
     yield untouched_faults, untouched(exercise_set)
-    for exercise in exercise_set.exercises:
-        for wrong in exercise.wrong:
-            judge = WrongAnswer(exercise.id, wrong.name, wrong.fails)
-            yield judge.faults, with_answer(exercise_set, exercise.id, wrong.code)
+    for k in range(max(len(exercise.wrong) for exercise in exercise_set.exercises)):
+        wrong = {e.id: e.wrong[k] for e in exercise_set.exercises if k < len(e.wrong)}
+        answers = {exercise: [StudentCell(answer.code)] for exercise, answer in wrong.items()}
+        yield partial(wrong_faults, wrong), reference(exercise_set) | answers
 
 
 def reference_faults(exercise_set: ExerciseSet, marks: Marks) -> list[str]:
@@ -50,24 +56,24 @@ def untouched_faults(exercise_set: ExerciseSet, marks: Marks) -> list[str]:
     ]
 
 
-class WrongAnswer:
-    """A wrong answer, and what must come of it."""
-
-    def __init__(self, exercise: str, name: str, fails: tuple[str, ...]) -> None:
-        self.exercise, self.name, self.fails = exercise, name, fails
-
-    def faults(self, exercise_set: ExerciseSet, marks: Marks) -> list[str]:
-        """It must fail the checks it names and no other, each by an assertion that explains."""
-        expected = {(self.exercise, check) for check in self.fails}
-        failed = marks.failed()
-        answer = f"{self.exercise}, wrong answer {self.name!r}"
-        found = [f"{answer} passes {place(which)}" for which in sorted(expected - failed)]
-        for which, message in said(marks):
-            if which not in expected:
-                found.append(f"{answer} fails {place(which)} as well: {message}")
-            elif marks.outcomes[which].kind != "failed":
-                found.append(f"{answer}: {place(which)} does not explain itself: {message}")
-        return found
+def wrong_faults(wrong: dict[str, Wrong], exercise_set: ExerciseSet, marks: Marks) -> list[str]:
+    """Wrong answers must fail the checks they name, by assertions that explain, and no others."""
+    found = []
+    for exercise in exercise_set.exercises:
+        expected = set(wrong[exercise.id].fails) if exercise.id in wrong else set()
+        name = (
+            repr(wrong[exercise.id].name) if exercise.id in wrong else "the solution beside others"
+        )
+        for check in exercise.checks:
+            outcome = marks.outcomes[exercise.id, check.id]
+            seen = f"{exercise.id}-{check.id}: {outcome.message}"
+            if outcome.passed and check.id in expected:
+                found.append(f"{name} passes {exercise.id}-{check.id}")
+            elif not outcome.passed and check.id not in expected:
+                found.append(f"{name} fails as well {seen}")
+            elif not outcome.passed and outcome.kind != "failed":
+                found.append(f"{name}: a check does not explain itself, {seen}")
+    return found
 
 
 def set_faults(exercise_set: ExerciseSet) -> list[str]:
