@@ -9,7 +9,7 @@
 TILT = 0.2  # slope added to the double well; from 0.15 to 0.2
 RIPPLE = 0.5  # how far the valley bends; from 0.2 to 2
 WAVES = 3  # how often it bends; a whole number from 2 to 6
-FIRST_RATE = 0.5  # learning rate of the first step; from 0.2 to 1
+FIRST_RATE = 0.5  # learning rate of the first step; from 0.2 to 0.8
 HALF_AFTER = 20  # steps after which the rate is half of it; from 20 to 200
 HEIGHT = 1e-8  # start above the ridge of the saddle; from 1e-12 to 1e-7
 CLIMB_RATE = 0.1  # learning rate on the saddle; from 0.05 to 0.2
@@ -77,7 +77,9 @@ def central_differences(value, weights, step):
         rise = value(weights + move) - value(weights - move)
         differences[j] = rise / (2 * step)
     return differences
-    ### END SOLUTION
+
+
+### END SOLUTION
 
 
 # %% [markdown] role="hint"
@@ -363,7 +365,7 @@ assert abs(moved - np.sum(lengths)) < 1e-9, (
 # The rate of the faulty run depends on `batch`, which starts at 0 in every epoch. So
 # the decay starts anew, and the last epoch is as noisy as the first. We ran both on a
 # bowl with noisy rows, 200 epochs of 20 batches in a new order each: the loss gap that
-# the faulty run keeps is more than a hundred times that of the mended one.
+# the faulty run keeps is a hundred times that of the mended one, or more.
 #
 # Neither defect raises an error, and neither shows in a loss that falls. Lengths of
 # steps, printed for a gradient of length 1, show both in six lines. When you count for
@@ -439,8 +441,8 @@ def mended_descent(gradient, start, n_batches, epochs, tolerance):
 
 
 # %% [markdown] role="exercise" id="saddle" title="How long a saddle holds a run" level="core" kind="predict, then measure" minutes=20 goal="predict the steps off a saddle exactly, and see what a tolerance makes of it"
-# Full-batch descent on $L = w_1^2 - w_2^2$ starts at $w_1 = 1$ and $w_2 = HEIGHT$, with
-# the learning rate $\eta = CLIMB_RATE$. It has left the saddle when $|w_2| \ge 1$.
+# Full-batch descent on $L = w_1^2 - w_2^2$ starts at $w_1$ = 1 and $w_2$ = `HEIGHT`,
+# with the learning rate $\eta = CLIMB_RATE$. It has left the saddle when $|w_2| \ge 1$.
 #
 # Predict on paper first, from what one step does to $w_2$:
 #
@@ -448,7 +450,7 @@ def mended_descent(gradient, start, n_batches, epochs, tolerance):
 #   $w_2$ = `height` (between 0 and 1) has left, from a formula. Rounded up or not, as
 #   you like.
 # - `extra_steps`: how many steps **more** it takes from a start that is a thousand
-#   times lower, $w_2 = HEIGHT / 1000$.
+#   times lower, $w_2$ = `HEIGHT / 1000`.
 #
 # Then simulate:
 #
@@ -650,8 +652,8 @@ stopped_after = 1 + np.flatnonzero(np.diff(heights) < 0.0001)[0]
 # the **global** minimum.
 #
 # - `reached_share(starts, learning_rate, steps)`: that share from runs. `starts` is an
-#   array. A run counts if it is after its last step on the global minimum's side of the
-#   border between the two basins.
+#   array. A run counts if, after its last step, it is on the global minimum's side of
+#   the border between the two basins.
 # - `predicted_share`: for the 401 places in `even_starts`, evenly from 0 to 2, and
 #   small steps, from the surface alone. Where is the border?
 # - `wide_share`: for the same places, the learning rate WIDE_RATE and 5,000 steps, from
