@@ -650,10 +650,10 @@ def rows_read(X, y, learning_rate, batch_size, seed):
     return None
 
 
-# %% [markdown] role="exercise" id="noise-scale" title="A negative batch size" level="core" kind="find the bug" minutes=20 goal="estimate the noise scale from batches alone without a biased quotient"
+# %% [markdown] role="exercise" id="noise-scale" title="A negative batch size" level="core" kind="find the bug" minutes=20 goal="estimate the noise scale from batch gradients alone, as a training loop can"
 # A training loop keeps pairs of batch gradients, both taken at the same weights: row
 # $k$ of `small_gradients` (shape `(pairs, d)`) is the mean gradient over `small` rows,
-# row $k$ of `large_gradients` that over `large` rows. `mean_of_quotients` is to find
+# row $k$ of `large_gradients` that over `large` rows. `broken_batch_size` is to find
 # the batch size at which $\operatorname{tr} \Sigma / B$, the noise, is NOISE_SHARE of
 # $\lVert g \rVert^2$. On the data below it often comes out negative, with 2,000 pairs.
 # The lines that give `squared_mean` and `trace` are right.
@@ -665,7 +665,7 @@ def rows_read(X, y, learning_rate, batch_size, seed):
 
 
 # %% role="given"
-def mean_of_quotients(small_gradients, large_gradients, small, large):
+def broken_batch_size(small_gradients, large_gradients, small, large):
     """Return the batch size with noise NOISE_SHARE of the gradient. It has a bug."""
     of_small = (small_gradients**2).sum(axis=1)  # squared lengths, one per pair
     of_large = (large_gradients**2).sum(axis=1)
@@ -685,7 +685,7 @@ def pairs_of_gradients(weights, small, large, pairs, seed):
     )
 
 
-# For example: mean_of_quotients(*pairs_of_gradients([1.1, 3.4], 4, 16, 2000, 0), 4, 16)
+# For example: broken_batch_size(*pairs_of_gradients([1.1, 3.4], 4, 16, 2000, 0), 4, 16)
 
 
 # %% role="answer"
