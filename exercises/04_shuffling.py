@@ -185,8 +185,8 @@ for order in ("shuffle_once", "reshuffle", "with_replacement", "renewed"):
 # in place and to collect it in a list: the list then holds the same array many times,
 # and all epochs look like the last. A loop that trains on each epoch before the next is
 # drawn does not notice. With replacement is the odd one out: an epoch misses
-# $(1 - 1/n)^n \approx 37\ \%$ of the rows. Renewing an order now and then lies between
-# *shuffle once* and *reshuffle*.
+# $(1 - 1/n)^n$ of the rows, about 37 % where they are many. Renewing an order now and
+# then lies between *shuffle once* and *reshuffle*.
 
 
 # %% role="wrong" name="starts the generator again in every epoch" fails=["renewal", "draws"]
@@ -256,7 +256,7 @@ def row_orders(n, order, epochs, seed):
 
 # %% [markdown] role="exercise" id="split" title="Labels that stay behind" level="core" kind="find the bug" minutes=20 goal="shuffle rows and labels together before a split, and recognise the damage where they part"
 # 400 rows are stored class by class: first all of class 0, then the rarer class 1.
-# `parted_split` shuffles them before it cuts off TEST_SHARE of them as a test set,
+# `parted_split` shuffles them before it cuts off a share of TEST_SHARE as a test set,
 # which is right. Yet something goes wrong.
 #
 # Write `split(X, y, seed)`, mended: it returns `X_train, X_test, y_train, y_test` with
@@ -538,7 +538,7 @@ measured_mended = np.mean([accuracy_after(split, seed) for seed in range(20)])
 # Return the weights at the end; leave the array `weights` that comes in as it is.
 #
 # Find the bug by experiment first: with 10 rows and batches of 4, change the target of
-# the last row, and run one epoch.
+# the last row, and run one epoch. Then try batches of 12.
 
 
 # %% role="given"
@@ -557,8 +557,7 @@ def leaking_run(X, y, weights, batch_size, learning_rate, epochs):
 
 # %% role="answer"
 def run(X, y, weights, batch_size, learning_rate, epochs):
-    """Return the weights after some epochs; a partial last batch has a step of its "
-    "own."""
+    """Return the weights after some epochs; a partial batch has its own step."""
     ### BEGIN SOLUTION
     for _ in range(epochs):
         for start in range(0, len(y), batch_size):
@@ -688,8 +687,7 @@ assert np.allclose(result, expected, rtol=1e-9, atol=1e-12), (
 
 # %% role="wrong" name="throws the rest away at the end of the epoch" fails=["rest", "oversized"]
 def run(X, y, weights, batch_size, learning_rate, epochs):
-    """Return the weights after some epochs; a partial last batch has a step of its "
-    "own."""
+    """Return the weights after some epochs; a partial batch has its own step."""
     for _ in range(epochs):
         total, count = np.zeros_like(weights), 0
         for i in range(len(y)):
@@ -703,8 +701,7 @@ def run(X, y, weights, batch_size, learning_rate, epochs):
 
 # %% role="wrong" name="gives the partial batch a full step" fails=["rest", "oversized"]
 def run(X, y, weights, batch_size, learning_rate, epochs):
-    """Return the weights after some epochs; a partial last batch has a step of its "
-    "own."""
+    """Return the weights after some epochs; a partial batch has its own step."""
     for _ in range(epochs):
         for start in range(0, len(y), batch_size):
             part = slice(start, start + batch_size)
@@ -715,8 +712,7 @@ def run(X, y, weights, batch_size, learning_rate, epochs):
 
 # %% role="wrong" name="takes the rest's step and forgets to clear the sum" fails=["epochs", "oversized"]
 def run(X, y, weights, batch_size, learning_rate, epochs):
-    """Return the weights after some epochs; a partial last batch has a step of its "
-    "own."""
+    """Return the weights after some epochs; a partial batch has its own step."""
     total, count = np.zeros_like(weights), 0
     for _ in range(epochs):
         for i in range(len(y)):
@@ -733,8 +729,7 @@ def run(X, y, weights, batch_size, learning_rate, epochs):
 
 # %% role="wrong" name="steps on the rest only after the last epoch" fails=["epochs", "oversized"]
 def run(X, y, weights, batch_size, learning_rate, epochs):
-    """Return the weights after some epochs; a partial last batch has a step of its "
-    "own."""
+    """Return the weights after some epochs; a partial batch has its own step."""
     total, count = np.zeros_like(weights), 0
     for _ in range(epochs):
         for i in range(len(y)):
@@ -751,8 +746,7 @@ def run(X, y, weights, batch_size, learning_rate, epochs):
 
 # %% role="wrong" name="fills the batch with rows of the next epoch" fails=["rest", "epochs", "oversized"]
 def run(X, y, weights, batch_size, learning_rate, epochs):
-    """Return the weights after some epochs; a partial last batch has a step of its "
-    "own."""
+    """Return the weights after some epochs; a partial batch has its own step."""
     total, count = np.zeros_like(weights), 0
     for _ in range(epochs):
         for i in range(len(y)):
@@ -798,8 +792,7 @@ eight = np.arange(1.0, 9.0)
 
 
 def losses_of(orders, learning_rate, batch_size):
-    """Return the mean square after each epoch, shape (runs, epochs), for orders "
-    "(runs, epochs, 8)."""
+    """Return the mean square after each epoch for many orders side by side."""
     orders = np.asarray(orders)
     intercepts, slopes = np.zeros((2, len(orders), 1))
     losses = []
@@ -833,8 +826,7 @@ predicted_equal = (1 - TRIAL_RATE * np.mean(eight**2)) ** (8 // TRIAL_BATCH)
 
 
 def share_below(order, runs, seed):
-    """Return, for each epoch, the share of reshuffled runs with a lower loss than "
-    "order."""
+    """Return for each epoch the share of runs with a lower loss than order."""
     rng = np.random.default_rng(seed)
     stored = np.tile(np.arange(8), (runs, TRIAL_EPOCHS, 1))
     shuffled = losses_of(rng.permuted(stored, axis=2), TRIAL_RATE, TRIAL_BATCH)
@@ -973,7 +965,7 @@ assert first_behind in accepted, (
 # it, in the fifth all do: the flat direction, nearly that of the intercept, is left,
 # and for it large $x$ last is a bad order. So "shuffling is needed for convergence" is
 # half true here. With batches of 4 at the same settings the unshuffled run stays ahead
-# for all five epochs.
+# of practically all for all five epochs.
 #
 # All eight rows agree on one line. There is no floor, every order goes to zero, and
 # order decides only the speed. Comparing one run with one run shows either verdict,
@@ -986,8 +978,7 @@ predicted_equal = (1 - TRIAL_RATE * np.mean(eight**2)) ** (8 // TRIAL_BATCH)
 
 
 def share_below(order, runs, seed):
-    """Return, for each epoch, the share of reshuffled runs with a lower loss than "
-    "order."""
+    """Return for each epoch the share of runs with a lower loss than order."""
     rng = np.random.default_rng(seed)
     once = np.array(
         [np.tile(rng.permutation(8), (TRIAL_EPOCHS, 1)) for _ in range(runs)]
@@ -1014,8 +1005,7 @@ predicted_equal = (1 - TRIAL_RATE * np.mean(eight**2)) ** (8 // TRIAL_BATCH)
 
 
 def share_below(order, runs, seed):
-    """Return, for each epoch, the share of reshuffled runs with a lower loss than "
-    "order."""
+    """Return for each epoch the share of runs with a lower loss than order."""
     stored = np.tile(np.arange(8), (1, TRIAL_EPOCHS, 1))
     orders = np.random.default_rng(seed).permuted(stored, axis=2)
     kept = losses_of(np.tile(order, (1, TRIAL_EPOCHS, 1)), TRIAL_RATE, TRIAL_BATCH)
@@ -1035,8 +1025,7 @@ predicted_equal = (1 - TRIAL_RATE * np.mean(eight**2)) ** (8 // TRIAL_BATCH)
 
 
 def share_below(order, runs, seed):
-    """Return, for each epoch, the share of reshuffled runs with a lower loss than "
-    "order."""
+    """Return for each epoch the share of runs with a lower loss than order."""
     stored = np.tile(np.arange(8), (runs, TRIAL_EPOCHS, 1))
     orders = np.random.default_rng(seed).permuted(stored, axis=2)
     kept = losses_of(np.tile(order, (1, TRIAL_EPOCHS, 1)), TRIAL_RATE, TRIAL_BATCH)
@@ -1054,8 +1043,7 @@ predicted_equal = (1 - TRIAL_RATE * np.mean(eight**2)) ** (8 // TRIAL_BATCH)
 
 
 def share_below(order, runs, seed):
-    """Return, for each epoch, the share of reshuffled runs with a lower loss than "
-    "order."""
+    """Return for each epoch the share of runs with a lower loss than order."""
     stored = np.tile(np.arange(8), (runs, TRIAL_EPOCHS, 1))
     orders = np.random.default_rng(seed).permuted(stored, axis=2)
     kept = losses_of(np.tile(order, (1, TRIAL_EPOCHS, 1)), TRIAL_RATE, TRIAL_BATCH)
@@ -1068,17 +1056,17 @@ first_behind = int(behind.argmax()) + 1 if behind.any() else 0
 
 # %% [markdown] role="exercise" id="floors" title="How low does each order let the loss fall?" level="stretch" kind="predict, then measure" minutes=45 goal="predict and measure how the floor of each order grows with the learning rate"
 # The smallest least-squares problem: one weight, no features. The loss is
-# $L(w) = \frac{1}{2n} \sum_i (w - y_i)^2$ over the $n =$ FLOOR_ROWS `targets`, so $w^*$
+# $L(w) = \frac{1}{2n} \sum_i (w - y_i)^2$ over the $n = FLOOR_ROWS$ `targets`, so $w^*$
 # is their mean and the loss gap is $\frac12 (w - w^*)^2$. A step moves $w$ towards the
-# mean of its batch: $w \leftarrow w - \eta\, (w - \bar y_B)$. Batches have $B =$
-# FLOOR_BATCH rows; $m = n / B$ per epoch.
+# mean of its batch: $w \leftarrow w - \eta\, (w - \bar y_B)$. Batches have
+# $B = FLOOR_BATCH$ rows; $m = n / B$ per epoch.
 #
 # **Predict**, with chapter 4's formulas (here $H = 1$, and $\sigma^2$ is the variance
 # of the targets):
 #
 # - `predicted_floors`: a dict with the keys `"with_replacement"`, `"shuffle_once"`,
-#   `"reshuffle"`, the expected gap at the ends of epochs, after settling, at $\eta =$
-#   FLOOR_RATE;
+#   `"reshuffle"`, the expected gap at the ends of epochs, after settling, at
+#   $\eta = FLOOR_RATE$;
 # - `predicted_slopes`: the powers of $\eta$ with these three keys and a fourth,
 #   `"middle"`: reshuffled, but looked at in the middle of an epoch.
 #
@@ -1321,9 +1309,9 @@ for key, value in predicted_floors.items():
 # and that is the third power. Each time you halve the learning rate, reshuffling gains
 # a factor of 4 on drawing with replacement.
 #
-# The fourth slope is the surprise: halfway through an epoch nothing has cancelled yet,
-# and the reshuffled run scatters as $\eta^2$, above one fixed order. The third power
-# belongs to weights that are taken at the end of an epoch.
+# The fourth slope is the surprise: halfway through an epoch the errors have not
+# cancelled yet, and the reshuffled run scatters as $\eta^2$, above one fixed order. The
+# third power belongs to weights that are taken at the end of an epoch.
 #
 # The usual mistakes: the same number of epochs at all rates, so that the slowest run
 # has not settled and the slopes come out too steep; one order shared by all runs; and
