@@ -59,8 +59,9 @@ bench: venv-frameworks  ## time an epoch against its peers, side by side (instal
 sweeps: venv  ## measure again what takes minutes, and store it for the chapters (half an hour)
 	$(ONE_BLAS_THREAD) $(VENV_PYTHON) -m sweeps
 
-lab: venv  ## open the notebooks in JupyterLab
-	$(VENV_PYTHON) -m jupyterlab --notebook-dir notebooks
+lab: venv  ## open chapters and exercises in JupyterLab (folders notebooks and practice)
+	$(VENV_PYTHON) -m grading practice
+	$(VENV_PYTHON) -m jupyterlab --notebook-dir .
 
 exercises: venv  ## try every exercise set out: its solutions, the release, known wrong answers
 	$(VENV_PYTHON) -m grading check $(SET) $(with_variant)
@@ -98,8 +99,8 @@ venv:  ## make .venv with the packages of requirements.txt (the others call this
 venv-frameworks:  ## make .venv-frameworks, which holds the frameworks too
 	@$(if $(ready),:,$(make_venv))
 
-clean:  ## remove the built site, caches, .venv and .venv-frameworks
-	rm -rf _build .venv .venv-frameworks .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis build mbgd_lib.egg-info
+clean:  ## remove the built site, caches, .venv and .venv-frameworks, but nothing of yours
+	rm -rf _build assignments book/exercises .venv .venv-frameworks .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis build mbgd_lib.egg-info
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 # --- exercises ------------------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def bent_well(weights):
 # STUB: def gradient(weights):
 # STUB:     """Return the gradient of the bent double well, shape (2,)."""
 # STUB:     raise NotImplementedError("write your answer here")
-# STUB: #
+# STUB:
 # STUB: def central_differences(value, weights, step):
 # STUB:     """Return central differences of value at weights, shape (d,)."""
 # STUB:     raise NotImplementedError("write your answer here")
@@ -465,7 +465,7 @@ def mended_descent(gradient, start, n_batches, epochs, tolerance):
 # STUB: def predicted_steps(height, learning_rate):
 # STUB:     """Return the steps that a run from this height takes to leave."""
 # STUB:     raise NotImplementedError("write your answer here")
-# STUB: #
+# STUB:
 # STUB: extra_steps = None  # from the formula
 # STUB: measured_steps = None  # from a simulation
 # STUB: stopped_after = None  # from a simulation
@@ -672,7 +672,7 @@ even_starts = np.linspace(0, 2, 401)
 # STUB: def reached_share(starts, learning_rate, steps):
 # STUB:     """Return the percentage of starts that reach the global minimum's basin."""
 # STUB:     raise NotImplementedError("write your answer here")
-# STUB: #
+# STUB:
 # STUB: predicted_share = None  # in percent, from the border of the basins
 # STUB: wide_share = None  # in percent, learning rate WIDE_RATE
 deep, border, shallow = np.sort(np.roots([1, 0, -1, TILT]).real)
@@ -869,11 +869,11 @@ batch_sizes = [1, 2, 4, 8, 16, 32, 64, 128]
 # STUB: def deep_share(batch_size, runs, seed):
 # STUB:     """Return the share of runs that end in the deeper well."""
 # STUB:     raise NotImplementedError("write your answer here")
-# STUB: #
+# STUB:
 # STUB: def wilson(successes, runs):
 # STUB:     """Return the Wilson interval, (low, high)."""
 # STUB:     raise NotImplementedError("write your answer here")
-# STUB: #
+# STUB:
 # STUB: band = None  # a list of batch sizes
 def deep_share(batch_size, runs, seed):
     """Return the share of runs that end in the deeper well."""

@@ -14,7 +14,7 @@ from grading import sandbox
 from grading.assignments import file_name, write_assignments
 from grading.collect import SubmissionsError, collect
 from grading.exports import PLATFORMS, export
-from grading.pages import write_pages
+from grading.pages import add_practice, write_pages
 from grading.results import (
     PROJECT_FILE,
     Result,
@@ -51,6 +51,9 @@ def command_line() -> argparse.ArgumentParser:
     pages = commands.add_parser("pages", help="make the site's practice pages")
     pages.add_argument("--solutions", choices=("yes", "no"), default="yes")
     pages.set_defaults(run=make_pages)
+
+    practice = commands.add_parser("practice", help="make notebooks to practise in, where missing")
+    practice.set_defaults(run=make_practice)
 
     check = commands.add_parser(
         "check", help="try sets out: solutions, release, known wrong answers"
@@ -101,6 +104,12 @@ def wanted(name: str, variant: str) -> ExerciseSet:
 def make_pages(options: argparse.Namespace) -> int:
     """The pages of the site."""
     write_pages(solutions=options.solutions == "yes")
+    return 0
+
+
+def make_practice(options: argparse.Namespace) -> int:
+    """Notebooks for a learner of one's own."""
+    add_practice()
     return 0
 
 

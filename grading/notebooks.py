@@ -7,6 +7,7 @@ lecturer who works with nbgrader can put it into a course as it is.
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 
 import nbformat
@@ -14,6 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from grading.sets import END, Check, Exercise, ExerciseSet, Project, is_stub
 
+WIDTH = 80
 HIDDEN = "Runs when your work is graded: "
 PAGE_LINK = re.compile(r"\[([^\]]*)\]\(\.\.?/[^)]*\)")
 RULES = """\
@@ -156,7 +158,14 @@ def rubric_table(project: Project) -> str:
 
 def check_as_released(check: Check) -> str:
     """A check as students get it: of a hidden one only what it is about."""
-    return f"# {HIDDEN}{check.about}" if check.hidden else f"# {check.about}\n{check.code}"
+    if check.hidden:
+        return comment(HIDDEN + check.about)
+    return f"{comment(check.about)}\n{check.code}"
+
+
+def comment(text: str) -> str:
+    """A comment that fits the width of a page."""
+    return textwrap.fill(text, WIDTH, initial_indent="# ", subsequent_indent="# ")
 
 
 def answer_cell(exercise: Exercise, code: str) -> nbformat.NotebookNode:

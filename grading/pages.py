@@ -7,13 +7,24 @@ Pages are made before the site is built and are not kept. They hold no hidden ch
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
-from grading.notebooks import project_summary, rubric_table, student_notebook, summary
-from grading.sandbox import Limits
+from grading.notebooks import (
+    check_as_released,
+    project_summary,
+    rubric_table,
+    student_notebook,
+    summary,
+)
+from grading.sandbox import PROJECT, Limits
 from grading.sets import Exercise, ExerciseSet, Project, find_set, read_set, set_names
 
-FOLDER = Path(__file__).parents[1] / "book" / "exercises"
+FOLDER, PRACTICE = PROJECT / "book" / "exercises", PROJECT / "practice"
+OVERVIEW = """\
+One set for each of the chapters 1 to 6, from a warm-up to an exercise for those who want more, and
+an open project. Each set is a page with hints and checks, and a notebook to work in. To assign and
+grade them, see [For lecturers](../for_lecturers.md)."""
 SOLUTIONS_ARE_HERE = "Each exercise ends with hints, checks and its solution, behind a click."
 TO_THE_BOOK = re.compile(r"\]\(\.\./(?=[\w])")
 
@@ -21,9 +32,10 @@ TO_THE_BOOK = re.compile(r"\]\(\.\./(?=[\w])")
 def write_pages(solutions: bool, folder: Path = FOLDER) -> None:
     """Make every set's page and its student notebook anew; files that have not changed stay."""
     folder.mkdir(exist_ok=True)
-    wanted = {}
-    for name in set_names():
-        exercise_set = read_set(find_set(name))
+    exercise_sets = [read_set(find_set(name)) for name in set_names()]
+    wanted = {"index.md": overview(exercise_sets)}
+    for exercise_set in exercise_sets:
+        name = exercise_set.name
         wanted[f"{name}.md"] = page(exercise_set, solutions)
         wanted[f"{name}_exercises.ipynb"] = student_notebook(exercise_set, Limits().cell_seconds)
     for path in folder.iterdir():
@@ -39,15 +51,52 @@ def write_if_changed(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
 
 
+def add_practice(folder: Path = PRACTICE) -> None:
+    """Put every set's notebook where learners work; one that is there already is theirs."""
+    folder.mkdir(exist_ok=True)
+    for name in set_names():
+        path = folder / f"{name}.ipynb"
+        if not path.exists():
+            exercise_set = read_set(find_set(name))
+            path.write_text(student_notebook(exercise_set, Limits().cell_seconds), encoding="utf-8")
+
+
+def overview(exercise_sets: list[ExerciseSet]) -> str:
+    """The page that lists every exercise of every set."""
+    parts = ["# Exercises", OVERVIEW, totals_table(exercise_sets)]
+    for exercise_set in exercise_sets:
+        link = f"[{exercise_set.title}]({exercise_set.name}.md)"
+        parts += [f"## Set {int(exercise_set.name[:2])}: {link}", table(exercise_set, goals=True)]
+    return "\n\n".join(parts) + "\n"
+
+
+def totals_table(exercise_sets: list[ExerciseSet]) -> str:
+    """Points and time of every set."""
+    rows = [
+        f"| {int(s.name[:2])} | [{s.title}]({s.name}.md) | {len(s.exercises)} | {s.points} "
+        f"| {s.project.points} | {hours(e.minutes for e in s.exercises)} "
+        f"| {hours([s.project.minutes])} |"
+        for s in exercise_sets
+    ]
+    header = "| set | title | exercises | points | project's points | time | project's time |"
+    return "\n".join([header, "| --- | --- | --- | --- | --- | --- | --- |", *rows])
+
+
+def hours(minutes: Iterable[int]) -> str:
+    """A time to plan with, as 1 h 20."""
+    total = sum(minutes)
+    return f"{total // 60}\u00a0h\u00a0{total % 60:02d}"
+
+
 def page(exercise_set: ExerciseSet, solutions: bool) -> str:
     """The whole page, in MyST Markdown."""
     number = int(exercise_set.name[:2])
     parts = [
         f"# Exercises {number}: {exercise_set.title}",
         for_a_page(exercise_set.introduction),
-        f"They belong to [chapter {number}](../../notebooks/{exercise_set.chapter}.ipynb).",
-        f"Work in {{download}}`this set's notebook <{exercise_set.name}_exercises.ipynb>`: save it "
-        "into the course's folder `notebooks`, and `make lab` opens it with all that it needs.",
+        f"This set belongs to [chapter {number}](../../notebooks/{exercise_set.chapter}.ipynb). "
+        f"Work in its notebook: `make lab` puts it into the folder `{PRACTICE.name}`, which is yours "
+        f"and never written over. Or download {{download}}`the notebook <{exercise_set.name}_exercises.ipynb>` alone.",
         *([SOLUTIONS_ARE_HERE] if solutions else []),
         table(exercise_set),
         "Every exercise starts from these lines.",
@@ -59,23 +108,21 @@ def page(exercise_set: ExerciseSet, solutions: bool) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def table(exercise_set: ExerciseSet) -> str:
-    """The list of exercises."""
-    rows = [
-        f"| {number} | {e.title} | {e.kind} | {e.level} | {e.points} | {e.minutes} min |"
+def table(exercise_set: ExerciseSet, goals: bool = False) -> str:
+    """The list of a set's exercises, with what each is for if asked."""
+    project = exercise_set.project
+    entries = [
+        (str(number), e.title, e.kind, e.level, e.points, e.minutes, e.goal)
         for number, e in enumerate(exercise_set.exercises, 1)
     ]
-    project = exercise_set.project
-    rows.append(
-        f"| P | {project.title} | project | open | {project.points} | {project.minutes} min |"
+    entries.append(
+        ("P", project.title, "project", "open", project.points, project.minutes, project.goal)
     )
-    return "\n".join(
-        [
-            "| no. | exercise | kind | level | points | time |",
-            "| --- | --- | --- | --- | --- | --- |",
-            *rows,
-        ]
-    )
+    header = ["no.", "exercise", "kind", "level", "points", "time", "you practise to …"]
+    columns = len(header) if goals else len(header) - 1
+    rows = [header, ["---"] * len(header)]
+    rows += [[*map(str, entry[:5]), f"{entry[5]}\u00a0min", entry[6]] for entry in entries]
+    return "\n".join(f"| {' | '.join(row[:columns])} |" for row in rows)
 
 
 def exercise_parts(number: int, exercise: Exercise, solutions: bool) -> list[str]:
@@ -90,7 +137,7 @@ def exercise_parts(number: int, exercise: Exercise, solutions: bool) -> list[str
     parts += ["Start from:", fenced(exercise.stub)]
     parts += [dropdown(f"Hint {k}", for_a_page(hint)) for k, hint in enumerate(exercise.hints, 1)]
     visible = [check for check in exercise.checks if not check.hidden]
-    checks = "\n\n\n".join(f"# {check.about}\n{check.code}" for check in visible)
+    checks = "\n\n\n".join(check_as_released(check) for check in visible)
     parts.append(
         dropdown("Check your answer", f"Run these lines below your answer.\n\n{fenced(checks)}")
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -47,7 +48,7 @@ NOT_OURS = {"lines_to_next_cell", "lines_to_end_of_cell_marker", "cell_marker"}
 
 ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # A cell's first line that is not one, such as `# % role="hidden"`, would end up in the cell before.
-LOOKS_LIKE_A_CELL = re.compile(r"^\s*#\s*%|^\s*#.*\brole\s*=", re.MULTILINE)
+LOOKS_LIKE_A_CELL = re.compile(r"\s*#\s*%|.*#.*\brole\s*=")
 LIKE_A_MARKER = 0.75  # so similar to a marker that it must have been meant for one
 SHORTEST_MESSAGE = 20  # letters of a check's message
 
@@ -177,7 +178,7 @@ class ExerciseSet:
 
 def set_names(folder: Path = SOURCES) -> list[str]:
     """The names of all sets, in the chapters' order."""
-    return sorted(path.stem for path in folder.glob("*.py"))
+    return sorted(path.stem for path in folder.glob("[0-9][0-9]_*.py"))
 
 
 def find_set(name: str, folder: Path = SOURCES) -> Path:
@@ -206,7 +207,7 @@ def read_set(path: Path, values: Parameters | None = None, variant: str = "") ->
     *exercise_cells, project_cell, rubric_cell = rest
     exercises = tuple(read_exercise(group) for group in groups(exercise_cells))
     project = read_project(project_cell, rubric_cell)
-    check_unique([exercise.id for exercise in exercises] + [project.id], path.name)
+    check_unique(cell_ids(exercises, project), path.name)
     return ExerciseSet(
         name=path.stem,
         title=first.entry("title"),
@@ -222,13 +223,34 @@ def read_set(path: Path, values: Parameters | None = None, variant: str = "") ->
 
 def read_cells(source: str, name: str) -> list[Cell]:
     """Every cell of a source, its first line understood and allowed."""
-    places = [
-        f"{name}, line {n}" for n, line in enumerate(source.splitlines(), 1) if is_first(line)
-    ]
+    lines = source.splitlines()
+    firsts = [k for k, line in enumerate(lines) if is_first(line)]
     notebook = jupytext.reads(source, fmt="py:percent")
-    if len(places) != len(notebook.cells):
+    if len(firsts) != len(notebook.cells):
         raise SourceError(f"{name}: the file must start with a cell, and every cell with `# %%`")
-    return [read_cell(cell, place) for cell, place in zip(notebook.cells, places, strict=True)]
+    found = []
+    for cell, first, end in zip(notebook.cells, firsts, [*firsts[1:], len(lines)], strict=True):
+        check_lines(lines, first, end, cell.cell_type == "markdown", name)
+        found.append(read_cell(cell, f"{name}, line {first + 1}"))
+    return found
+
+
+def check_lines(lines: list[str], first: int, end: int, is_text: bool, name: str) -> None:
+    """A cell's lines, as they stand in the file, must not look as if a first line had slipped."""
+    if first and lines[first - 1].strip():
+        raise SourceError(
+            f"{name}, line {first + 1}: an empty line must come before a cell's first line; "
+            f"got {lines[first - 1]!r}"
+        )
+    for number, line in enumerate(lines[first + 1 : end], first + 2):
+        if LOOKS_LIKE_A_CELL.match(line):
+            raise SourceError(
+                f"{name}, line {number}: like a mistyped first line of a cell: {line!r}"
+            )
+        if is_text and line.strip() and not line.startswith("#"):
+            raise SourceError(
+                f"{name}, line {number}: every line of a markdown cell starts with #; got {line!r}"
+            )
 
 
 def is_first(line: str) -> bool:
@@ -261,10 +283,10 @@ def read_cell(cell: object, place: str) -> Cell:
             raise SourceError(f"{place}: {key} must be at least 1; got {entries[key]}")
     if "id" in entries and not ID.fullmatch(entries["id"]):
         raise SourceError(f"{place}: id must be small letters and hyphens; got {entries['id']!r}")
-    if LOOKS_LIKE_A_CELL.search(cell.source):
-        raise SourceError(f"{place}: this cell holds a line that looks like a mistyped first line")
     if role != "answer" and any(map(like_a_marker, cell.source.splitlines())):
         raise SourceError(f"{place}: a solution's marker in a cell of role {role!r}")
+    if "HIDDEN TESTS" in cell.source.upper():
+        raise SourceError(f"{place}: a hidden check is a cell of role 'hidden', without markers")
     if cell_type == "code":
         parsed(cell.source, place)
     return Cell(place, role, cell.source.strip("\n"), entries)
@@ -301,6 +323,12 @@ def groups(cells: list[Cell]) -> list[list[Cell]]:
 def read_exercise(cells: list[Cell]) -> Exercise:
     """One exercise from its cells."""
     head = cells[0]
+    for before, cell in itertools.pairwise(cells[1:]):
+        if OF_AN_EXERCISE.index(before.role) > OF_AN_EXERCISE.index(cell.role):
+            raise SourceError(
+                f"{cell.place}: role {cell.role!r} must not follow {before.role!r}; an exercise's "
+                f"cells come in the order {', '.join(OF_AN_EXERCISE)}"
+            )
     by_role = {role: [cell for cell in cells if cell.role == role] for role in OF_AN_EXERCISE}
     if head.entry("level") not in LEVELS:
         raise SourceError(
@@ -400,7 +428,7 @@ def is_marker(line: str) -> bool:
 
 def is_stub(line: str) -> bool:
     """Whether a line says what students see in place of a solution."""
-    return line.startswith(STUB)
+    return line.startswith(STUB) or line == STUB.strip()
 
 
 def like_a_stub(line: str) -> bool:
@@ -439,6 +467,7 @@ def stub_of(cell: Cell) -> str:
             f"{cell.place}: a solution at the left margin needs lines that start with {STUB!r} and "
             "say what students get instead; one inside a function needs none"
         )
+    check_outside(lines[:begin], f"{indent}...", lines[end + 1 :], cell.place)
     seen = told or [f'{indent}raise NotImplementedError("write your answer here")']
     stub = "\n".join(lines[:begin] + seen + lines[end + 1 :])
     parsed(stub, cell.place)
@@ -449,6 +478,26 @@ def stub_of(cell: Cell) -> str:
             f"the solution must define them all, and there must be one"
         )
     return stub
+
+
+def check_outside(before: list[str], inside: str, after: list[str], place: str) -> None:
+    """Around a solution stand signatures and docstrings alone: all else may be a part of it."""
+    tree = parsed("\n".join([*before, inside, *after]), place)
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    found = [ast.unparse(node) for node in statements if not is_definition_or_docstring(node)]
+    found += [line for line in (*before, *after) if line.strip().startswith("#")]
+    if found:
+        raise SourceError(
+            f"{place}: outside the markers an answer holds signatures and docstrings alone; "
+            f"got {found[0]!r}"
+        )
+
+
+def is_definition_or_docstring(node: ast.stmt) -> bool:
+    """Whether a statement defines a function or a class, or is a constant that does nothing."""
+    if isinstance(node, ast.Expr):
+        return isinstance(node.value, ast.Constant)
+    return isinstance(node, ast.FunctionDef | ast.ClassDef)
 
 
 def defined_names(code: str) -> tuple[str, ...]:
@@ -475,7 +524,10 @@ def filled_in_cell(cell: Cell, parameters: Parameters) -> Cell:
         for key, value in cell.entries.items()
     }
     is_code = ROLES[cell.role][0] == "code"
-    return Cell(cell.place, cell.role, filled_in(cell.text, parameters, is_code), entries)
+    text = filled_in(cell.text, parameters, is_code)
+    if is_code and cell.role != "parameters":
+        parsed(text, f"{cell.place}, with its parameters' values")
+    return Cell(cell.place, cell.role, text, entries)
 
 
 def check_use(cells: list[Cell], parameters: Parameters) -> None:
@@ -484,6 +536,15 @@ def check_use(cells: list[Cell], parameters: Parameters) -> None:
     for name in parameters:
         if not re.search(rf"\b{name}\b", text):
             raise SourceError(f"{cells[1].place}: nothing uses the parameter {name}")
+
+
+def cell_ids(exercises: Iterable[Exercise], project: Project) -> list[str]:
+    """The ids that the cells of a notebook get."""
+    ids = ["opening", "setup", project.id, f"{project.id}-task"]
+    for exercise in exercises:
+        ids += [exercise.id, f"{exercise.id}-task", f"{exercise.id}-given"]
+        ids += [f"{exercise.id}-{check.id}" for check in exercise.checks]
+    return ids
 
 
 def check_unique(ids: list[str], place: str) -> None:

@@ -239,6 +239,10 @@ def page_problems(notebook: NotebookNode) -> list[str]:
     sections = [(index, title) for index, level, title in found if level == 2]
     if not sections or sections[-1][1] != "What comes next":
         problems.append("the last section must be What comes next")
+    elif "](../book/exercises/" not in markdown(
+        new_notebook(cells=notebook.cells[sections[-1][0] :])
+    ):
+        problems.append("the last section must link to the chapter's exercises")
     ends = [index for index, _ in sections[1:]] + [len(notebook.cells)]
     for (start, title), end in zip(sections, ends, strict=True):
         section = new_notebook(cells=notebook.cells[start:end])
@@ -446,7 +450,9 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
         new_code_cell(FIGURE, metadata=FIGURE_METADATA),
         new_code_cell("1 / 0", metadata={"tags": ["raises-exception"]}),
         new_markdown_cell(QUESTIONS),
-        new_markdown_cell("## What comes next\n\nThe next."),
+        new_markdown_cell(
+            "## What comes next\n\nThe next. [Exercises](../book/exercises/small.md)."
+        ),
         new_code_cell(""),
     ]
     unstored = new_notebook(cells=cells)
@@ -589,6 +595,7 @@ BROKEN = {
     "no trial": (replace(2, "On trial", "Off trial"), "on trial"),
     "few questions": (replace(5, "Check yourself", "Check"), "three to five"),
     "another end": (replace(6, "What comes next", "The end"), "What comes next"),
+    "no exercises": (replace(6, "exercises/", "practice/"), "link to the chapter's exercises"),
     "unfinished": (replace(6, "The next.", "TODO"), "unfinished"),
 }
 
