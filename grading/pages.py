@@ -25,6 +25,9 @@ OVERVIEW = """\
 One set for each of the chapters 1 to 6, from a warm-up to an exercise for those who want more, and
 an open project. Each set is a page with hints and checks, and a notebook to work in. To assign and
 grade them, see [For lecturers](../for_lecturers.md)."""
+WHERE_TO_WORK = f"""\
+Work in its notebook: `make lab` puts it into the folder `{PRACTICE.name}`, which is yours and never
+written over."""
 SOLUTIONS_ARE_HERE = "Each exercise ends with hints, checks and its solution, behind a click."
 TO_THE_BOOK = re.compile(r"\]\(\.\./(?=[\w])")
 
@@ -94,9 +97,9 @@ def page(exercise_set: ExerciseSet, solutions: bool) -> str:
     parts = [
         f"# Exercises {number}: {exercise_set.title}",
         for_a_page(exercise_set.introduction),
-        f"This set belongs to [chapter {number}](../../notebooks/{exercise_set.chapter}.ipynb). "
-        f"Work in its notebook: `make lab` puts it into the folder `{PRACTICE.name}`, which is yours "
-        f"and never written over. Or download {{download}}`the notebook <{exercise_set.name}_exercises.ipynb>` alone.",
+        f"This set belongs to [chapter {number}](../../notebooks/{exercise_set.chapter}.ipynb).",
+        f"{WHERE_TO_WORK} Or download {{download}}`the notebook <{exercise_set.name}_exercises.ipynb>` "
+        "alone.",
         *([SOLUTIONS_ARE_HERE] if solutions else []),
         table(exercise_set),
         "Every exercise starts from these lines.",
