@@ -40,12 +40,17 @@ def write_pages(solutions: bool, folder: Path = FOLDER) -> None:
     for exercise_set in exercise_sets:
         name = exercise_set.name
         wanted[f"{name}.md"] = page(exercise_set, solutions)
-        wanted[f"{name}_exercises.ipynb"] = student_notebook(exercise_set, Limits().cell_seconds)
+        wanted[notebook_name(exercise_set)] = student_notebook(exercise_set, Limits().cell_seconds)
     for path in folder.iterdir():
-        if path.name not in wanted:
+        if path.is_file() and path.name not in wanted:  # Jupyter leaves folders of its own
             path.unlink()
     for name, text in wanted.items():
         write_if_changed(folder / name, text)
+
+
+def notebook_name(exercise_set: ExerciseSet) -> str:
+    """The student's notebook beside the page; the same name as the page's would hide one of them."""
+    return f"{exercise_set.name}_exercises.ipynb"
 
 
 def write_if_changed(path: Path, text: str) -> None:
@@ -98,8 +103,7 @@ def page(exercise_set: ExerciseSet, solutions: bool) -> str:
         f"# Exercises {number}: {exercise_set.title}",
         for_a_page(exercise_set.introduction),
         f"This set belongs to [chapter {number}](../../notebooks/{exercise_set.chapter}.ipynb).",
-        f"{WHERE_TO_WORK} Or download {{download}}`the notebook <{exercise_set.name}_exercises.ipynb>` "
-        "alone.",
+        f"{WHERE_TO_WORK} Or download {{download}}`the notebook <{notebook_name(exercise_set)}>` alone.",
         *([SOLUTIONS_ARE_HERE] if solutions else []),
         table(exercise_set),
         "Every exercise starts from these lines.",

@@ -27,9 +27,11 @@ def read_parameters(code: str, place: str) -> Parameters:
         line = code.splitlines()[node.lineno - 1]
         if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)):
             raise VariantError(f"{place}: a parameter is NAME = number or text; got {line!r}")
-        name = ast.unparse(node.targets[0])
-        if not name.isupper() or "#" not in line:
+        name = " = ".join(ast.unparse(target) for target in node.targets)
+        if not (name.isidentifier() and name.isupper() and "#" in line):
             raise VariantError(f"{place}: a parameter has a NAME and a comment; got {line!r}")
+        if name in found:
+            raise VariantError(f"{place}: the parameter {name} is there twice; got {line!r}")
         found[name] = checked(name, node.value.value, place)
     if not found:
         raise VariantError(f"{place}: a set has at least one parameter")
