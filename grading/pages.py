@@ -49,7 +49,7 @@ def write_pages(solutions: bool, folder: Path = FOLDER) -> None:
 
 
 def notebook_name(exercise_set: ExerciseSet) -> str:
-    """The student's notebook beside the page; the same name as the page's would hide one of them."""
+    """The student's notebook beside the page, not of the page's name: Sphinx reads one of them."""
     return f"{exercise_set.name}_exercises.ipynb"
 
 
@@ -103,7 +103,8 @@ def page(exercise_set: ExerciseSet, solutions: bool) -> str:
         f"# Exercises {number}: {exercise_set.title}",
         for_a_page(exercise_set.introduction),
         f"This set belongs to [chapter {number}](../../notebooks/{exercise_set.chapter}.ipynb).",
-        f"{WHERE_TO_WORK} Or download {{download}}`the notebook <{notebook_name(exercise_set)}>` alone.",
+        f"{WHERE_TO_WORK} Or download "
+        f"{{download}}`the notebook <{notebook_name(exercise_set)}>` alone.",
         *([SOLUTIONS_ARE_HERE] if solutions else []),
         table(exercise_set),
         "Every exercise starts from these lines.",
