@@ -50,7 +50,7 @@ test: site lint  ## build the site, then lint, then run every test and every not
 	$(ONE_BLAS_THREAD) $(PYTEST) tests --numprocesses $(JOBS) --dist loadfile --cov
 	$(ONE_BLAS_THREAD) $(PYTEST) notebooks --numprocesses $(JOBS) --dist loadfile --nbval --nbval-current-env
 
-test-frameworks: venv-frameworks  ## compare with PyTorch, Keras and JAX, fed the same batches (installs them)
+test-frameworks: venv-frameworks  ## compare with PyTorch, Keras, JAX and nbgrader (installs them)
 	$(ONE_BLAS_THREAD) $(PYTEST) tests/frameworks
 
 bench: venv-frameworks  ## time an epoch against its peers, side by side (installs them; some minutes)

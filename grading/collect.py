@@ -7,14 +7,16 @@ defines, and cells of the student's own. Files are only ever read.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 import yaml
 
@@ -22,15 +24,18 @@ from grading.marking import Answers, StudentCell
 from grading.notebooks import check_as_released
 from grading.sets import Exercise, ExerciseSet, defined_names
 
-LARGEST_FILE = 100 * 1024**2  # bytes; larger ones are not read
+LARGEST_FILE = 50 * 1024**2  # bytes; larger ones are not read
+MOST_IN_ZIP = 500 * 1024**2  # bytes of all that is read of one zip
 DEEPEST_ZIP = 3  # zips within zips
 NOT_SENT = ("__MACOSX", ".ipynb_checkpoints")
+TOO_LARGE = f"larger than {LARGEST_FILE // 1024**2} MB, or one of very many"
 
 # How learning platforms name what they hand to a lecturer.
 MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_(file|onlinetext)")
 CANVAS = re.compile(r"(?P<name>[^_]+)(_LATE)?_(?P<id>\d+)_\d+_.+")
 GRADESCOPE = re.compile(r"submission_(?P<id>\d+)")
-COPY = re.compile(r"( \(\d+\)|-copy\d*|-\d)$", re.IGNORECASE)
+GRADESCOPE_LIST = "submission_metadata.yml"
+COPY = re.compile(r"( ?\(\d+\)|-copy\d*| - copy)$", re.IGNORECASE)
 
 
 class SubmissionsError(ValueError):
@@ -42,9 +47,9 @@ class File:
     """A notebook as it was found: its path below the folder, zips counted as folders."""
 
     parts: tuple[str, ...]
-    content: bytes
     modified: datetime
-    in_zip: bool = False
+    content: bytes = b""
+    problem: str = ""  # why it could not be read
 
     @property
     def origin(self) -> str:
@@ -71,60 +76,127 @@ def collect(folder: Path, exercise_set: ExerciseSet) -> list[Submission]:
     """One submission for every student in the folder, in the order of their names."""
     if not folder.is_dir():
         raise SubmissionsError(f"SUBMISSIONS must be a folder; got {folder}")
-    files = without_common_zip(list(notebooks_in(folder)))
-    if not files:
+    # One at a time: of a notebook with its figures, nothing but the answers stays in memory.
+    found = [
+        (replace(file, content=b""), rebuild(file, exercise_set)) for file in notebooks_in(folder)
+    ]
+    if not found:
         raise SubmissionsError(
             f"SUBMISSIONS {folder} holds no notebook (.ipynb) and no zip with one"
         )
+    common = common_folder([file.parts for file, _ in found])
+    stems = {stem_of(file.parts[common]) for file, _ in found}
     people = gradescope_people(folder)
-    by_student: dict[tuple[str, str], list[File]] = {}
-    for file in files:
-        by_student.setdefault(student_of(file.parts, exercise_set.name, people), []).append(file)
-    return [
-        best(student, platform_id, by_student[student, platform_id], exercise_set)
-        for student, platform_id in sorted(by_student)
-    ]
+    by_owner: dict[Owner, list[tuple[File, Rebuilt]]] = {}
+    for file, rebuilt in found:
+        owner = owner_of(file.parts, common, stems, exercise_set.name, people)
+        by_owner.setdefault(owner, []).append((file, rebuilt))
+    submissions = [best(owner, by_owner[owner]) for owner in sorted(by_owner)]
+    for submission in submissions:
+        note_namesakes(submission, submissions)
+    return submissions
 
 
 def notebooks_in(folder: Path) -> Iterator[File]:
     """Every notebook below a folder, also within zips."""
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        if not path.is_file() or not is_sent(parts) or path.stat().st_size > LARGEST_FILE:
-            continue
-        modified = datetime.fromtimestamp(path.stat().st_mtime)
-        if path.suffix.lower() == ".ipynb":
-            yield File(parts, path.read_bytes(), modified)
-        elif path.suffix.lower() == ".zip":
-            yield from notebooks_in_zip(path.read_bytes(), parts, modified, DEEPEST_ZIP)
-
-
-def notebooks_in_zip(
-    content: bytes, parts: tuple[str, ...], modified: datetime, depth: int
-) -> Iterator[File]:
-    """Every notebook in a zip, read in memory: nothing is unpacked."""
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(content))
-    except zipfile.BadZipFile:
-        yield File(parts, content, modified)
-        return
-    for member in sorted(archive.infolist(), key=lambda member: member.filename):
-        below = (*parts, *PurePosixPath(member.filename).parts)
-        suffix = PurePosixPath(member.filename).suffix.lower()
-        if (
-            suffix not in (".ipynb", ".zip")
-            or not is_sent(below)
-            or member.file_size > LARGEST_FILE
-        ):
+    for path in sent_files(folder):
+        parts = printable(path.relative_to(folder).parts)
+        suffix = path.suffix.lower()
+        if suffix not in (".ipynb", ".zip"):
             continue
         try:
-            inside, dated = archive.read(member), datetime(*member.date_time)
-        except Exception:  # a damaged, encrypted or misdated member
-            inside, dated = b"", modified
-        if suffix == ".ipynb":
-            yield File(below, inside, dated, in_zip=True)
-        elif depth > 1:
-            yield from notebooks_in_zip(inside, below, dated, depth - 1)
+            status = path.stat()
+            modified = datetime.fromtimestamp(status.st_mtime)
+            if status.st_size > LARGEST_FILE and suffix == ".ipynb":
+                yield File(parts, modified, problem=TOO_LARGE)
+            elif suffix == ".ipynb":
+                yield File(parts, modified, path.read_bytes())
+            else:
+                with path.open("rb") as content:
+                    yield from Zip().notebooks_in(content, parts, modified)
+        except OSError as error:
+            yield File(parts, datetime.min, problem=str(error.strerror))
+
+
+def not_read(folder: Path) -> list[str]:
+    """What was sent and is neither a notebook nor a zip, nor a platform's own list."""
+    files = (path.relative_to(folder) for path in sent_files(folder))
+    return [
+        "/".join(printable(path.parts))
+        for path in files
+        if path.suffix.lower() not in (".ipynb", ".zip") and path.name != GRADESCOPE_LIST
+    ]
+
+
+def sent_files(folder: Path) -> list[Path]:
+    """The files below a folder that people have sent."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return [path for path in files if is_sent(path.relative_to(folder).parts)]
+
+
+def printable(parts: Iterable[str]) -> tuple[str, ...]:
+    """Names that can be written anywhere: no part of them steers a terminal or breaks a file."""
+    return tuple(
+        "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in part)
+        for part in parts
+    )
+
+
+class Zip:
+    """Reads notebooks from a zip and the zips in it, in memory, as long as they are not too much.
+
+    Nothing is unpacked. A member is never read beyond the size that the zip declares for it.
+    """
+
+    def __init__(self) -> None:
+        self.taken: dict[str, int] = {}  # bytes, by student where the zip is everybody's
+
+    def notebooks_in(
+        self, content: IO[bytes], parts: tuple[str, ...], modified: datetime, depth: int = 1
+    ) -> Iterator[File]:
+        """Every notebook in a zip."""
+        try:
+            archive = zipfile.ZipFile(content)
+        except Exception:  # zipfile raises several kinds for what is damaged
+            yield File(parts, modified, problem="a damaged zip")
+            return
+        for member in sorted(archive.infolist(), key=lambda member: member.filename):
+            path = PurePosixPath(member.filename)
+            below = (*parts, *printable(path.parts))
+            suffix = path.suffix.lower()
+            if suffix not in (".ipynb", ".zip") or member.is_dir() or not is_sent(below):
+                continue
+            inside, problem = self.read(archive, member, below)
+            dated = date_of(member, modified)
+            if suffix == ".ipynb" or problem:
+                yield File(below, dated, inside, problem)
+            elif depth == DEEPEST_ZIP:
+                yield File(below, dated, problem=f"a zip within {depth} zips")
+            else:
+                yield from self.notebooks_in(io.BytesIO(inside), below, dated, depth + 1)
+
+    def read(
+        self, archive: zipfile.ZipFile, member: zipfile.ZipInfo, parts: tuple[str, ...]
+    ) -> tuple[bytes, str]:
+        """A member's content, and why there is none."""
+        whose = parts[1] if name_and_number(parts[1], {}) else parts[0]
+        self.taken[whose] = self.taken.get(whose, 0) + member.file_size
+        if member.file_size > LARGEST_FILE or self.taken[whose] > MOST_IN_ZIP:
+            return b"", TOO_LARGE
+        if member.flag_bits & 1:
+            return b"", "in a zip that needs a password"
+        try:
+            return archive.read(member), ""
+        except Exception:
+            return b"", "damaged in its zip"
+
+
+def date_of(member: zipfile.ZipInfo, otherwise: datetime) -> datetime:
+    """When a member of a zip was changed; some tools write dates that there are not."""
+    try:
+        return datetime(*member.date_time)
+    except ValueError:
+        return otherwise
 
 
 def is_sent(parts: tuple[str, ...]) -> bool:
@@ -132,59 +204,126 @@ def is_sent(parts: tuple[str, ...]) -> bool:
     return not any(part in NOT_SENT or part.startswith(".") for part in parts)
 
 
-def without_common_zip(files: list[File]) -> list[File]:
-    """A single zip with everybody's work is no student's folder."""
-    first = {file.parts[0] for file in files}
-    if len(files) > 1 and len(first) == 1 and first.pop().lower().endswith(".zip"):
-        return [File(f.parts[1:], f.content, f.modified, f.in_zip) for f in files if f.parts[1:]]
-    return files
-
-
 # --- whose it is ---
 
 
-def student_of(parts: tuple[str, ...], set_name: str, people: dict[str, str]) -> tuple[str, str]:
-    """The student's name, and the platform's number for the student or for the submission."""
-    for part in parts:
-        stem = re.sub(r"\.(ipynb|zip)$", "", part, flags=re.IGNORECASE)
-        if found := MOODLE.match(stem) or CANVAS.fullmatch(stem):
-            return found["name"], found["id"]
-        if found := GRADESCOPE.fullmatch(stem):
-            return people.get(stem, stem), found["id"]
-    if len(parts) > 1:
-        return re.sub(r"\.zip$", "", parts[0], flags=re.IGNORECASE), ""
-    stem = COPY.sub("", Path(parts[0]).stem)
-    without_set = stem.replace(set_name, "").strip(" _-")
-    return without_set or stem, ""
+@dataclass(frozen=True, order=True)
+class Owner:
+    """Whose a file is: a name, the platform's number, and the folder in which that name was found.
+
+    Names that stand in different folders are kept apart: a student may well have put a file into a
+    folder that is named like another student's.
+    """
+
+    student: str
+    platform_id: str
+    place: tuple[str, ...] = ()
+
+
+def common_folder(paths: list[tuple[str, ...]]) -> int:
+    """How many parts all paths have in common because a platform, not a student, put them there.
+
+    That is a zip with everybody's work, or a folder that holds nothing but a platform's names.
+    """
+    first = {parts[0] for parts in paths}
+    if len(first) > 1 or any(len(parts) == 1 for parts in paths):
+        return 0
+    is_platforms = all(name_and_number(parts[1], {}) for parts in paths)
+    is_zip = first.pop().lower().endswith(".zip") and len(paths) > 1
+    return 1 if is_platforms or is_zip else 0
+
+
+def owner_of(
+    parts: tuple[str, ...], common: int, stems: set[str], set_name: str, people: dict[str, str]
+) -> Owner:
+    """The student who sent a file, by the names of the folders and of the file."""
+    for k in range(common, len(parts)):
+        found = name_and_number(parts[k], people, is_outermost=k == common)
+        if found:
+            return Owner(*found, parts[:k])
+    stem = stem_of(parts[common])
+    if COPY.sub("", stem) in stems:  # else it may be that everybody's file has a number
+        stem = COPY.sub("", stem)
+    if len(parts) > common + 1:
+        return Owner(stem, "")
+    return Owner(without_set(stem, set_name) or stem, "")
+
+
+def without_set(stem: str, set_name: str) -> str:
+    """A file's name without the set's, or nothing where only the number of a copy is left."""
+    rest = stem.replace(set_name, "").strip(" _-")
+    return "" if not COPY.sub("", f" {rest}").strip() else rest
+
+
+def name_and_number(
+    part: str, people: dict[str, str], is_outermost: bool = True
+) -> tuple[str, str] | None:
+    """The student's name and the platform's number for student or submission, if these are there.
+
+    Deeper down a name like one of Canvas or Gradescope may be somebody's choice.
+    """
+    stem = stem_of(part)
+    if found := MOODLE.match(stem) or (CANVAS.fullmatch(stem) if is_outermost else None):
+        return found["name"], found["id"]
+    if (found := GRADESCOPE.fullmatch(part)) and (is_outermost or part in people):
+        return people.get(part, part), found["id"]
+    return None
+
+
+def stem_of(part: str) -> str:
+    """A name without the ending of a notebook or zip."""
+    return re.sub(r"\.(ipynb|zip)$", "", part, flags=re.IGNORECASE)
 
 
 def gradescope_people(folder: Path) -> dict[str, str]:
     """Who sent which of Gradescope's submissions, by the list that its export holds."""
-    people = {}
-    for path in folder.rglob("submission_metadata.yml"):
+    people: dict[str, str] = {}
+    for listed in gradescope_lists(folder):
         try:
-            listed = yaml.safe_load(path.read_text(encoding="utf-8"))
-            for submission, entry in listed.items():
-                people[submission] = " and ".join(
-                    person[":name"] for person in entry[":submitters"]
-                )
+            for submission, entry in yaml.safe_load(listed.decode("utf-8")).items():
+                names = " and ".join(person[":name"] for person in entry[":submitters"])
+                people[submission] = "".join(printable([names]))
         except (yaml.YAMLError, UnicodeDecodeError, AttributeError, KeyError, TypeError):
             continue  # names stay what the folders say
     return people
 
 
-def best(
-    student: str, platform_id: str, files: list[File], exercise_set: ExerciseSet
-) -> Submission:
+def gradescope_lists(folder: Path) -> Iterator[bytes]:
+    """The lists of Gradescope's exports, unpacked or not; not one that a student has sent."""
+    for path in sent_files(folder):
+        parts = path.relative_to(folder).parts
+        if any(GRADESCOPE.fullmatch(part) for part in parts):
+            continue
+        if path.name == GRADESCOPE_LIST:
+            yield path.read_bytes()
+        elif len(parts) == 1 and path.suffix.lower() == ".zip":
+            with contextlib.suppress(Exception), zipfile.ZipFile(path) as archive:
+                for name in archive.namelist():
+                    inside = PurePosixPath(name).parts
+                    if inside[-1] == GRADESCOPE_LIST and len(inside) <= 2:
+                        yield archive.read(name)
+
+
+def best(owner: Owner, files: list[tuple[File, Rebuilt]]) -> Submission:
     """Of a student's notebooks, the newest that holds answers to this set."""
-    rebuilt = [(file, rebuild(file, exercise_set)) for file in files]
-    rebuilt.sort(key=lambda pair: (pair[1].recognised > 0, pair[0].modified, pair[0].parts))
-    file, kept = rebuilt[-1]
+    files = sorted(
+        files, key=lambda pair: (pair[1].recognised > 0, pair[0].modified, pair[0].parts)
+    )
+    file, kept = files[-1]
     notes = list(kept.notes)
     if len(files) > 1:
-        others = ", ".join(other.origin for other, _ in rebuilt[:-1])
+        others = ", ".join(other.origin for other, _ in files[:-1])
         notes.append(f"the newest of {len(files)} notebooks counts; not graded: {others}")
+    student, platform_id = owner.student, owner.platform_id
     return Submission(student, platform_id, file.origin, kept.answers, kept.report, notes)
+
+
+def note_namesakes(submission: Submission, submissions: list[Submission]) -> None:
+    """Say where somebody else has the same name and number; a person must find out who is who."""
+    for other in submissions:
+        same = (other.student, other.platform_id) == (submission.student, submission.platform_id)
+        if same and other is not submission:
+            submission.notes.append(f"has the same name as the one who sent {other.origin}")
 
 
 # --- what is in it ---
@@ -211,6 +350,8 @@ class Sent:
 
 def rebuild(file: File, exercise_set: ExerciseSet) -> Rebuilt:
     """Take the answers from a notebook and leave everything else of the release as it was."""
+    if file.problem:
+        return Rebuilt(None, notes=[f"not read: {file.problem}"])
     try:
         cells, made_from = read_notebook(file.content)
     except ValueError as error:
@@ -233,9 +374,11 @@ def read_notebook(content: bytes) -> tuple[list[Sent], tuple[str, str] | None]:
     if not isinstance(notebook, dict):
         raise ValueError("it holds no cells")
     sheets = notebook.get("worksheets")  # notebooks of version 3
-    cells = sheets[0].get("cells") if isinstance(sheets, list) and sheets else notebook.get("cells")
-    if not isinstance(cells, list):
+    sheets = sheets if isinstance(sheets, list) else [notebook]
+    cells = [sheet.get("cells") for sheet in sheets if isinstance(sheet, dict)]
+    if not any(isinstance(part, list) for part in cells):
         raise ValueError("it holds no cells")
+    cells = [cell for part in cells if isinstance(part, list) for cell in part]
     metadata = notebook.get("metadata")
     made_from = metadata.get("exercises") if isinstance(metadata, dict) else None
     if isinstance(made_from, dict):
@@ -247,13 +390,14 @@ def read_notebook(content: bytes) -> tuple[list[Sent], tuple[str, str] | None]:
 
 def sent(cell: dict) -> Sent:
     """One cell, read with patience."""
-    source = cell.get("source", cell.get("input", ""))
+    source = cell.get("source", cell.get("input"))
     if isinstance(source, list):
         source = "".join(map(str, source))
+    source = source.encode("utf-8", "replace").decode() if isinstance(source, str) else ""
     metadata = cell.get("metadata")
     marks = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     grade_id = marks.get("grade_id") if isinstance(marks, dict) else None
-    return Sent(cell.get("cell_type") == "code", str(grade_id or ""), str(source))
+    return Sent(cell.get("cell_type") == "code", str(grade_id or ""), source)
 
 
 def answers_in(cells: list[Sent], exercise_set: ExerciseSet) -> tuple[Answers, int, list[str]]:
@@ -266,21 +410,24 @@ def answers_in(cells: list[Sent], exercise_set: ExerciseSet) -> tuple[Answers, i
     order = [exercise.id for exercise in exercise_set.exercises]
     slots: Answers = {exercise: [] for exercise in order}
     slot = order[0]
+    late: list[StudentCell] = []  # own cells at the end run only if an answer comes after them
     for k, cell in enumerate(cells):
         if k in chosen:
             slot = chosen[k]
-            slots[slot].append(StudentCell(cell.source))
+            slots[slot] += [*late, StudentCell(cell.source)]
+            late = []
         elif (
             place := released.get(cell.grade_id) or released.get(cell.source.strip())
         ) is not None:
             slot = place.then or slot
-        elif slot != AFTER_ALL and cell.is_code and cell.source.strip():
-            slots[slot].append(StudentCell(cell.source, is_answer=False))
+        elif cell.is_code and cell.source.strip():
+            own = slots.get(slot, late)
+            own.append(StudentCell(cell.source, is_answer=False))
+    defined = {name for cell in cells if cell.is_code for name in names_in(cell.source)}
     for exercise in exercise_set.exercises:
-        if exercise.id not in chosen.values():
-            slots[exercise.id].insert(0, StudentCell(exercise.stub))
+        if exercise.id not in chosen.values() and not set(exercise.names) <= defined:
             notes.append(f"no answer to {exercise.id} was found")
-    return slots, len(chosen), notes
+    return slots, len(set(chosen.values())), notes
 
 
 AFTER_ALL = "-"
@@ -311,7 +458,10 @@ def released_cells(exercise_set: ExerciseSet) -> dict[str, Place]:
 def chosen_answers(
     cells: list[Sent], exercise_set: ExerciseSet
 ) -> tuple[dict[int, str], list[str]]:
-    """Which cell answers which exercise: by id first, then by names; of several the last counts."""
+    """Which cells answer which exercise: by id first, then by names.
+
+    Several, as of a cell that was copied or split, run in order, as they did for the student.
+    """
     chosen: dict[int, str] = {}
     notes = []
     for exercise in exercise_set.exercises:
@@ -319,10 +469,9 @@ def chosen_answers(
         by_id = [k for k in by_id if is_worked_on(cells[k], exercise)]
         by_name = [k for k, cell in enumerate(cells) if defines(cell, exercise)]
         found = by_id or [k for k in by_name if is_worked_on(cells[k], exercise)] or by_name
-        if found:
-            chosen[found[-1]] = exercise.id
+        chosen = dict.fromkeys(found, exercise.id) | chosen
         if len({cells[k].source.strip() for k in found}) > 1:
-            notes.append(f"{exercise.id} was answered in {len(found)} cells; the last one counts")
+            notes.append(f"{exercise.id} was answered in {len(found)} cells, which ran in order")
     return chosen, notes
 
 

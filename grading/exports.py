@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from grading.results import GRADES_FILE, ResultsError, read_csv, write_csv
+from grading.results import GRADES_FILE, ResultsError, read_as_it_is, read_csv, write_as_it_is
 from grading.sets import ExerciseSet
 
 
@@ -56,9 +56,10 @@ def export(
         raise ResultsError(f"PLATFORM must be one of {', '.join(PLATFORMS)}; got {platform!r}")
     if not table.is_file():
         raise ResultsError(f"TABLE must be a CSV that {platform} gave; got {str(table)!r}")
-    exported = filled_table(read_csv(table), read_csv(grades), platform, exercise_set)
+    rows, _ = read_as_it_is(table)
+    exported = filled_table(rows, read_csv(grades), platform, exercise_set)
     path = folder / f"{platform}.csv"
-    write_csv(path, exported.rows)
+    write_as_it_is(path, exported.rows)
     return path, exported
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
+import random
+import re
 import secrets
 import select
-import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,15 @@ from grading.sets import Check, Exercise, ExerciseSet
 
 USUAL = Limits()
 LONGEST_REPLY = 1_000_000  # bytes; an honest reply is far below
-PROOF = "raise AssertionError('this check fails for everybody')"
+LONGEST_NAP = 0.2  # seconds; so soon does the grader notice that it is to stop
+
+# What no answer needs, and what attempts to deceive checks cannot do without. Such an answer keeps
+# its points; the lecturer is told to read it.
+SUSPECT = re.compile(
+    r"\b(__array_\w+__|__builtins__|__code__|__eq__|__globals__|__main__|__subclasses__|_exit|_getframe"
+    r"|builtins|ctypes|eval|exec|f_back|f_locals|gc|multiprocessing|setprofile|settrace|socket"
+    r"|subprocess|sys\.modules|tb_frame)\b"
+)
 
 
 @dataclass(frozen=True)
@@ -79,31 +88,38 @@ class Forged(Exception):
     """The worker sent something that it was not asked for."""
 
 
+class Cancelled(Exception):
+    """The lecturer has interrupted the grader."""
+
+
 class Worker:
     """A worker process, asked one thing at a time."""
 
-    def __init__(self, limits: Limits, scratch: Path, hidden: Iterable[Path]) -> None:
+    def __init__(
+        self, limits: Limits, scratch: Path, hidden: Iterable[Path], cancelled: threading.Event
+    ) -> None:
         self.process, self.requests, self.replies = sandbox.start(limits, scratch, hidden)
+        os.set_blocking(self.requests, False)
+        self.cancelled = cancelled
         self.unread = b""
 
     def __enter__(self) -> Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        sandbox.end(self.process)
         for pipe in (self.requests, self.replies):
             os.close(pipe)
 
     def ask(self, request: Mapping[str, object], seconds: float) -> dict:
         """Send a request and wait for its answer."""
         token = secrets.token_hex(16)
+        deadline = time.monotonic() + seconds
         try:
-            send(self.requests, json.dumps({**request, "token": token}).encode() + b"\n")
+            self.send(json.dumps({**request, "token": token}).encode() + b"\n", deadline)
         except BrokenPipeError:
             raise Stopped(self.reason()) from None
-        reply = self.read_line(seconds)
+        reply = self.read_line(deadline)
         try:
             answer = json.loads(reply)
         except ValueError:
@@ -112,15 +128,16 @@ class Worker:
             raise Forged
         return answer
 
-    def read_line(self, seconds: float) -> bytes:
+    def send(self, data: bytes, deadline: float) -> None:
+        """Write all of the data; a worker that does not read it in time does not keep us."""
+        while data:
+            self.wait([], [self.requests], deadline)
+            data = data[os.write(self.requests, data[:4096]) :]
+
+    def read_line(self, deadline: float) -> bytes:
         """The next line of the worker's, if it comes in time."""
-        deadline = time.monotonic() + seconds
         while b"\n" not in self.unread:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self.replies], [], [], left)[0]:
-                raise Stopped(
-                    f"it ran for more than {seconds:.0f} seconds; look for a loop that does not end"
-                )
+            self.wait([self.replies], [], deadline)
             piece = os.read(self.replies, 65536)
             if not piece:
                 raise Stopped(self.reason())
@@ -129,6 +146,14 @@ class Worker:
                 raise Forged
         line, _, self.unread = self.unread.partition(b"\n")
         return line
+
+    def wait(self, reading: list[int], writing: list[int], deadline: float) -> None:
+        """Wait until a pipe is ready."""
+        while not any(select.select(reading, writing, [], LONGEST_NAP)):
+            if self.cancelled.is_set():
+                raise Cancelled
+            if time.monotonic() > deadline:
+                raise Stopped("it ran for too long; look for a loop that does not end")
 
     def reason(self) -> str:
         """Why the process is no longer there."""
@@ -142,12 +167,6 @@ class Worker:
         return f"it ended Python itself (exit code {code}); an answer must not call exit"
 
 
-def send(pipe: int, data: bytes) -> None:
-    """Write all of the data."""
-    while data:
-        data = data[os.write(pipe, data) :]
-
-
 # --- a whole submission ---
 
 
@@ -156,64 +175,97 @@ def mark(
     answers: Answers,
     limits: Limits = USUAL,
     hidden: Sequence[Path] = (),
+    cancelled: threading.Event | None = None,
 ) -> Marks:
     """Run the answers and every check of a set.
 
     Where a cell ends the worker, a new one goes on without that cell; so an endless loop in one
     exercise costs that exercise only.
     """
-    return Marking(exercise_set, answers, limits, hidden).finish()
+    marking = Marking(exercise_set, answers, limits, hidden, cancelled or threading.Event())
+    return marking.finish()
 
 
 class Marking:
     """One submission on its way: what is known so far, and what is left out from now on."""
 
     def __init__(
-        self, exercise_set: ExerciseSet, answers: Answers, limits: Limits, hidden: Sequence[Path]
+        self,
+        exercise_set: ExerciseSet,
+        answers: Answers,
+        limits: Limits,
+        hidden: Sequence[Path],
+        cancelled: threading.Event,
     ) -> None:
         self.set = exercise_set
         self.answers = answers
         self.limits = limits
         self.hidden = hidden
+        self.cancelled = cancelled
         self.deadline = time.monotonic() + limits.all_seconds
         self.marks = Marks()
         self.stopped: set[tuple[str, int]] = set()  # the student's cells that ended the worker
         self.errors: dict[str, str] = {}  # what an exercise's own cell raised
+        self.last_cell: tuple[str, int] | None = None  # the student's cell that ran last
+        self.waiting: set[str] = set()  # exercises whose checks come last: one has taken too long
 
     def finish(self) -> Marks:
         """Start workers until every check is decided."""
-        decided = -1
-        while decided < len(self.marks.outcomes) + len(self.stopped):
-            decided = len(self.marks.outcomes) + len(self.stopped)
-            with tempfile.TemporaryDirectory(prefix="grading-") as scratch:
-                try:
-                    with Worker(self.limits, Path(scratch), self.hidden) as worker:
-                        self.go_on(worker)
-                    return self.marks
-                except Stopped:
-                    continue
-                except Forged:
-                    self.give_up("the answers sent results of their own to the grader")
-                    return self.marks
-        self.give_up("the process that runs answers ended before it ran any")
-        return self.marks
+        self.name_suspects()
+        while True:
+            known = (len(self.marks.outcomes), len(self.stopped))
+            try:
+                self.one_worker()
+            except Stopped as why:
+                if known == (len(self.marks.outcomes), len(self.stopped)):
+                    self.give_up_the_rest(str(why))
+            except Forged:
+                self.give_up("the answers sent results of their own to the grader")
+                return self.marks
+            if not self.undecided():
+                return self.marks
+
+    def one_worker(self) -> None:
+        """Decide as much as can be with one worker; what takes too long waits for the others."""
+        with (
+            tempfile.TemporaryDirectory(prefix="grading-", ignore_cleanup_errors=True) as scratch,
+            Worker(self.limits, Path(scratch), self.hidden, self.cancelled) as worker,
+        ):
+            self.last_cell = None
+            self.go_on(worker)
+            self.waiting.clear()  # all else is decided: now is the time for these
 
     def go_on(self, worker: Worker) -> None:
         """Run all that is not decided yet; stops where the worker does."""
         before = self.set.setup
-        self.ask(worker, {"kind": "student", "code": before})
+        self.run_ours(worker, "setup", before)
         for exercise in self.set.exercises:
             given = "\n\n".join(exercise.given)
             if given:
-                self.ask(worker, {"kind": "student", "code": given})
+                self.run_ours(worker, "student", given)
                 before += "\n\n" + given
             self.run_cells(worker, exercise)
-            for check in exercise.checks:
-                if (exercise.id, check.id) not in self.marks.outcomes:
-                    self.run_check(worker, exercise, check, before)
-        proof = self.ask(worker, {"kind": "check", "code": PROOF, "before": "", "names": []})
-        if proof["passed"]:
-            self.give_up("the answers changed how checks are run")
+            if exercise.id not in self.waiting:
+                self.run_checks(worker, exercise, before)
+
+    def undecided(self) -> list[tuple[Exercise, Check]]:
+        """The checks that are still to come."""
+        return [
+            (exercise, check)
+            for exercise in self.set.exercises
+            for check in exercise.checks
+            if (exercise.id, check.id) not in self.marks.outcomes
+        ]
+
+    def run_ours(self, worker: Worker, kind: str, code: str) -> None:
+        """Run code of the set's own; where that ends, the cell before it has left something."""
+        try:
+            self.ask(worker, {"kind": kind, "code": code})
+        except Stopped as why:
+            if self.last_cell:
+                self.stopped.add(self.last_cell)
+                self.errors[self.last_cell[0]] = str(why)
+            raise
 
     def run_cells(self, worker: Worker, exercise: Exercise) -> None:
         """Run the student's cells that belong before an exercise's checks."""
@@ -226,8 +278,32 @@ class Marking:
                 self.stopped.add((exercise.id, k))
                 self.errors[exercise.id] = str(why)
                 raise
+            self.last_cell = (exercise.id, k)
             if error and cell.is_answer:
                 self.errors[exercise.id] = described(error)
+
+    def run_checks(self, worker: Worker, exercise: Exercise, before: str) -> None:
+        """Decide all checks of an exercise, and try the worker with one that nobody can pass."""
+        passed = []
+        for check in exercise.checks:
+            if (exercise.id, check.id) not in self.marks.outcomes:
+                self.run_check(worker, exercise, check, before)
+                passed += [check] if self.marks.outcomes[exercise.id, check.id].passed else []
+        if passed:
+            self.prove(worker, exercise, random.choice(passed), before)
+
+    def prove(self, worker: Worker, exercise: Exercise, check: Check, before: str) -> None:
+        """Make sure that a check which must fail does so, in all else like the one that passed."""
+        word = secrets.token_hex(4)
+        code = f"{check.code}\nassert {word!r} == {word[::-1] + 'x'!r}, {word!r}"
+        request = {"kind": "check", "code": code, "before": before, "names": exercise.names}
+        try:
+            reply = self.ask(worker, request)
+        except Stopped as why:
+            self.stop_check(exercise, check, why)
+            raise
+        if reply["passed"]:
+            raise Forged
 
     def run_check(self, worker: Worker, exercise: Exercise, check: Check, before: str) -> None:
         """Decide one check."""
@@ -236,14 +312,18 @@ class Marking:
         try:
             reply = self.ask(worker, request)
         except Stopped as why:
-            self.marks.outcomes[which] = Outcome(
-                False, "stopped", f"Your answer was stopped: {why}."
-            )
+            self.stop_check(exercise, check, why)
             raise
         self.marks.outcomes[which] = self.outcome(exercise, reply)
         if reply["replaced"]:
             names = ", ".join(reply["replaced"][:5])
             self.note(f"the answers replaced {names}; checks ran with the originals")
+
+    def stop_check(self, exercise: Exercise, check: Check, why: Stopped) -> None:
+        """A check gives nothing where the answer ended the worker, and the next ones wait."""
+        message = f"Your answer was stopped: {why}."
+        self.marks.outcomes[exercise.id, check.id] = Outcome(False, "stopped", message)
+        self.waiting.add(exercise.id)
 
     def outcome(self, exercise: Exercise, reply: dict) -> Outcome:
         """What a reply means, in words for the student."""
@@ -252,6 +332,8 @@ class Marking:
             return Outcome(True, "passed")
         if reply["missing"]:
             names = " and ".join(f"`{name}`" for name in reply["missing"])
+            if not any(cell.is_answer for cell in self.answers[exercise.id]):
+                return Outcome(False, "unanswered", "No answer to this exercise was found.")
             why = f"the answer cell did not finish: {raised}" if raised else "no cell defines it"
             return Outcome(False, "error", f"{names} is not there; {why}.")
         error = reply["error"]
@@ -284,6 +366,20 @@ class Marking:
         """No points at all, and a note: a person has to look."""
         self.note(why)
         self.marks.give_nothing(self.set, "Not graded: a person has to look at this submission.")
+
+    def give_up_the_rest(self, why: str) -> None:
+        """No points for what cannot be decided."""
+        self.note(f"a person has to look: before any answer could run, {why}")
+        for exercise, check in self.undecided():
+            message = "Not graded: a person has to look at this submission."
+            self.marks.outcomes[exercise.id, check.id] = Outcome(False, "stopped", message)
+
+    def name_suspects(self) -> None:
+        """Point out answers that use what no answer needs."""
+        for exercise, cells in self.answers.items():
+            used = {name for cell in cells for name in SUSPECT.findall(cell.code)}
+            if used:
+                self.note(f"read {exercise}: it uses {', '.join(sorted(used))}")
 
     def note(self, text: str) -> None:
         """Tell the lecturer once."""

@@ -7,6 +7,7 @@ import io
 import re
 import shutil
 import tempfile
+import threading
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -16,14 +17,16 @@ from pathlib import Path
 import jinja2
 
 from grading.collect import MOODLE, Submission
-from grading.marking import Marks, mark
+from grading.marking import Cancelled, Marks, mark
 from grading.sandbox import Limits
-from grading.sets import ExerciseSet
+from grading.sets import Exercise, ExerciseSet
 
 TEMPLATE = Path(__file__).parent / "feedback.html"
 PROJECT_FILE = "project.csv"
 GRADES_FILE, CHECKS_FILE, FEEDBACK = "grades.csv", "checks.csv", "feedback"
 MOODLE_FILE = "moodle_feedback.zip"
+OURS = (GRADES_FILE, CHECKS_FILE, FEEDBACK, MOODLE_FILE)
+LONGEST_NAME = 60  # letters; every file system takes 255 bytes
 
 
 class ResultsError(ValueError):
@@ -68,25 +71,40 @@ def mark_all(
     workers: int,
     done: Callable[[], object],
 ) -> list[Marks]:
-    """Mark every submission, several at a time; what one does has no effect on another."""
+    """Mark every submission, several at a time; what one does has no effect on another.
+
+    An interruption ends them all at once.
+    """
+    cancelled = threading.Event()
     with ThreadPoolExecutor(workers) as pool:
-        running = [
-            pool.submit(marks_of, submission, exercise_set, limits, hidden)
-            for submission in submissions
-        ]
-        for _ in as_completed(running):
-            done()
+        try:
+            running = [
+                pool.submit(marks_of, submission, exercise_set, limits, hidden, cancelled)
+                for submission in submissions
+            ]
+            for _ in as_completed(running):
+                done()
+        except BaseException:
+            cancelled.set()
+            pool.shutdown(cancel_futures=True)
+            raise
     return [future.result() for future in running]
 
 
 def marks_of(
-    submission: Submission, exercise_set: ExerciseSet, limits: Limits, hidden: Sequence[Path]
+    submission: Submission,
+    exercise_set: ExerciseSet,
+    limits: Limits,
+    hidden: Sequence[Path],
+    cancelled: threading.Event,
 ) -> Marks:
     """One submission's marks; a fault of the grader's own becomes a note, not an end."""
     if submission.answers is None:
         return nothing(exercise_set, "The notebook could not be read.")
     try:
-        return mark(exercise_set, submission.answers, limits, hidden)
+        return mark(exercise_set, submission.answers, limits, hidden, cancelled)
+    except Cancelled:
+        raise
     except Exception as error:
         marks = nothing(exercise_set, "Not graded: a person has to look at this submission.")
         marks.notes.append(f"the grader failed: {type(error).__name__}: {error}")
@@ -106,7 +124,7 @@ def nothing(exercise_set: ExerciseSet, why: str) -> Marks:
 def write_results(results: Sequence[Result], exercise_set: ExerciseSet, folder: Path) -> None:
     """Write grades, statistics and feedback; what lay there before is kept in `earlier`.
 
-    The project's marks are the lecturer's own file: students are added to it, nothing is changed.
+    Everything is complete before anything is put in place, the grades last. The project's marks are the lecturer's own file: students are added to it, nothing is changed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as new:
@@ -114,15 +132,15 @@ def write_results(results: Sequence[Result], exercise_set: ExerciseSet, folder: 
         write_csv(Path(new) / CHECKS_FILE, checks_rows(results, exercise_set))
         write_feedback(results, exercise_set, Path(new))
         keep_earlier(folder)
-        for path in Path(new).iterdir():
-            path.rename(folder / path.name)
+        for name in reversed(OURS):
+            if (Path(new) / name).exists():
+                (Path(new) / name).rename(folder / name)
     add_to_project_file(results, exercise_set, folder / PROJECT_FILE)
 
 
 def keep_earlier(folder: Path) -> None:
     """Move the results of an earlier run out of the way."""
-    old = [folder / name for name in (GRADES_FILE, CHECKS_FILE, FEEDBACK, MOODLE_FILE)]
-    old = [path for path in old if path.exists()]
+    old = [folder / name for name in OURS if (folder / name).exists()]
     if not old:
         return
     numbers = [int(path.name) for path in (folder / "earlier").glob("*") if path.name.isdigit()]
@@ -132,11 +150,18 @@ def keep_earlier(folder: Path) -> None:
         shutil.move(path, place / path.name)
 
 
-def write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
+def write_csv(path: Path, rows: Iterable[Sequence[object]], delimiter: str = ",") -> None:
     """Write a table that spreadsheets read; a cell cannot become a formula there."""
+    write_as_it_is(path, ([harmless(value) for value in row] for row in rows), delimiter)
+
+
+def write_as_it_is(path: Path, rows: Iterable[Sequence[object]], delimiter: str = ",") -> None:
+    """Write a table, or leave the file as it was."""
     buffer = io.StringIO(newline="")
-    csv.writer(buffer).writerows([harmless(value) for value in row] for row in rows)
-    path.write_text(buffer.getvalue(), encoding="utf-8-sig", newline="")
+    csv.writer(buffer, delimiter=delimiter).writerows(rows)
+    draft = path.with_name(f".{path.name}.new")
+    draft.write_text(buffer.getvalue(), encoding="utf-8-sig", errors="replace", newline="")
+    draft.replace(path)
 
 
 def harmless(value: object) -> object:
@@ -202,8 +227,13 @@ def read_project_file(path: Path, exercise_set: ExerciseSet) -> dict[tuple[str, 
         raise ResultsError(f"{path}: the first line must be {', '.join(header)}")
     found = {}
     for number, row in enumerate(rows[1:], 2):
+        if len(row) > len(header):
+            raise ResultsError(
+                f"{path}, line {number}: {len(header)} columns are expected; got {len(row)}"
+            )
+        row = row + [""] * (len(header) - len(row))  # spreadsheets leave empty cells out
         given = row[2:-1]
-        if len(row) == len(header) and any(cell.strip() for cell in given):
+        if any(cell.strip() for cell in given):
             points = [points_in(cell, f"{path}, line {number}") for cell in given]
             for criterion, value in zip(exercise_set.project.rubric, points, strict=True):
                 if not 0 <= value <= criterion.points:
@@ -227,30 +257,41 @@ def points_in(cell: str, place: str) -> float:
 def add_to_project_file(results: Sequence[Result], exercise_set: ExerciseSet, path: Path) -> None:
     """A row for everybody who has none yet."""
     header = project_header(exercise_set)
-    rows = read_csv(path) if path.exists() else [header]
+    rows, delimiter = read_table(path) if path.exists() else ([header], ",")
     there = {(row[0], row[1]) for row in rows[1:] if len(row) > 1}
     empty = [""] * (len(header) - 2)
     new = [[*result.key, *empty] for result in results if result.key not in there]
     if new or not path.exists():
-        draft = path.with_suffix(".new")
-        write_csv(draft, rows + new)
-        draft.rename(path)
+        write_csv(path, rows + new, delimiter)
 
 
 def read_csv(path: Path) -> list[list[str]]:
-    """A table as text, as written here or by a spreadsheet."""
+    """A table as written here, or by a spreadsheet that had it open."""
+    return read_table(path)[0]
+
+
+def read_table(path: Path) -> tuple[list[list[str]], str]:
+    """A table as written here, and what stands between its cells."""
+    rows, delimiter = read_as_it_is(path)
+    return [
+        [cell.removeprefix("'") if harmless(cell[1:]) != cell[1:] else cell for cell in row]
+        for row in rows
+    ], delimiter
+
+
+def read_as_it_is(path: Path) -> tuple[list[list[str]], str]:
+    """A table's cells as they are, and what stands between them."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise ResultsError(f"{path} must be a CSV in UTF-8") from None
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    return [
-        [cell.removeprefix("'") if harmless(cell[1:]) != cell[1:] else cell for cell in row]
-        for row in rows
-        if row
-    ]
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    except csv.Error as error:
+        raise ResultsError(f"{path} must be a CSV: {error}") from None
+    return [row for row in rows if any(row)], delimiter
 
 
 # --- feedback ---
@@ -266,20 +307,21 @@ def write_feedback(results: Sequence[Result], exercise_set: ExerciseSet, folder:
     for_moodle = {}
     for result in results:
         page = template.render(feedback_of(result, exercise_set))
-        (place / f"{free_name(result, used)}.html").write_text(page, encoding="utf-8")
+        (place / f"{free_name(result, used)}.html").write_text(
+            page, encoding="utf-8", errors="replace"
+        )
         parts = result.submission.origin.split("/")
         for_moodle |= {f"{part}/feedback.html": page for part in parts if MOODLE.match(part)}
     if for_moodle:
         with zipfile.ZipFile(folder / MOODLE_FILE, "w", zipfile.ZIP_DEFLATED) as archive:
             for path, page in for_moodle.items():
-                archive.writestr(path, page)
+                archive.writestr(path, page.encode("utf-8", "replace"))
 
 
 def free_name(result: Result, used: set[str]) -> str:
     """A file name that no other student has, made of the student's name."""
-    name = (
-        re.sub(r"[^\w .-]", "_", "_".join(filter(None, result.key))).strip(". ")[:80] or "student"
-    )
+    name = re.sub(r"[^\w .-]", "_", "_".join(filter(None, result.key)))
+    name = name.strip(". ")[:LONGEST_NAME] or "student"
     free, k = name, 2
     while free.lower() in used:
         free, k = f"{name}-{k}", k + 1
@@ -317,7 +359,7 @@ def feedback_of(result: Result, exercise_set: ExerciseSet) -> dict[str, object]:
     }
 
 
-def exercise_feedback(number: int, result: Result, exercise) -> dict[str, object]:
+def exercise_feedback(number: int, result: Result, exercise: Exercise) -> dict[str, object]:
     """One exercise's part of the page: every check with what it found, never the check itself."""
     outcomes = [result.marks.outcomes[exercise.id, check.id] for check in exercise.checks]
     cells = (result.submission.answers or {}).get(exercise.id, [])

@@ -9,17 +9,20 @@ says so.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
+PRIVATE = ("exercises", "book/exercises", "assignments", "grades", "_build", ".git")
 WORKER = Path(__file__).parent / "worker.py"
 
 # Everything read-only; an empty folder in memory over each folder that is out of sight and over the
@@ -35,6 +38,8 @@ mount -t tmpfs -o size=200m none "$scratch" || exit 9
 cd "$scratch" && exec setpriv --no-new-privs --bounding-set=-all --inh-caps=-all "$@"
 """
 NAMESPACES = [
+    "setpriv",  # whoever ends the grader, by whatever means, ends this too
+    "--pdeathsig=KILL",
     "unshare",
     "--user",
     "--map-root-user",
@@ -57,15 +62,30 @@ class Limits:
     file_size: int = 50 * 1024**2
 
 
-def out_of_sight(folders: Iterable[Path]) -> list[Path]:
-    """The folders to hide: those given, and the project's own that hold solutions or hidden checks.
+def out_of_sight(folders: Iterable[Path], scratch: Path) -> list[Path]:
+    """The folders to hide: those given, the lecturer's own, and the project's that hold solutions.
 
-    A folder that holds what the worker itself needs must stay.
+    What the worker needs stays in sight, and so does the way to it; all beside it goes.
     """
-    needed = [WORKER, PROJECT / "mbgd_lib", Path(sys.prefix), Path(sys.base_prefix)]
-    own = [PROJECT / name for name in ("exercises", "book/exercises", "_build", ".git")]
-    folders = [folder.resolve() for folder in (*own, *folders) if folder.is_dir()]
-    return [folder for folder in folders if not any(path.is_relative_to(folder) for path in needed)]
+    needed = [WORKER, PROJECT / "mbgd_lib", Path(sys.prefix), Path(sys.base_prefix), scratch]
+    needed = [path.resolve() for path in needed]
+    own = [PROJECT / name for name in PRIVATE]
+    folders = [folder.resolve() for folder in (*own, Path.home(), *folders) if folder.is_dir()]
+    hidden = dict.fromkeys(found for folder in folders for found in beside(folder, needed))
+    return [path for path in hidden if not set(path.parents) & set(hidden)]
+
+
+def beside(folder: Path, needed: list[Path]) -> Iterator[Path]:
+    """The folder, or what of it does not lead to anything needed."""
+    if any(folder.is_relative_to(path) for path in needed):
+        return
+    if not any(path.is_relative_to(folder) for path in needed):
+        yield folder
+        return
+    with contextlib.suppress(PermissionError):
+        for inner in sorted(folder.iterdir()):
+            if inner.is_dir() and not inner.is_symlink():
+                yield from beside(inner, needed)
 
 
 def cut_off(command: list[str], scratch: Path, hidden: Iterable[Path]) -> list[str]:
@@ -93,7 +113,7 @@ def start(
     numbers = [its_requests, its_replies, limits.memory, limits.file_size]
     command = [sys.executable, str(WORKER), *map(str, numbers)]
     if is_available():
-        command = cut_off(command, scratch, out_of_sight(hidden))
+        command = cut_off(command, scratch, out_of_sight(hidden, scratch))
     process = subprocess.Popen(
         command,
         cwd=scratch,
@@ -109,6 +129,28 @@ def start(
     return process, requests, replies
 
 
+def end(process: subprocess.Popen) -> None:
+    """End a worker with all that it has started.
+
+    Where it is cut off, all its processes end with the first of them, whatever they have done to
+    get away; elsewhere those end that have stayed in its group.
+    """
+    for pid in [*children(process.pid), process.pid]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started, where the system tells."""
+    try:
+        return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
 def environment(scratch: Path) -> dict[str, str]:
     """What the worker may know of its surroundings: where to find programs and itself, no more."""
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -122,5 +164,6 @@ def environment(scratch: Path) -> dict[str, str]:
         "MPLBACKEND": "agg",
         "PYTHONPATH": str(PROJECT),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONSAFEPATH": "1",  # the worker's own folder is not to be imported from
         **one_thread,
     }

@@ -9,28 +9,32 @@ This file runs on its own, by its path: it must not import the rest of the packa
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import sys
 import traceback
+import types
+import warnings
+from collections.abc import Iterable, Iterator
 
-MOST_OUTPUT = 10_000  # letters of what a cell prints
 MOST_MESSAGE = 1_500  # letters of an error's message
-ANSWERS = "<answer "  # how the names of students' cells start in tracebacks
+
+# What checks rely on: a student's code may replace anything in these, by accident or not.
+WATCHED = (
+    *("builtins", "copy", "functools", "inspect", "itertools", "math", "operator", "random"),
+    *("numpy", "mbgd_lib"),
+)
 
 
-class ShortOutput(io.TextIOBase):
-    """A file that keeps the first letters and forgets the rest, however much is printed."""
-
-    def __init__(self) -> None:
-        self.kept = ""
+class Nowhere(io.TextIOBase):
+    """A file that forgets whatever is printed to it, however much it is."""
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
-        self.kept += text[: MOST_OUTPUT - len(self.kept)]
         return len(text)
 
 
@@ -38,42 +42,90 @@ def limit_resources(memory: int, file_size: int) -> None:
     """Take no more memory, and write no larger file, than this many bytes."""
     import resource
 
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for which, most in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_FSIZE, file_size),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        with contextlib.suppress(ValueError, OSError):  # macOS does not limit memory
+            resource.setrlimit(which, (most, most))
 
 
-def watched_modules() -> dict[str, dict[str, object]]:
-    """What checks rely on, as it is before a student's code has run."""
-    import builtins
-    import math
-
-    import numpy as np
-
-    import mbgd_lib
-
-    ours = [module for name, module in sys.modules.items() if name.startswith("mbgd_lib")]
-    modules = [builtins, math, np, np.linalg, np.random, np.testing, mbgd_lib, *ours]
-    return {module.__name__: dict(vars(module)) for module in modules}
+# --- what a student's code must not change ---
 
 
-def mend(watched: dict[str, dict[str, object]]) -> list[str]:
-    """Put back what a student's code has replaced in those modules, and name it."""
-    replaced = []
-    for module_name, original in watched.items():
-        module = sys.modules[module_name]
-        for name, value in original.items():
-            if not name.startswith("_") and vars(module).get(name) is not value:
-                setattr(module, name, value)
-                replaced.append(f"{module_name}.{name}")
-    return replaced
+class Originals:
+    """Modules, classes and functions that checks rely on, as they were before any answer ran."""
+
+    def __init__(self) -> None:
+        self.modules = {
+            name: module
+            for name, module in sys.modules.items()
+            if name.partition(".")[0] in WATCHED and isinstance(module, types.ModuleType)
+        }
+        holders = [*self.modules.values(), *classes_of_ours(self.modules.values())]
+        self.names = [(holder, dict(vars(holder))) for holder in holders]
+        self.code = [(f, f.__code__, f.__defaults__) for f in functions_in(self.names)]
+
+    def put_back(self) -> list[str]:
+        """Undo what has been replaced, and name it."""
+        replaced = []
+        for name, module in self.modules.items():
+            if sys.modules.get(name) is not module:
+                sys.modules[name] = module
+                replaced.append(name)
+        for holder, names in self.names:
+            now = vars(holder)
+            for name in [name for name, value in names.items() if now.get(name) is not value]:
+                put(holder, name, names[name])
+                replaced.append(f"{holder.__name__}.{name}")
+        for function, code, defaults in self.code:
+            if function.__code__ is not code or function.__defaults__ is not defaults:
+                function.__code__, function.__defaults__ = code, defaults
+                replaced.append(f"{function.__module__}.{function.__name__}")
+        return replaced
+
+
+def classes_of_ours(modules: Iterable[types.ModuleType]) -> set[type]:
+    """The library's own classes: their methods can be replaced, those of NumPy's cannot."""
+    values = [value for module in modules for value in vars(module).values()]
+    classes = {value for value in values if isinstance(value, type)}
+    return {value for value in classes if value.__module__.startswith("mbgd_lib")}
+
+
+def functions_in(names: list[tuple[object, dict[str, object]]]) -> list[types.FunctionType]:
+    """Functions written in Python, also those that NumPy has wrapped."""
+    values = [getattr(v, "_implementation", v) for _, held in names for v in held.values()]
+    return list({id(v): v for v in values if isinstance(v, types.FunctionType)}.values())
+
+
+def put(holder: types.ModuleType | type, name: str, value: object) -> None:
+    """Set a name of a module's, whatever the module has been made to do about it, or a class's."""
+    if isinstance(holder, types.ModuleType):
+        vars(holder)[name] = value
+    else:
+        setattr(holder, name, value)
+
+
+# --- errors ---
+
+
+def told(error: BaseException | None) -> dict[str, str] | None:
+    """An error as the parent process hears of it."""
+    if error is None:
+        return None
+    try:
+        name, message, place = type(error).__name__, message_of(error), place_of(error)
+        return {"type": name, "message": message, "place": place}
+    except BaseException:  # an exception of the student's own may raise wherever it is looked at
+        return {"type": "Exception", "message": "", "place": "an exception that cannot be shown"}
 
 
 def message_of(error: BaseException) -> str:
     """What an error says, cut short."""
     try:
         return str(error)[:MOST_MESSAGE]
-    except Exception:  # an exception class of the student's own may fail here too
+    except BaseException:
         return ""
 
 
@@ -87,48 +139,83 @@ def place_of(error: BaseException) -> str:
         for frame in frames
         if "ipython-input" in frame.filename or "ipykernel" in frame.filename
     ]
-    return f"line {own[-1].lineno}: {(own[-1].line or '').strip()}" if own else ""
+    return f"line {own[-1].lineno}: {(own[-1].line or '').strip()}"[:200] if own else ""
 
 
-def told(error: BaseException | None) -> dict[str, str] | None:
-    """An error as the parent process hears of it."""
-    if error is None:
-        return None
-    return {"type": type(error).__name__, "message": message_of(error), "place": place_of(error)}
+# --- requests ---
 
 
 class Worker:
     """The student's namespace, and the means to check it."""
 
     def __init__(self) -> None:
-        from IPython.core.interactiveshell import InteractiveShell
+        self.shell = new_shell()
 
-        self.shell = InteractiveShell.instance(history_length=0, colors="nocolor")
-        self.shell.history_manager.enabled = False
-        self.watched = watched_modules()
-        self.execute = exec
+    def setup(self, request: dict) -> dict:
+        """Run the set's own first cell, and remember how everything is before answers run."""
+        import numpy as np
+        import numpy.testing
+
+        import mbgd_lib  # checks may need what the first cell does not  # noqa: F401
+
+        reply = self.student(request)
+        self.originals = Originals()
+        self.errors_of_numpy = np.geterr()
+        self.deepest = sys.getrecursionlimit()
+        return reply
 
     def student(self, request: dict) -> dict:
-        """Run one of the student's cells."""
+        """Run a cell as in a notebook."""
         result = self.shell.run_cell(request["code"], store_history=False)
         return {"error": told(result.error_before_exec or result.error_in_exec)}
 
     def check(self, request: dict) -> dict:
         """Run one check in a namespace of its own."""
-        replaced = mend(self.watched)
+        replaced = self.originals.put_back()
         namespace: dict[str, object] = {"__name__": "check"}
         error = None
         try:
-            self.execute(compile(request["before"], "<given>", "exec"), namespace)
-            user = self.shell.user_ns
-            missing = [name for name in request["names"] if name not in user]
-            if missing:
-                return {"missing": missing, "replaced": replaced, "error": None, "passed": False}
-            namespace.update({name: user[name] for name in request["names"]})
-            self.execute(compile(request["code"], "<check>", "exec"), namespace)
+            with self.usual_settings():
+                exec(compile(request["before"], "<given>", "exec"), namespace)
+                user = self.shell.user_ns
+                missing = [name for name in request["names"] if name not in user]
+                if missing:
+                    return {"passed": False, "missing": missing, "replaced": replaced}
+                namespace.update({name: user[name] for name in request["names"]})
+                exec(compile(request["code"], "<check>", "exec"), namespace)
         except BaseException as raised:  # a student's function may raise SystemExit as well
             error = raised
         return {"error": told(error), "replaced": replaced, "missing": [], "passed": error is None}
+
+    @contextlib.contextmanager
+    def usual_settings(self) -> Iterator[None]:
+        """Warnings and errors of NumPy as a check expects them, whatever an answer has chosen."""
+        import numpy as np
+
+        sys.settrace(None)
+        sys.setprofile(None)
+        sys.setrecursionlimit(self.deepest)
+        with np.errstate(**self.errors_of_numpy), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+
+
+def new_shell() -> object:
+    """IPython without a history, a window to draw in or an end."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    class Shell(InteractiveShell):
+        def enable_matplotlib(self, gui: str | None = None) -> tuple[str | None, str]:
+            """Take `%matplotlib` of any kind, and draw where nobody looks."""
+            return gui, "agg"
+
+        def ask_exit(self) -> None:
+            """Take `exit` for what it is in a notebook: of no consequence to other cells."""
+
+    config = Config()
+    config.HistoryManager.enabled = False
+    return Shell.instance(config=config, history_length=0, colors="nocolor")
 
 
 def main() -> None:
@@ -138,14 +225,12 @@ def main() -> None:
     limit_resources(memory=int(sys.argv[3]), file_size=int(sys.argv[4]))
     os.environ["MPLBACKEND"] = "agg"
     worker = Worker()
+    answer = {"setup": worker.setup, "student": worker.student, "check": worker.check}
     for line in requests:
         request = json.loads(line)
-        output = ShortOutput()
-        sys.stdout = sys.stderr = output
-        reply = worker.check(request) if request["kind"] == "check" else worker.student(request)
-        replies.write(
-            json.dumps({**reply, "token": request["token"], "output": output.kept}) + "\n"
-        )
+        sys.stdout = sys.stderr = Nowhere()
+        reply = answer[request["kind"]](request)
+        replies.write(json.dumps({**reply, "token": request["token"]}) + "\n")
         replies.flush()
 
 
