@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from grading import sandbox
 from grading.assignments import file_name, write_assignments
-from grading.collect import SubmissionsError, collect
+from grading.collect import SubmissionsError, collect, not_read
 from grading.exports import PLATFORMS, export
 from grading.pages import add_practice, write_pages
 from grading.results import (
@@ -30,7 +30,9 @@ from grading.variants import VariantError, read_variant
 
 VARIANTS = SOURCES / "variants"
 ASSIGNMENTS, GRADES = PROJECT / "assignments", PROJECT / "grades"
-FAULTS = (SourceError, VariantError, SubmissionsError, ResultsError)
+FAULTS = (SourceError, VariantError, SubmissionsError, ResultsError, OSError)
+INTERRUPTED = 130  # what shells give for Ctrl-C
+MOST_SHOWN = 10  # files
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,6 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
     except FAULTS as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted: nothing was written", file=sys.stderr)
+        return INTERRUPTED
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -70,9 +75,9 @@ def command_line() -> argparse.ArgumentParser:
     grade.add_argument("set")
     grade.add_argument("submissions", type=Path)
     grade.add_argument("--out", type=Path, default=GRADES)
-    grade.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    grade.add_argument("--jobs", type=at_least_one, default=os.cpu_count() or 1)
     grade.add_argument(
-        "--seconds", type=float, default=Limits().all_seconds, help="for a submission"
+        "--seconds", type=at_least_one, default=Limits().all_seconds, help="for a submission"
     )
     grade.set_defaults(run=grade_set)
 
@@ -90,6 +95,13 @@ def command_line() -> argparse.ArgumentParser:
             help="a folder of values, or the name of one in exercises/variants",
         )
     return parser
+
+
+def at_least_one(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1; got {text!r}")
+    return int(text)
 
 
 def wanted(name: str, variant: str) -> ExerciseSet:
@@ -157,6 +169,8 @@ def make_assignments(options: argparse.Namespace) -> int:
 
 def grade_set(options: argparse.Namespace) -> int:
     """Marks and feedback for a folder of submissions."""
+    if not hasattr(os, "killpg"):
+        raise SubmissionsError("grading needs Linux or macOS; on Windows, use WSL")
     exercise_set = wanted(options.set, options.variant)
     folder = options.out / file_name(exercise_set)
     given = read_project_file(folder / PROJECT_FILE, exercise_set)
@@ -180,6 +194,7 @@ def grade_set(options: argparse.Namespace) -> int:
     ]
     write_results(results, exercise_set, folder)
     tell(results, exercise_set, folder, time.monotonic() - begun)
+    tell_not_read(not_read(options.submissions))
     return 0
 
 
@@ -197,6 +212,13 @@ def tell(results: list[Result], exercise_set: ExerciseSet, folder: Path, seconds
         f"{shown(folder)}: grades.csv, checks.csv, feedback/, and {PROJECT_FILE} for the project;"
     )
     print("grade again when it is filled in, and totals and feedback will have it.")
+
+
+def tell_not_read(files: list[str]) -> None:
+    """What was sent and is no notebook: a student may have meant it for one."""
+    if files:
+        shown_files = ", ".join(files[:MOST_SHOWN]) + (", …" if len(files) > MOST_SHOWN else "")
+        print(f"{len(files)} files are neither notebooks nor zips and were not read: {shown_files}")
 
 
 def export_set(options: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,20 +81,19 @@ def filled_table(
         column for column in header if (column in how.kept or not how.kept) and column not in new
     ]
     totals = Totals(grades, f"total (of {most})")
+    people = [dict(zip(header, row + [""] * len(header), strict=False)) for row in table[1:]]
+    found = totals.of_each(
+        (entries.get(how.id_column, ""), " ".join(entries[name] for name in names))
+        for entries in people
+    )
     rows = [[*kept, *new]]
-    filled = 0
-    for row in table[1:]:
-        row = row + [""] * (len(header) - len(row))
-        entries = dict(zip(header, row, strict=False))
-        if platform == "canvas" and "points possible" in row[0].lower():
-            rows.append([*(entries[column] for column in kept), str(most)])
-            continue
-        total = totals.of(entries.get(how.id_column, ""), " ".join(entries[name] for name in names))
-        filled += total is not None
-        values = {new[0]: total or "", "Max Points": str(most), "Maximum Grade": f"{most:.2f}"}
-        old = {column: entries.get(column, "") for column in new}
-        rows.append([*(entries[c] for c in kept), *(values.get(c) or old[c] for c in new)])
-    return Exported(rows, filled, totals.unused())
+    for entries, total in zip(people, found, strict=True):
+        values = {new[0]: total, "Max Points": str(most), "Maximum Grade": f"{most:.2f}"}
+        if platform == "canvas" and "points possible" in entries[names[0]].lower():
+            values = {new[0]: str(most)}
+        filled_in = [values.get(column) or entries.get(column, "") for column in new]
+        rows.append([*(entries[column] for column in kept), *filled_in])
+    return Exported(rows, len(found) - found.count(None), totals.unused())
 
 
 def new_columns(platform: str, exercise_set: ExerciseSet) -> list[str]:
@@ -117,16 +116,19 @@ class Totals:
         self.column = column
         self.used: set[int] = set()
 
-    def of(self, identifier: str, name: str) -> str | None:
-        """The total of the only student that this can be, or None."""
+    def of_each(self, people: Iterable[tuple[str, str]]) -> list[str | None]:
+        """The totals of people, by number and name; None where it is not certain whose it is."""
+        found = [self.place_of(*person) for person in people]
+        self.used = {k for k in found if k is not None and found.count(k) == 1}
+        return [self.rows[k][self.column] if k in self.used else None for k in found]
+
+    def place_of(self, identifier: str, name: str) -> int | None:
+        """The place of the only student that this can be, or None."""
         number = "".join(re.findall(r"\d+", identifier))
-        by_id = [k for k, row in enumerate(self.rows) if row["id"] and row["id"] == number]
-        by_name = [k for k, row in enumerate(self.rows) if letters(row["student"]) == letters(name)]
-        found = by_id or by_name
-        if len(found) != 1:
-            return None
-        self.used.add(found[0])
-        return self.rows[found[0]][self.column]
+        by_id = {k for k, row in enumerate(self.rows) if row["id"] and row["id"] == number}
+        by_name = {k for k, row in enumerate(self.rows) if letters(row["student"]) == letters(name)}
+        found = by_id & by_name or by_id | by_name  # where they disagree, it is neither
+        return found.pop() if len(found) == 1 else None
 
     def unused(self) -> list[str]:
         """Who was graded and is not in the table."""

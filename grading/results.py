@@ -124,7 +124,8 @@ def nothing(exercise_set: ExerciseSet, why: str) -> Marks:
 def write_results(results: Sequence[Result], exercise_set: ExerciseSet, folder: Path) -> None:
     """Write grades, statistics and feedback; what lay there before is kept in `earlier`.
 
-    Everything is complete before anything is put in place, the grades last. The project's marks are the lecturer's own file: students are added to it, nothing is changed.
+    All is complete before any of it is put in place, the grades last. The project's marks are the
+    lecturer's own file: students are added to it, nothing is changed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as new:
