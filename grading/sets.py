@@ -42,6 +42,7 @@ ROLES = {
 }
 OF_AN_EXERCISE = ("given", "answer", "hint", "check", "hidden", "explanation", "wrong")
 TYPES = {"points": int, "minutes": int, "fails": list}
+IN_WORDS = {int: "a whole number", list: "a list", str: "text"}
 
 # What jupytext adds of its own.
 NOT_OURS = {"lines_to_next_cell", "lines_to_end_of_cell_marker", "cell_marker"}
@@ -274,10 +275,9 @@ def read_cell(cell: object, place: str) -> Cell:
             f"{place}: role {role!r} takes the entries {sorted(needed)}; got {sorted(entries)}"
         )
     for key, value in entries.items():
-        if type(value) is not TYPES.get(key, str) or not (value or key == "fails"):
-            raise SourceError(
-                f"{place}: {key} must be a {TYPES.get(key, str).__name__}; got {value!r}"
-            )
+        kind = TYPES.get(key, str)
+        if type(value) is not kind or value == "":
+            raise SourceError(f"{place}: {key} must be {IN_WORDS[kind]}; got {value!r}")
     for key in ("points", "minutes"):
         if key in entries and entries[key] < 1:
             raise SourceError(f"{place}: {key} must be at least 1; got {entries[key]}")
