@@ -131,7 +131,7 @@ assert first == second, (
 )
 
 # %% [markdown] role="explanation"
-# A short batch is noisy: the gradient of $b$ rows has $B/b$ times the variance of one of $B$ rows, at the same step length. It comes last, so a loss that is measured at the end of the epoch sees its noise fresh. In [chapter 2](../notebooks/02_mini_batching.ipynb) a last batch of 8 rows beside 31 of 32 doubles the floor. Joining costs one step per epoch and loses no row. PyTorch's `DataLoader` keeps the short batch unless you pass `drop_last=True`, which leaves out other rows in every epoch. Usual slips: a limit that is off by one, and a rule for remainders that also meets full batches. All of them show only at sizes that nobody tries; so try them all, as the hidden check does.
+# A short batch is noisy: the gradient of $b$ rows has $B/b$ times the variance of one of $B$ rows, at the same step length. It comes last, so a loss that is measured at the end of the epoch sees its noise fresh. In [chapter 2](../notebooks/02_mini_batching.ipynb) a last batch of 8 rows beside 31 of 32 doubles the floor. Joining costs one step per epoch and loses no row. PyTorch's `DataLoader` keeps the short batch unless you pass `drop_last=True`; with shuffled rows that leaves out others in every epoch. Usual slips: a limit that is off by one, and a rule for remainders that also meets full batches. All of them show only at sizes that nobody tries; so try them all, as the hidden check does.
 
 
 # %% role="wrong" name="keeps every remainder as a batch of its own" fails=["sizes", "remainder"]
@@ -550,7 +550,7 @@ assert abs(random_mean) < 6 * expected / np.sqrt(1000), (
 )
 
 # %% [markdown] role="explanation"
-# The mean of means counts every row of a short last batch too much. What that does depends on the order. In a fixed order it is a **bias**: here the largest losses come last, and the reported loss is too high, in every epoch anew. In random orders it is **no bias**: every row is equally often in the last batch, and at fixed weights the errors average to zero. You often read that the unweighted mean is biased; for shuffled rows that is wrong. It is noise: with 130 rows in batches of 32, more than a third of all orders report a loss that is off by more than 10 %. Weighting by size removes bias and noise alike, and costs nothing. In a real loop the weights move between the batches, so that even the weighted mean is not the loss at the epoch's end.
+# The mean of means counts every row of a short last batch too much. What that does depends on the order. In a fixed order it is a **bias**: here the largest losses come last, and the reported loss is too high, in every epoch anew. In random orders it is **no bias**: every row is equally often in the last batch, and at fixed weights the errors average to zero. You often read that the unweighted mean is biased; for shuffled rows that is wrong. It is noise: with the published numbers, 130 rows in batches of 32, more than a third of all orders report a loss that is off by more than 10 %. Weighting by size removes bias and noise alike, and costs nothing. In a real loop the weights move between the batches, so that even the weighted mean is not the loss at the epoch's end.
 
 
 # %% role="wrong" name="averages the batch means" fails=["weighted"]
@@ -831,7 +831,7 @@ first_broken = next((size for size in sizes if decades(size) > 0), 7200)
 
 
 # %% [markdown] role="exercise" id="fair" title="Batches of two against batches of four" level="stretch" kind="fair comparison" minutes=40 goal="compare two batch sizes over many shuffles, epoch by epoch and step by step"
-# A tutorial asks you to fit $y = SLOPE\,x$ on the eight rows $x = 1, \dots, 8$, once with batches of 2 and once with batches of 4, for five epochs at a learning rate of LINE_RATE, and to observe what the larger batch does to speed and stability. One shuffle each, no seed. Do it properly.
+# A tutorial asks you to fit a line through zero on the eight rows $x = 1, \dots, 8$, once with batches of 2 and once with batches of 4, for five epochs, and to observe what the larger batch does to speed and stability. One shuffle each, no seed. Do it properly, here for $y = SLOPE\,x$ and a learning rate of LINE_RATE.
 #
 # Write `shuffled_losses(batch_size, epochs, runs)`. It makes `runs` independent runs of mini-batch gradient descent on these rows and returns an array with one row per run and one column per step, and the start in column 0.
 #
@@ -1032,13 +1032,13 @@ twos, fours = reference(2, 5, 5000), reference(4, 5, 5000)
 by_epoch = np.median(fours[:, -1]) / np.median(twos[:, -1])
 by_step = np.median(fours[:, 9]) / np.median(twos[:, 9])  # without the start
 share = np.mean(fours[:, 9] < twos[:, 9])
-# Over 500 shuffles the ratios are known to about 3 % and the share to about 0.02.
+# Over 500 shuffles the ratios are known to 3 or 4 % and the share to about 0.02.
 assert abs(ratio_by_epoch / by_epoch - 1) < 0.15, (
     f"ratio_by_epoch is {ratio_by_epoch}; divide the median loss of batches of 4 by "
     "that of "
     "batches of 2, each after its last step of five epochs"
 )
-assert abs(ratio_by_step / by_step - 1) < 0.15, (
+assert abs(ratio_by_step / by_step - 1) < 0.2, (
     f"ratio_by_step is {ratio_by_step}; take both medians after ten steps: how many "
     "epochs is "
     "that for batches of 2?"
@@ -1050,9 +1050,11 @@ assert abs(upsets - share) < 0.1, (
 )
 
 # %% [markdown] role="explanation"
-# Batches of 2 win clearly by epochs, and have made twice as many steps. By steps the two medians are close: the tutorial's comparison measures the number of steps. At a slope of 2 and a learning rate of 0.01 the ratio is about 10 by epoch, without a single upset, and 1.3 by step. Batches of 2 scatter far more: at ten steps the middle 90 % reach from 0.08 to 0.40, those of batches of 4 from 0.20 to 0.24. So about one pair in three comes out the other way round; that is what one shuffle each would have let you observe.
+# Batches of 2 win clearly by epochs, and have made twice as many steps. By steps the two medians are close: the tutorial's comparison measures the number of steps. All numbers here are for the tutorial's slope of 2 and learning rate of 0.01. The ratio is about 10 by epoch, without a single upset, and 1.3 by step. Batches of 2 scatter far more: at ten steps the middle 90 % reach from 0.08 to 0.40, those of batches of 4 from 0.20 to 0.24. So about one pair in three comes out the other way round; that is what one shuffle each would have let you observe.
 #
-# Where does the small lead by steps come from? From shuffling. Roughly, an epoch multiplies the offset by one factor $1 - \eta\lambda$ per batch. The curvatures of its batches have a fixed sum, and the more unequal the factors are, the smaller is their product. With rows drawn with replacement the sum is not fixed, and the means turn round: at ten steps batches of 4 then have the smaller mean loss, by a fifth. There is no noise in these rows, so no batch size has a floor. The loss of about 0.02 at which batches of 2 seem to settle is the flat direction: the intercept stands at 0.33 and creeps back to 0.
+# Where does the small lead by steps come from? In the mean, which batches of 2 lead by a tenth, from shuffling. Roughly, an epoch multiplies the offset by one factor $1 - \eta\lambda$ per batch. The curvatures of its batches have a fixed sum, and the more unequal the factors are, the smaller is their product. With rows drawn with replacement the sum is not fixed, and the means turn round: at ten steps batches of 4 then have the smaller mean loss, by a fifth. Their median is still the larger one. A few unlucky runs carry the mean of batches of 2, and the typical run does not meet them: which batch size leads also depends on the average that you choose.
+#
+# There is no noise in these rows, so no batch size has a floor. The loss of about 0.02 at which batches of 2 seem to settle is the flat direction: after five epochs the line stands at $0.33 + 1.94\,x$, and the intercept creeps back to 0. Batches of 4 stand at $0.32 + 1.85\,x$.
 
 
 # %% role="wrong" name="one order for the whole run" fails=["shuffles"]
