@@ -963,8 +963,8 @@ assert first_behind in accepted, (
 # tutorial's settings (batches of 2, a learning rate of 0.01, 5 epochs) it is ahead of
 # practically all shuffled runs for three epochs. In the fourth about three in four pass
 # it, in the fifth all do: the flat direction, nearly that of the intercept, is left,
-# and for it large $x$ last is a bad order. So "shuffling is needed for convergence" is
-# half true here. With batches of 4 at the same settings the unshuffled run stays ahead
+# and for it large $x$ last is a bad order. So "shuffling helps convergence" is half
+# true here. With batches of 4 at the same settings the unshuffled run stays ahead
 # of practically all for all five epochs.
 #
 # All eight rows agree on one line. There is no floor, every order goes to zero, and
