@@ -113,8 +113,8 @@ for name, value in found.items():
     number = np.ndim(value) == 0 and np.asarray(value).dtype.kind in "iuf"
     assert number, f"{name} should be one number, and is {value!r}"
     ratio = float(value) / expected[name]
-    # a formula has no scatter: only rounding may differ
-    assert abs(ratio - 1) < 1e-6, (
+    # a formula has no scatter; numbers rounded to four digits are good enough
+    assert abs(ratio - 1) < 5e-4, (
         f"{name} is {ratio:.4f} times what the formula gives; off by n / (n - 1), the "
         "variance is divided by n - 1 or the factor by n; off by more, look at what is "
         "squared, summed over weights and averaged over rows"
@@ -458,7 +458,7 @@ def unfair_rows_read(X, y, learning_rate, batch_size, seed):
 race_rng = np.random.default_rng(1)
 X_race = race_rng.normal(size=(240, 6))
 y_race = X_race @ [3, -2, 1, 2, -1, 1] + race_rng.normal(size=240)
-race_rates = {1: 0.12, 4: 0.35, 16: 0.5, 60: 0.5, 240: 1.0}  # about the best for each
+race_rates = {1: 0.12, 4: 0.35, 16: 0.65, 60: 0.8, 240: 1.0}  # about the best for each
 
 
 # %% role="answer"
@@ -577,7 +577,7 @@ assert count is None, (
 # first epoch is charged all $n$ rows, after 15 of them or after all.
 #
 # With the rates in `race_rates` and a target of 0.15 of the first loss, the median of
-# 101 seeds is 18 rows for batches of 1, 20 for 4, 48 for 16, 120 for 60 and 240 for all
+# 101 seeds is 18 rows for batches of 1, 20 for 4, 32 for 16, 120 for 60 and 240 for all
 # 240 rows. `unfair_rows_read` says 240 for every one of them. At a rate of 0.001, where
 # single rows need over 1,200 rows, it lets them arrive within the first epoch.
 #
@@ -771,9 +771,9 @@ for name, (some_small, some_large, expected) in cases.items():
 # function stayed between 0.75 and 1.4 times the truth.
 #
 # More pairs do not help: a mean of quotients does not settle on the quotient of the
-# means. Nor does the median of the quotients, or leaving out the negative pairs, which
-# cuts off one side of the scatter: with batches of 4 and 64 rows that gives twice the
-# truth. What a training loop can
+# means. Nor does the median of the quotients, or leaving out all pairs with a
+# negative estimate, which cuts off one side of the scatter: with batches of 4 and 64
+# rows that gives twice the truth. What a training loop can
 # do is keep two running means, one of each estimate, and divide them when it needs the
 # quotient. Where the mean itself is not above 0, the honest answer is that the pairs do
 # not suffice.
@@ -984,7 +984,7 @@ for overhead, true in ((3.0, 130.0), (150.0, 40.0), (90_000.0, 130.0)):
 # allows". A hundred times the overhead moves it ten times.
 #
 # The curve is flat around it. With an overhead worth 29 rows, as in the chapter, and a
-# tenth more time than the least, every batch size from 27 to 101 rows will do, nearly a
+# tenth more time than the least, every batch size from 28 to 100 rows will do, nearly a
 # factor of four. So measure both numbers roughly and choose a round number in between.
 # A tenth more time is far more than a tenth in batch size: near a minimum the range
 # goes as the square root of the time allowed on top.
