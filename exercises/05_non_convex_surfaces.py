@@ -1003,8 +1003,8 @@ for size in batch_sizes:
     )
 
 # %% [markdown] role="explanation"
-# Both ends fail. With the largest batches no run leaves the shallower well in 2,000
-# steps: the time to leave grows exponentially with $B$. With single rows runs cross to
+# Both ends fail. With the largest batches hardly a run leaves the shallower well in
+# 2,000 steps: the time to leave grows exponentially with $B$. With single rows runs cross to
 # and fro, and where one is at the end is closer to a coin's toss than to certainty. In
 # between lies a band where noise carries runs out of the shallower well and not out of
 # the deeper one. It is a few doublings of the batch size wide.
