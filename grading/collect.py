@@ -84,12 +84,12 @@ def collect(folder: Path, exercise_set: ExerciseSet) -> list[Submission]:
         raise SubmissionsError(
             f"SUBMISSIONS {folder} holds no notebook (.ipynb) and no zip with one"
         )
-    common = common_folder([file.parts for file, _ in found])
-    stems = {stem_of(file.parts[common]) for file, _ in found}
+    wrappers = folders_of_platforms([file.parts for file, _ in found])
+    stems = {stem_of(file.parts[file.parts[0] in wrappers]) for file, _ in found}
     people = gradescope_people(folder)
     by_owner: dict[Owner, list[tuple[File, Rebuilt]]] = {}
     for file, rebuilt in found:
-        owner = owner_of(file.parts, common, stems, exercise_set.name, people)
+        owner = owner_of(file.parts, wrappers, stems, exercise_set.name, people)
         by_owner.setdefault(owner, []).append((file, rebuilt))
     submissions = [best(owner, by_owner[owner]) for owner in sorted(by_owner)]
     for submission in submissions:
@@ -220,31 +220,42 @@ class Owner:
     place: tuple[str, ...] = ()
 
 
-def common_folder(paths: list[tuple[str, ...]]) -> int:
-    """How many parts all paths have in common because a platform, not a student, put them there.
+def folders_of_platforms(paths: list[tuple[str, ...]]) -> set[str]:
+    """The outermost folders and zips that hold many students' work, and are nobody's own.
 
-    That is a zip with everybody's work, or a folder that holds nothing but a platform's names.
+    Such a folder holds nothing but a platform's names, or it is a zip and all that there is.
     """
-    first = {parts[0] for parts in paths}
-    if len(first) > 1 or any(len(parts) == 1 for parts in paths):
-        return 0
-    is_platforms = all(name_and_number(parts[1], {}) for parts in paths)
-    is_zip = first.pop().lower().endswith(".zip") and len(paths) > 1
-    return 1 if is_platforms or is_zip else 0
+    inside: dict[str, list[tuple[str, ...]]] = {}
+    for path in paths:
+        inside.setdefault(path[0], []).append(path[1:])
+    found = set()
+    for outermost, below in inside.items():
+        is_all = len(inside) == 1
+        is_zip = outermost.lower().endswith(".zip") and len(below) > 1
+        names = {name_and_number(rest[0], {}) if rest else None for rest in below}
+        is_platforms = None not in names and (len(names) > 1 or is_all)
+        if is_platforms or (is_all and is_zip):
+            found.add(outermost)
+    return found
 
 
 def owner_of(
-    parts: tuple[str, ...], common: int, stems: set[str], set_name: str, people: dict[str, str]
+    parts: tuple[str, ...],
+    wrappers: set[str],
+    stems: set[str],
+    set_name: str,
+    people: dict[str, str],
 ) -> Owner:
     """The student who sent a file, by the names of the folders and of the file."""
-    for k in range(common, len(parts)):
-        found = name_and_number(parts[k], people, is_outermost=k == common)
+    first = int(parts[0] in wrappers)
+    for k in range(first, len(parts)):
+        found = name_and_number(parts[k], people, is_outermost=k == first)
         if found:
             return Owner(*found, parts[:k])
-    stem = stem_of(parts[common])
+    stem = stem_of(parts[first])
     if COPY.sub("", stem) in stems:  # else it may be that everybody's file has a number
         stem = COPY.sub("", stem)
-    if len(parts) > common + 1:
+    if len(parts) > first + 1:
         return Owner(stem, "")
     return Owner(without_set(stem, set_name) or stem, "")
 
@@ -423,7 +434,8 @@ def answers_in(cells: list[Sent], exercise_set: ExerciseSet) -> tuple[Answers, i
         elif cell.is_code and cell.source.strip():
             own = slots.get(slot, late)
             own.append(StudentCell(cell.source, is_answer=False))
-    defined = {name for cell in cells if cell.is_code for name in names_in(cell.source)}
+    own = [c.source for c in cells if c.is_code and c.source.strip() not in released]
+    defined = {name for source in own for name in names_in(source)}
     for exercise in exercise_set.exercises:
         if exercise.id not in chosen.values() and not set(exercise.names) <= defined:
             notes.append(f"no answer to {exercise.id} was found")

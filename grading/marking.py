@@ -22,6 +22,7 @@ from grading.sets import Check, Exercise, ExerciseSet
 
 USUAL = Limits()
 LONGEST_REPLY = 1_000_000  # bytes; an honest reply is far below
+START_SECONDS = 60  # for Python to start and the set's imports, on a machine that is busy
 LONGEST_NAP = 0.2  # seconds; so soon does the grader notice that it is to stop
 
 # What no answer needs, and what attempts to deceive checks cannot do without. Such an answer keeps
@@ -202,7 +203,7 @@ class Marking:
         self.limits = limits
         self.hidden = hidden
         self.cancelled = cancelled
-        self.deadline = time.monotonic() + limits.all_seconds
+        self.left = limits.all_seconds  # what answers have not used; starting a worker is free
         self.marks = Marks()
         self.stopped: set[tuple[str, int]] = set()  # the student's cells that ended the worker
         self.errors: dict[str, str] = {}  # what an exercise's own cell raised
@@ -347,10 +348,15 @@ class Marking:
 
     def ask(self, worker: Worker, request: Mapping[str, object]) -> dict:
         """Ask the worker, in what is left of the time; a submission without time left is over."""
-        left = self.deadline - time.monotonic()
-        if left <= 0:
+        if request["kind"] == "setup":
+            return worker.ask(request, START_SECONDS)
+        if self.left <= 0:
             return self.out_of_time(request)
-        return worker.ask(request, min(self.limits.cell_seconds, left))
+        begun = time.monotonic()
+        try:
+            return worker.ask(request, min(self.limits.cell_seconds, self.left))
+        finally:
+            self.left -= time.monotonic() - begun
 
     def out_of_time(self, request: Mapping[str, object]) -> dict:
         """The reply to anything that comes after the last second."""

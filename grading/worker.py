@@ -9,6 +9,7 @@ This file runs on its own, by its path: it must not import the rest of the packa
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import io
 import json
@@ -75,9 +76,8 @@ class Originals:
                 sys.modules[name] = module
                 replaced.append(name)
         for holder, names in self.names:
-            now = vars(holder)
-            for name in [name for name, value in names.items() if now.get(name) is not value]:
-                put(holder, name, names[name])
+            for name in changed_names(holder, names):
+                put(holder, name, names)
                 replaced.append(f"{holder.__name__}.{name}")
         for function, code, defaults in self.code:
             if function.__code__ is not code or function.__defaults__ is not defaults:
@@ -99,12 +99,26 @@ def functions_in(names: list[tuple[object, dict[str, object]]]) -> list[types.Fu
     return list({id(v): v for v in values if isinstance(v, types.FunctionType)}.values())
 
 
-def put(holder: types.ModuleType | type, name: str, value: object) -> None:
-    """Set a name of a module's, whatever the module has been made to do about it, or a class's."""
+def changed_names(holder: types.ModuleType | type, names: dict[str, object]) -> list[str]:
+    """The names whose values are others than before, and new ones that come before older ones.
+
+    A name in a class hides its base's, one in a module the built-in of that name.
+    """
+    now = vars(holder)
+    new = [name for name in now if name not in names]
     if isinstance(holder, types.ModuleType):
-        vars(holder)[name] = value
+        new = [name for name in new if name in vars(builtins)]
+    return [*(name for name, value in names.items() if now.get(name) is not value), *new]
+
+
+def put(holder: types.ModuleType | type, name: str, names: dict[str, object]) -> None:
+    """Put a name back as it was, whatever the module has been made to do about it."""
+    if name not in names:
+        delattr(holder, name)
+    elif isinstance(holder, types.ModuleType):
+        vars(holder)[name] = names[name]
     else:
-        setattr(holder, name, value)
+        setattr(holder, name, names[name])
 
 
 # --- errors ---

@@ -1,0 +1,511 @@
+"""What grading leaves behind: tables, feedback, a platform's own table filled in."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import threading
+import zipfile
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import pytest
+from small_set import secrets_in, small_set
+
+from grading import results as writing
+from grading.collect import Submission
+from grading.exports import export
+from grading.marking import Cancelled, Marks, Outcome, StudentCell
+from grading.results import (
+    Result,
+    ResultsError,
+    free_name,
+    mark_all,
+    read_project_file,
+    write_results,
+)
+from grading.sandbox import Limits
+
+MOST = 11  # points of the small set, the project's five with them
+
+
+@pytest.fixture
+def exercises(tmp_path):
+    return small_set(tmp_path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "results"
+
+
+def result(
+    exercises, student="Ann", number="", passed=4, message="No.", origin="a.ipynb", **rest
+) -> Result:
+    """A student who passes the first of the set's five checks."""
+    marks = Marks(notes=rest.pop("notes", []))
+    which = [(e.id, c.id) for e in exercises.exercises for c in e.checks]
+    for k, one in enumerate(which):
+        found = Outcome(True, "passed") if k < passed else Outcome(False, "failed", message)
+        marks.outcomes[one] = found
+    code = rest.pop("code", "def half(x): pass")
+    answers = {e.id: [StudentCell(code)] for e in exercises.exercises}
+    return Result(Submission(student, number, origin, answers), marks, **rest)
+
+
+def table(path) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
+
+
+def page_of(exercises, folder, **options) -> str:
+    write_results([result(exercises, **options)], exercises, folder)
+    (page,) = (folder / "feedback").iterdir()
+    return page.read_text(encoding="utf-8")
+
+
+# --- tables ---
+
+
+def test_grades(exercises, folder):
+    everybody = [
+        result(exercises, "Ann", passed=5, notes=["a", "b"]),
+        result(exercises, "Bob", "7", 1, origin="bob/x.ipynb"),
+    ]
+    write_results(everybody, exercises, folder)
+    assert table(folder / "grades.csv") == [
+        [
+            *("student", "id", "half (of 4)", "two (of 2)", "checks (of 6)"),
+            *("project (of 5)", "total (of 11)", "notes", "file"),
+        ],
+        ["Ann", "", "4", "2", "6", "", "6", "a; b", "a.ipynb"],
+        ["Bob", "7", "1", "0", "1", "", "1", "", "bob/x.ipynb"],
+    ]
+
+
+def test_checks(exercises, folder):
+    everybody = [result(exercises, str(k), passed=k) for k in (0, 1, 3)]
+    write_results(everybody, exercises, folder)
+    header, first, second, *_ = table(folder / "checks.csv")
+    assert header == ["exercise", "check", "what it looks at", "points", "passed", "of"]
+    assert first == ["half", "zero", "Nothing of nothing.", "1", "2", "3"]
+    assert second[-2:] == ["1", "3"]
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@a", "\tx"])
+def test_name_is_no_formula(exercises, folder, name):
+    write_results([result(exercises, name)], exercises, folder)
+    for file in ("grades.csv", "project.csv"):
+        assert table(folder / file)[1][0] == f"'{name}"
+
+
+@pytest.mark.parametrize("name", ["half a letter \ud800", 'quote " and, comma', "two\nlines"])
+def test_strange_names_stop_nothing(exercises, folder, name):
+    write_results([result(exercises, name, message=name)], exercises, folder)
+    assert table(folder / "grades.csv")[1][0] == name.replace("\ud800", "?")
+    assert len(list((folder / "feedback").iterdir())) == 1
+
+
+# --- what is kept ---
+
+
+def test_earlier_results_are_kept(exercises, folder):
+    for passed in (1, 2, 5):
+        write_results([result(exercises, passed=passed)], exercises, folder)
+    totals = [table(folder / f"earlier/{k}/grades.csv")[1][6] for k in (1, 2)]
+    assert totals == ["1", "3"]
+    assert table(folder / "grades.csv")[1][6] == "6"
+    assert (folder / "earlier/1/feedback/Ann.html").is_file()
+
+
+def content(folder) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("step", ["write_csv", "write_feedback", "keep_earlier"])
+def test_failure_leaves_the_earlier_results(exercises, folder, monkeypatch, step):
+    write_results([result(exercises)], exercises, folder)
+    before = content(folder)
+
+    def fail(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(writing, step, fail)
+    with pytest.raises(KeyboardInterrupt):
+        write_results([result(exercises, passed=0)], exercises, folder)
+    assert content(folder) == before
+
+
+def test_grades_come_last(exercises, folder, monkeypatch):
+    """Where there are grades, all the rest is there."""
+    seen = []
+    rename = type(folder).rename
+
+    def look(path, target):
+        seen.append(target.name)
+        return rename(path, target)
+
+    monkeypatch.setattr(type(folder), "rename", look)
+    write_results([result(exercises)], exercises, folder)
+    assert seen[-1] == "grades.csv"
+    assert set(seen) == {"grades.csv", "checks.csv", "feedback"}
+
+
+# --- the project's marks ---
+
+HEADER = "student,id,Question (of 2),Answer (of 3),comment"
+
+
+def written(folder, text: str, encoding: str = "utf-8"):
+    folder.mkdir(exist_ok=True)
+    path = folder / "project.csv"
+    path.write_text(text, encoding=encoding, newline="")
+    return path
+
+
+def test_project_file_is_made_for_everybody(exercises, folder):
+    write_results([result(exercises, "Ann"), result(exercises, "Bob", "7")], exercises, folder)
+    assert table(folder / "project.csv") == [
+        HEADER.split(","),
+        ["Ann", "", "", "", ""],
+        ["Bob", "7", "", "", ""],
+    ]
+
+
+def test_marks_of_a_person_stay_and_others_are_added(exercises, folder):
+    written(folder, f"{HEADER}\r\nZoe,,1,2,fine\r\nAnn,,2,,\r\n")
+    write_results([result(exercises, "Ann"), result(exercises, "Bob")], exercises, folder)
+    assert table(folder / "project.csv")[1:] == [
+        ["Zoe", "", "1", "2", "fine"],
+        ["Ann", "", "2", "", ""],
+        ["Bob", "", "", "", ""],
+    ]
+
+
+def test_file_that_needs_no_new_row_is_not_touched(exercises, folder):
+    path = written(folder, f"{HEADER}\nAnn,,2,,\n\n")
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    write_results([result(exercises, "Ann")], exercises, folder)
+    assert before == (path.read_bytes(), path.stat().st_mtime_ns)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (f"{HEADER}\nAnn,,1.5,2,good\nBob,,,,\n", "utf-8"),
+        (f"{HEADER}\nAnn,,1.5,2,good\n", "utf-8-sig"),
+        (HEADER.replace(",", ";") + "\r\nAnn;;1,5;2;good\r\n", "utf-8"),
+        (HEADER.replace(",", "\t") + "\nAnn\t\t1.5\t2\tgood\n", "utf-8"),
+    ],
+)
+def test_marks_as_spreadsheets_write_them(exercises, folder, text, encoding):
+    found = read_project_file(written(folder, text, encoding), exercises)
+    assert found.keys() == {("Ann", "")}
+    assert found["Ann", ""].points == {"Question": 1.5, "Answer": 2}
+    assert found["Ann", ""].comment == "good"
+
+
+def test_separator_of_a_spreadsheet_is_kept(exercises, folder):
+    written(folder, HEADER.replace(",", ";") + "\nAnn;;1,5;2;good\n")
+    write_results([result(exercises, "Bob")], exercises, folder)
+    lines = (folder / "project.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert lines[1:] == ["Ann;;1,5;2;good", "Bob;;;;"]
+
+
+def test_row_without_its_empty_cells_counts(exercises, folder):
+    found = read_project_file(written(folder, f"{HEADER}\nAnn,,2\n"), exercises)
+    assert found["Ann", ""].points == {"Question": 2, "Answer": 0}
+
+
+def test_name_that_looks_like_a_formula_is_found_again(exercises, folder):
+    write_results([result(exercises, "=x")], exercises, folder)
+    write_results([result(exercises, "=x")], exercises, folder)
+    assert len(table(folder / "project.csv")) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("a,b\n", "the first line must be student, id"),
+        ("", "the first line must be student, id"),
+        (f"{HEADER}\nAnn,,3,,\n", "Question is 0 to 2 points; got 3"),
+        (f"{HEADER}\nAnn,,-1,,\n", "Question is 0 to 2 points; got -1"),
+        (f"{HEADER}\nAnn,,nan,,\n", "Question is 0 to 2 points; got nan"),
+        (f"{HEADER}\nAnn,,x,,\n", "line 2: points must be a number; got 'x'"),
+        (f"{HEADER}\nAnn,,1,1,1,1\n", "line 2: 5 columns are expected; got 6"),
+    ],
+)
+def test_wrong_marks_of_a_person(exercises, folder, text, error):
+    with pytest.raises(ResultsError, match=error):
+        read_project_file(written(folder, text), exercises)
+
+
+def test_marks_in_another_encoding(exercises, folder):
+    with pytest.raises(ResultsError, match="UTF-8"):
+        read_project_file(written(folder, f"{HEADER}\nÄnn,,1,,\n", "latin-1"), exercises)
+
+
+def test_project_is_in_total_and_feedback(exercises, folder):
+    path = written(folder, f"{HEADER}\nAnn,,1.5,2,A <b>fine</b> text.\n")
+    given = read_project_file(path, exercises)["Ann", ""]
+    page = page_of(exercises, folder, project=given)
+    assert table(folder / "grades.csv")[1][5:7] == ["3.5", "8.5"]
+    assert "8.5 of 11 points" in page
+    assert "A &lt;b&gt;fine&lt;/b&gt; text." in page
+
+
+# --- feedback ---
+
+
+def test_feedback_names_checks_and_shows_none(exercises, folder):
+    page = page_of(exercises, folder, passed=1, message="half(1) is 1, which is not the share")
+    assert "A part of one." in page
+    assert "half(1) is 1, which is not the share" in page
+    assert not secrets_in(page)
+    assert "1 of 11 points, the project not marked yet" in page
+
+
+HOSTILE = "<script>alert(1)</script>\"'&{{ 7 * 7 }}"
+
+
+def test_feedback_escapes_all_that_a_student_wrote(exercises, folder):
+    page = page_of(
+        exercises,
+        folder,
+        student=HOSTILE,
+        passed=0,
+        message=HOSTILE,
+        notes=[HOSTILE],
+        code=HOSTILE,
+    )
+    assert "<script" not in page
+    assert page.count("{{ 7 * 7 }}") >= 5
+    assert html.escape(HOSTILE)[:20] in page
+
+
+class Page(HTMLParser):
+    """What a page is made of."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def all(self, tag: str) -> list[dict]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def test_feedback_can_be_read_by_everybody(exercises, folder):
+    page = Page(page_of(exercises, folder, passed=1))
+    assert not page.open
+    assert page.all("html") == [{"lang": "en"}]
+    assert len(page.all("h1")) == len(page.all("main")) == len(page.all("title")) == 1
+    assert all("scope" in cell for cell in page.all("th"))
+    assert all(block.get("tabindex") == "0" for block in page.all("pre"))  # it scrolls
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert {link["href"] for link in page.all("a")} == {f"#{name}" for name in ids}
+    levels = [int(tag[1]) for tag, _ in page.tags if tag in ("h1", "h2", "h3")]
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_feedback_loads_nothing(exercises, folder):
+    page = Page(page_of(exercises, folder))
+    assert not {tag for tag, _ in page.tags} & {"script", "link", "img", "iframe"}
+
+
+def test_files_of_feedback(exercises):
+    used: set[str] = set()
+    names = ["Ann", "ann", "../../x", "", "..", "a/b", "𠀀" * 100, "Ünal", "con\x00"]
+    files = [free_name(result(exercises, name), used) for name in names]
+    assert files[:2] == ["Ann", "ann-2"]
+    assert len({file.lower() for file in files}) == len(names)
+    assert not any("/" in file or "\x00" in file or file.startswith(".") for file in files)
+    assert max(len(f"{file}.html".encode()) for file in files) <= 255
+
+
+def test_zip_for_moodle(exercises, folder):
+    place = "Ann Lee_12_assignsubmission_file_"
+    everybody = [
+        result(exercises, "Ann Lee", "12", origin=f"all.zip/{place}/x.ipynb"),
+        result(exercises, "Bob", origin="bob/x.ipynb"),
+    ]
+    write_results(everybody, exercises, folder)
+    with zipfile.ZipFile(folder / "moodle_feedback.zip") as archive:
+        assert archive.namelist() == [f"{place}/feedback.html"]
+        page = archive.read(f"{place}/feedback.html").decode()
+    assert page == (folder / "feedback/Ann Lee_12.html").read_text(encoding="utf-8")
+
+
+def test_no_zip_for_moodle_where_nothing_came_from_there(exercises, folder):
+    write_results([result(exercises)], exercises, folder)
+    assert not (folder / "moodle_feedback.zip").exists()
+
+
+# --- marking everybody ---
+
+
+def test_fault_of_the_grader_is_a_note(exercises, monkeypatch):
+    def mark(_, answers, *__):
+        if answers == "broken":
+            raise MemoryError("no more")
+        return Marks({("half", "zero"): Outcome(True, "passed")})
+
+    monkeypatch.setattr(writing, "mark", mark)
+    submissions = [Submission(name, "", "", name) for name in ("fine", "broken", "good")]
+    submissions.append(Submission("unreadable", "", "", None))
+    done: list[int] = []
+    marks = mark_all(submissions, exercises, Limits(), [], 2, lambda: done.append(1))
+    assert [m.outcomes["half", "zero"].passed for m in marks] == [True, False, True, False]
+    assert marks[1].notes == ["the grader failed: MemoryError: no more"]
+    assert len(done) == 4
+
+
+def test_interruption_ends_those_that_run_and_those_that_wait(exercises, monkeypatch):
+    begun = []
+
+    def mark(_, answers, limits, hidden, cancelled: threading.Event):
+        begun.append(answers)
+        if answers == "first":
+            return Marks()
+        assert cancelled.wait(60)
+        raise Cancelled
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(writing, "mark", mark)
+    names = ["first", *map(str, range(50))]
+    submissions = [Submission(name, "", "", name) for name in names]
+    with pytest.raises(KeyboardInterrupt):
+        mark_all(submissions, exercises, Limits(), [], 2, interrupt)
+    assert len(begun) < len(names)
+
+
+# --- exports ---
+
+TABLES = {
+    "moodle": (
+        "Identifier,Full name,Email address,Status,Grade,Maximum Grade,Last modified (grade)\n"
+        "Participant 12,Marie Curie,-,Submitted,,100.00,-\n"
+        "Participant 13,Li Na,-,Submitted,3.00,100.00,-\n",
+        [
+            "Identifier,Full name,Email address,Status,Last modified (grade),Grade,Maximum Grade",
+            "Participant 12,Marie Curie,-,Submitted,-,6,11.00",
+            "Participant 13,Li Na,-,Submitted,-,3.00,11.00",
+        ],
+    ),
+    "canvas": (
+        "Student,ID,SIS User ID,SIS Login ID,Section,Quiz (1),Current Score\n"
+        ",,,,,Manual Posting,(read only)\n"
+        "    Points Possible,,,,,5,(read only)\n"
+        '"Curie, Marie",12,x1,mcurie,S1,4,80\n'
+        '"Na, Li",13,x2,lna,S1,4,80\n',
+        [
+            "Student,ID,SIS User ID,SIS Login ID,Section,Exercises: Halves",
+            ",,,,,",
+            "    Points Possible,,,,,11",
+            '"Curie, Marie",12,x1,mcurie,S1,6',
+            '"Na, Li",13,x2,lna,S1,',
+        ],
+    ),
+    "gradescope": (
+        "First Name,Last Name,SID,Email,Total Score,Max Points\n"
+        "Marie,Curie,1,m@x.org,,\nLi,Na,2,l@x.org,,\n",
+        [
+            "First Name,Last Name,SID,Email,Total Score,Max Points",
+            "Marie,Curie,1,m@x.org,6,11",
+            "Li,Na,2,l@x.org,,11",
+        ],
+    ),
+}
+STUDENTS = {
+    "moodle": ("Marie Curie", "12"),
+    "canvas": ("curiemarie", "12"),
+    "gradescope": ("Marie Curie", "99"),
+}
+
+
+def exported(exercises, folder, platform: str, text: str, everybody) -> tuple[list[str], object]:
+    """The lines of the platform's table with the totals of everybody in it."""
+    write_results(everybody, exercises, folder)
+    given = folder / "table.csv"
+    given.write_text(text, encoding="utf-8-sig", newline="")
+    path, found = export(exercises, platform, given, folder)
+    return path.read_text(encoding="utf-8-sig").splitlines(), found
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+@pytest.mark.parametrize("platform", TABLES)
+def test_export(exercises, folder, platform, separator):
+    text, expected = TABLES[platform]
+    if separator == ";":
+        rows = csv.reader(io.StringIO(text))
+        text = "\n".join(";".join(row) for row in rows)
+    student = result(exercises, *STUDENTS[platform], passed=5)
+    lines, found = exported(exercises, folder, platform, text, [student])
+    assert lines == expected
+    assert (found.filled, found.not_in_table) == (1, [])
+
+
+MOODLE = "Identifier,Full name,Grade\n"
+AMBIGUOUS = {
+    "two of that name in the table": (
+        "Participant ,Ann,\nParticipant ,Ann,\n",
+        [("Ann", "")],
+    ),
+    "two of that name were graded": ("Participant 3,Ann,\n", [("Ann", ""), ("Ann", "")]),
+    "number and name disagree": ("Participant 1,Bob,\n", [("Ann", "1"), ("Bob", "2")]),
+    "letters in another order": ("Participant ,Amy,\nParticipant ,May,\n", [("May", "")]),
+    "nobody": ("Participant 3,Zoe,\n", [("Ann", "1")]),
+    "no name": ("Participant 3,,\n", [("Ann", "1")]),
+}
+
+
+@pytest.mark.parametrize("name", AMBIGUOUS)
+def test_total_of_nobody_in_particular_is_not_exported(exercises, folder, name):
+    rows, people = AMBIGUOUS[name]
+    everybody = [result(exercises, *person, passed=5) for person in people]
+    lines, found = exported(exercises, folder, "moodle", MOODLE + rows, everybody)
+    assert found.filled == 0
+    assert found.not_in_table == [student for student, _ in people]
+    assert not any(",6," in line for line in lines)
+
+
+def test_two_of_one_name_are_told_apart_by_number(exercises, folder):
+    everybody = [result(exercises, "Ann", "1", 0), result(exercises, "Ann", "2", 5)]
+    rows = "Participant 2,Ann,\nParticipant 1,Ann,\n"
+    lines, found = exported(exercises, folder, "moodle", MOODLE + rows, everybody)
+    assert [line.split(",")[2] for line in lines[1:]] == ["6", "0"]
+    assert found.filled == 2
+
+
+@pytest.mark.parametrize(
+    ("platform", "text", "error"),
+    [
+        ("moodle", "a,b\n", "TABLE has no column 'Full name'"),
+        ("moodle", "", "TABLE has no column 'Full name'"),
+        ("other", "a,b\n", "PLATFORM must be one of moodle, canvas, gradescope; got 'other'"),
+    ],
+)
+def test_wrong_tables(exercises, folder, platform, text, error):
+    with pytest.raises(ResultsError, match=error):
+        exported(exercises, folder, platform, text, [result(exercises)])
+
+
+def test_export_needs_grades_and_a_table(exercises, folder):
+    with pytest.raises(ResultsError, match="grade the set first"):
+        export(exercises, "moodle", folder / "table.csv", folder)
+    write_results([result(exercises)], exercises, folder)
+    with pytest.raises(ResultsError, match="TABLE must be a CSV"):
+        export(exercises, "moodle", folder / "table.csv", folder)
