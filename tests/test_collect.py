@@ -261,6 +261,7 @@ PILES = {
     "Gradescope without its list": [("submission_99/x.ipynb", ("submission_99", "99"))],
     "folders": [
         ("Anna/sub/submission_1.ipynb", ("Anna", "")),
+        ("Dora/submission_1/x.ipynb", ("Dora", "")),
         ("Bob/hw_1_2_final.ipynb", ("Bob", "")),
         ("Cleo/hw_1_2_final.ipynb", ("Cleo", "")),
     ],

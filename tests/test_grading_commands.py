@@ -1,0 +1,293 @@
+"""The commands of the exercises, run as lecturers run them, on a pile with hostile answers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small_pile import HALF, notebook, put, zipped
+from small_set import SMALL, small_set
+
+from grading import sandbox, sets
+from grading.__main__ import main
+
+ROOT = Path(__file__).parents[1]
+WRONG_INPUT, INTERRUPTED = 2, 130  # exit codes
+
+# The command line with the small set in place of the course's. An interruption reaches it as it
+# does in a terminal, also where the tests run in the background.
+COMMAND = """\
+import pathlib, signal, sys
+import grading.sets as sets
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for function in (sets.find_set, sets.set_names):
+    function.__defaults__ = (pathlib.Path(sys.argv[1]),)
+from grading.__main__ import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+HONEST = {
+    "right": HALF,
+    "wrong": "def half(x): return np.asarray(x) * 0.7",
+    "helper": "share = 0.5\ndef half(x): return np.asarray(x) * share",
+    "cell magic": f"%%time\n{HALF}",
+    "in place": "def half(x):\n    x = np.array(x, dtype=float)\n    x *= 0.5\n    return x",
+    "unfinished": "def half(x:",
+}
+HOSTILE = {
+    "exit": "import os\ndef half(x): os._exit(0)",
+    "crash": "import ctypes\ndef half(x): ctypes.string_at(0)",
+    "forger": "import os\ndef half(x):\n    for k in range(3, 40):\n"
+    "        try: os.write(k, b'{}\\n')\n        except OSError: pass\n    return 0",
+    "vandal": f"import shutil\nfor p in {{places}}: shutil.rmtree(p, ignore_errors=True)\n{HALF}",
+    "half a letter": "def half(x): raise ValueError('<b>\\ud800')",
+    "noise": f"print('a' * 2**24)\n{HALF}",
+}  # fmt: skip
+BROKEN = {"empty": b"", "list": b"[]", "text": b"my answer is 3"}
+STUDENTS = 30
+
+
+def environment() -> dict[str, str]:
+    one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    return {**os.environ, **one_thread, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+
+
+def command(sources: Path, *arguments: object) -> list[str]:
+    return [sys.executable, "-c", COMMAND, str(sources), *map(str, arguments)]
+
+
+def run(sources: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(sources, *arguments), capture_output=True, text=True, env=environment(), check=False
+    )
+
+
+def rows(folder: Path, name: str = "grades.csv") -> dict[str, list[str]]:
+    """The table by students."""
+    text = (folder / "07_halves" / name).read_text(encoding="utf-8-sig")
+    return {row[0]: row for row in csv.reader(io.StringIO(text))}
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exercises")
+    (folder / "07_halves.py").write_text(SMALL, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exercises(sources, tmp_path_factory):
+    return small_set(tmp_path_factory.mktemp("set"))
+
+
+@pytest.fixture(scope="module")
+def pile(exercises, tmp_path_factory):
+    """Thirty students in folders of their own: honest, hostile and broken ones."""
+    folder = tmp_path_factory.mktemp("pile")
+    for name, answer in (HONEST | HOSTILE).items():
+        answer = answer.replace("{places}", repr([str(folder)]))
+        put(folder, f"{name}/x.ipynb", notebook(exercises, half=answer))
+    put(folder, "zipped.zip", zipped({"x.ipynb": notebook(exercises)}))
+    for k in range(STUDENTS - len(HONEST) - len(HOSTILE) - 1):
+        broken = list(BROKEN.values())[k % len(BROKEN)]
+        put(folder, f"broken {k}/x.ipynb", broken)
+    put(folder, "right/figure.pdf", b"")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def graded(sources, pile, tmp_path_factory):
+    """The command's end, where its results lie, and the pile as it was before."""
+    out = tmp_path_factory.mktemp("results")
+    before = content(pile)
+    done = run(sources, "grade", "7", pile, "--out", out, "--jobs", 2)
+    return done, out, before
+
+
+def content(folder: Path) -> dict[str, tuple[bytes, int]]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+# --- a pile ---
+
+
+def test_everybody_has_a_row_and_a_page(graded):
+    done, out, _ = graded
+    assert done.returncode == 0, done.stderr
+    assert len(rows(out)) == 1 + STUDENTS
+    assert len(list((out / "07_halves" / "feedback").iterdir())) == STUDENTS
+    assert len(rows(out, "project.csv")) == 1 + STUDENTS
+
+
+def test_points_of_the_pile(graded):
+    points = {name: (row[2], row[3]) for name, row in rows(graded[1]).items()}
+    for name in ("right", "helper", "cell magic", "in place", "noise", "zipped"):
+        assert points[name] == ("4", "2"), name
+    for name in ("unfinished", "exit", "crash", "half a letter"):
+        assert points[name] == ("0", "2"), name
+    assert points["wrong"] == ("1", "2")
+    assert points["forger"] == ("0", "0")
+    assert points["broken 0"] == ("0", "0")
+
+
+def test_progress_and_what_to_look_at_are_shown(graded):
+    done, *_ = graded
+    assert f"{STUDENTS}/{STUDENTS}" in done.stderr
+    assert "forger: the answers sent results of their own to the grader" in done.stdout
+    assert "broken 0: not a notebook that can be read: JSONDecodeError" in done.stdout
+    assert (
+        "1 files are neither notebooks nor zips and were not read: right/figure.pdf" in done.stdout
+    )
+    assert f"{STUDENTS} submissions in" in done.stdout
+    assert "right:" not in done.stdout
+
+
+@pytest.mark.skipif(not sandbox.is_available(), reason="nothing keeps a process from files here")
+def test_no_submission_changes_anything(graded, pile):
+    done, out, before = graded
+    assert done.returncode == 0
+    assert content(pile) == before
+    assert rows(out)["vandal"][2] == "4"
+
+
+@pytest.mark.parametrize("name", ["right", "forger", "half a letter"])
+def test_alone_as_in_the_pile(sources, exercises, graded, tmp_path, name):
+    """What others hand in has no effect on a student's points, notes and feedback."""
+    put(tmp_path, f"pile/{name}/x.ipynb", notebook(exercises, half=(HONEST | HOSTILE)[name]))
+    out = tmp_path / "results"
+    done = run(sources, "grade", "07_halves", tmp_path / "pile", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert rows(out)[name] == rows(graded[1])[name]
+    page = Path("07_halves", "feedback", f"{name}.html")
+    assert (out / page).read_bytes() == (graded[1] / page).read_bytes()
+
+
+def test_graded_again_with_the_projects_marks(sources, exercises, tmp_path):
+    put(tmp_path, "pile/Ann_1_assignsubmission_file_/x.ipynb", notebook(exercises))
+    out = tmp_path / "out"
+    arguments = ("grade", "7", tmp_path / "pile", "--out", out)
+    assert run(sources, *arguments).returncode == 0
+    path = out / "07_halves" / "project.csv"
+    path.write_text(path.read_text(encoding="utf-8-sig").replace("Ann,1,,,", "Ann,1,2,1,good"))
+    before = path.read_bytes()
+    assert run(sources, *arguments).returncode == 0
+    assert rows(out)["Ann"][5:7] == ["3", "9"]
+    assert path.read_bytes() == before
+    assert (out / "07_halves" / "earlier" / "1" / "grades.csv").is_file()
+
+    table = put(tmp_path, "table.csv", "Identifier,Full name,Grade\nParticipant 1,Ann,\n")
+    done = run(sources, "export", "7", "moodle", table, "--out", out)
+    assert "1 of 1 rows filled in" in done.stdout
+    assert "Participant 1,Ann,9,11.00" in (out / "07_halves" / "moodle.csv").read_text()
+
+
+# --- wrong input ---
+
+
+def wrong_commands(folder: Path) -> dict[str, tuple[object, ...]]:
+    return {
+        "SET must be one of 07_halves": ("grade", "8", folder),
+        "SUBMISSIONS must be a folder; got": ("grade", "7", folder / "nothing"),
+        "holds no notebook": ("grade", "7", folder),
+        "VARIANT must be a folder": ("grade", "7", folder, "--variant", folder / "nothing"),
+        "holds no 07_halves.toml": ("grade", "7", folder, "--variant", folder),
+        "grade the set first": ("export", "7", "moodle", folder / "x", "--out", folder),
+        "the first line must be": ("grade", "7", folder, "--out", folder / "spoilt"),
+        "File exists": ("grade", "7", folder / "pile", "--out", folder / "file"),
+    }
+
+
+@pytest.fixture
+def small_sources(sources, monkeypatch):
+    """The small set in place of the course's, without a process of its own."""
+    for function in (sets.find_set, sets.set_names):
+        monkeypatch.setattr(function, "__defaults__", (sources,))
+
+
+@pytest.mark.usefixtures("small_sources")
+@pytest.mark.parametrize("error", wrong_commands(Path()))
+def test_wrong_input_is_told_in_one_line(tmp_path, capsys, error):
+    put(tmp_path, "spoilt/07_halves/project.csv", b"a,b\n")
+    put(tmp_path, "file", b"")
+    if "exists" in error:
+        put(tmp_path, "pile/ann.ipynb", b"")
+    assert main([str(argument) for argument in wrong_commands(tmp_path)[error]]) == WRONG_INPUT
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("error: ")
+    assert error in last or "Not a directory" in last
+
+
+@pytest.mark.usefixtures("small_sources")
+@pytest.mark.parametrize("option", ["--jobs=0", "--jobs=x", "--seconds=0", "--seconds=nan"])
+def test_wrong_numbers(tmp_path, capsys, option):
+    with pytest.raises(SystemExit, match=str(WRONG_INPUT)):
+        main(["grade", "7", str(tmp_path), option])
+    assert "must be a whole number from 1; got" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_exit_code_of_wrong_input(sources, tmp_path):
+    done = run(sources, "grade", "7", tmp_path / "nothing")
+    assert done.returncode == WRONG_INPUT
+    (line,) = done.stderr.splitlines()
+    assert line == f"error: SUBMISSIONS must be a folder; got {tmp_path / 'nothing'}"
+
+
+# --- interruption ---
+
+
+@pytest.fixture
+def sleeping(sources, exercises, tmp_path):
+    """A grader at work, and a word that stands in the list of its submissions' processes."""
+    word = secrets.token_hex(8)
+    started = [sys.executable, "-c", "import time; time.sleep(60)", word]
+    answer = f"import subprocess, time\nsubprocess.Popen({started})\ntime.sleep(60)"
+    for k in range(3):
+        put(tmp_path, f"pile/{k}.ipynb", notebook(exercises, half=answer))
+    grader = subprocess.Popen(
+        command(sources, "grade", "7", tmp_path / "pile", "--out", tmp_path / "out"),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        env=environment(),
+        text=True,
+    )
+    with grader:
+        while grader.poll() is None and not is_running(word):
+            time.sleep(0.3)
+        yield grader, word
+        grader.kill()
+
+
+def is_running(word: str) -> bool:
+    """Whether a process has the word in its command line, but for those that have ended."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if word.encode() in path.read_bytes():
+                return True
+        except OSError:
+            continue
+    return False
+
+
+@pytest.mark.skipif(not sandbox.is_available(), reason="processes may outlive the grader here")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_interrupted_grader_leaves_nothing(sleeping, tmp_path, how):
+    grader, word = sleeping
+    grader.send_signal(how)
+    _, errors = grader.communicate()
+    if how == signal.SIGINT:
+        assert grader.returncode == INTERRUPTED
+        assert errors.splitlines()[-1] == "interrupted: nothing was written"
+    else:
+        while is_running(word):  # the system ends them; the test does not end before
+            time.sleep(0.3)
+    assert not is_running(word)
+    assert not (tmp_path / "out").exists()
