@@ -19,7 +19,7 @@ from small_set import changed, read_text, secrets_in, small_set
 
 from grading.__main__ import VARIANTS
 from grading.assignments import assignment, file_name, write_assignments
-from grading.notebooks import instructor_notebook, student_notebook
+from grading.notebooks import HIDDEN, instructor_notebook, student_notebook
 from grading.pages import page, write_pages
 from grading.sets import set_names
 from grading.variants import read_variant
@@ -179,6 +179,7 @@ def test_pages_hold_no_hidden_check(exercise_set):
     private = private_lines(exercise_set)
     assert not (private["hidden"] | private["wrong"]) & lines(text)
     assert private["solution"] <= lines(text)
+    assert HIDDEN not in text
     assert not MARKERS.search(text)
 
 
