@@ -13,7 +13,7 @@ LOSS_SEED = 42  # seed of the rows; any integer from 0
 # Exercise 4
 SUM_RATE = 0.001  # learning rate of the summed gradient; 0.0005 to 0.003
 SUM_SEED = 0  # seed of the rows; any integer from 0
-WIDE_BATCH = 88  # breaks the sum: 10 to 40 % above 0.0739 / SUM_RATE
+WIDE_BATCH = 88  # breaks the sum: 10 to 30 % above 0.0739 / SUM_RATE
 # Exercise 5
 SLOPE = 2.0  # slope of the noiseless line; a positive number
 LINE_RATE = 0.01  # learning rate; 0.007 to 0.012
