@@ -1042,7 +1042,9 @@ near = 0.05 * (1 - CRAWL)
 for factor, expected in (
     (CRAWL - near, "converges"),
     (CRAWL + near, "crawls"),
+    (0.0, "converges"),
     (-CRAWL - near, "oscillates"),
+    (-1.0, "diverges"),
     (-1 - near, "diverges"),
 ):
     result = way(np.array([[4.0]]), np.array([2.0]), (1 - factor) / 4)
