@@ -78,7 +78,7 @@ export-grades: venv  ## put totals into a platform's table: SET=name PLATFORM=mo
 	@$(call need,SET,the name or number of an exercise set)
 	@$(call need,PLATFORM,moodle or canvas or gradescope)
 	@$(call need,TABLE,the CSV that the platform gave)
-	$(VENV_PYTHON) -m grading export $(SET) "$(PLATFORM)" "$(TABLE)" $(with_variant)
+	$(VENV_PYTHON) -m grading export $(SET) "$(PLATFORM)" "$(TABLE)" $(with_variant) $(if $(COLUMN),--column "$(COLUMN)")
 
 lint: venv  ## check style, format and types
 	$(VENV_PYTHON) -m ruff check .

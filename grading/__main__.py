@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import statistics
 import sys
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ from tqdm import tqdm
 
 from grading import sandbox
 from grading.assignments import file_name, write_assignments
-from grading.collect import SubmissionsError, collect, not_read
+from grading.collect import NO_ANSWER, SubmissionsError, collect, not_read
 from grading.exports import PLATFORMS, export
 from grading.pages import add_practice, write_pages
 from grading.results import (
@@ -86,6 +87,7 @@ def command_line() -> argparse.ArgumentParser:
     export_grades.add_argument("platform", choices=PLATFORMS)
     export_grades.add_argument("table", type=Path)
     export_grades.add_argument("--out", type=Path, default=GRADES)
+    export_grades.add_argument("--column", default="", help="the grade's column, if it has a name")
     export_grades.set_defaults(run=export_set)
 
     for command in (check, assignments, grade, export_grades):
@@ -158,7 +160,10 @@ def make_assignments(options: argparse.Namespace) -> int:
     if options.variant:
         for exercise_set in exercise_sets:
             for fault in faults_of(exercise_set):
-                raise VariantError(f"{exercise_set.name} does not work with these values: {fault}")
+                raise VariantError(
+                    f"{exercise_set.name} does not work with these values: {fault}. What is "
+                    f"allowed stands at the top of exercises/{exercise_set.name}.py"
+                )
     for path in write_assignments(exercise_sets, options.out):
         print(f"{shown(path)}  {path.stat().st_size / 1e6:.1f} MB")
     print(f"For you, with solutions and hidden checks: {shown(options.out / 'instructor')}")
@@ -184,7 +189,6 @@ def grade_set(options: argparse.Namespace) -> int:
             submissions,
             exercise_set,
             limits,
-            [options.submissions, options.out],
             options.jobs,
             bar.update,
         )
@@ -193,6 +197,8 @@ def grade_set(options: argparse.Namespace) -> int:
         for s, m in zip(submissions, marks, strict=True)
     ]
     write_results(results, exercise_set, folder)
+    if all(NO_ANSWER in result.notes for result in results):
+        print(f"Nobody answered anything of {exercise_set.name}: is SET right?")
     tell(results, exercise_set, folder, time.monotonic() - begun)
     tell_not_read(not_read(options.submissions))
     return 0
@@ -203,9 +209,9 @@ def tell(results: list[Result], exercise_set: ExerciseSet, folder: Path, seconds
     for result in results:
         if result.notes:
             print(f"{result.submission.student}: {'; '.join(result.notes)}")
-    totals = sorted(result.marks.total(exercise_set) for result in results)
+    middle = statistics.median(result.marks.total(exercise_set) for result in results)
     print(
-        f"{len(results)} submissions in {seconds:.0f} s, median {totals[len(totals) // 2]} of "
+        f"{len(results)} submissions in {seconds:.0f} s, median {middle:g} of "
         f"{exercise_set.points} points by checks"
     )
     print(
@@ -225,8 +231,12 @@ def export_set(options: argparse.Namespace) -> int:
     """One platform's table, filled in."""
     exercise_set = wanted(options.set, options.variant)
     folder = options.out / file_name(exercise_set)
-    path, exported = export(exercise_set, options.platform, options.table, folder)
+    path, exported = export(exercise_set, options.platform, options.table, folder, options.column)
     print(f"{shown(path)}: {exported.filled} of {len(exported.rows) - 1} rows filled in")
+    if exported.without_project:
+        print(
+            f"the project is not marked yet for {exported.without_project}: totals are without it"
+        )
     for student in exported.not_in_table:
         print(f"graded, but not in the table (or not the only one of that name): {student}")
     return 0

@@ -26,8 +26,8 @@ You need Python 3.11 or newer with numpy, matplotlib, scikit-learn and jupyterla
     python -m pip install numpy matplotlib scikit-learn jupyterlab
     jupyter lab {notebook}
 
-Before you hand it in, choose "Restart kernel and run all cells" and save.
-Hand in the notebook alone.
+Before you hand it in, choose "Restart kernel and run all cells" and save. The run stops at the
+first exercise that you have not solved; that is all right. Hand in the notebook alone.
 """
 
 

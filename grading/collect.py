@@ -27,6 +27,8 @@ from grading.sets import Exercise, ExerciseSet, defined_names
 LARGEST_FILE = 50 * 1024**2  # bytes; larger ones are not read
 MOST_IN_ZIP = 500 * 1024**2  # bytes of all that is read of one zip
 DEEPEST_ZIP = 3  # zips within zips
+NO_ANSWER = "holds no answer of this set"
+GROUP = " and "  # between the names of those who sent something together
 NOT_SENT = ("__MACOSX", ".ipynb_checkpoints")
 TOO_LARGE = f"larger than {LARGEST_FILE // 1024**2} MB, or one of very many"
 
@@ -65,7 +67,6 @@ class Submission:
     platform_id: str
     origin: str
     answers: Answers | None
-    report: str = ""
     notes: list[str] = field(default_factory=list)
 
 
@@ -292,7 +293,7 @@ def gradescope_people(folder: Path) -> dict[str, str]:
     for listed in gradescope_lists(folder):
         try:
             for submission, entry in yaml.safe_load(listed.decode("utf-8")).items():
-                names = " and ".join(person[":name"] for person in entry[":submitters"])
+                names = GROUP.join(person[":name"] for person in entry[":submitters"])
                 people[submission] = "".join(printable([names]))
         except (yaml.YAMLError, UnicodeDecodeError, AttributeError, KeyError, TypeError):
             continue  # names stay what the folders say
@@ -326,7 +327,7 @@ def best(owner: Owner, files: list[tuple[File, Rebuilt]]) -> Submission:
         others = ", ".join(other.origin for other, _ in files[:-1])
         notes.append(f"the newest of {len(files)} notebooks counts; not graded: {others}")
     student, platform_id = owner.student, owner.platform_id
-    return Submission(student, platform_id, file.origin, kept.answers, kept.report, notes)
+    return Submission(student, platform_id, file.origin, kept.answers, notes)
 
 
 def note_namesakes(submission: Submission, submissions: list[Submission]) -> None:
@@ -346,7 +347,6 @@ class Rebuilt:
 
     answers: Answers | None
     recognised: int = 0
-    report: str = ""
     notes: list[str] = field(default_factory=list)
 
 
@@ -372,8 +372,8 @@ def rebuild(file: File, exercise_set: ExerciseSet) -> Rebuilt:
         notes.append("made from " + (" ".join(filter(None, made_from)) or "another notebook"))
     answers, recognised, more = answers_in(cells, exercise_set)
     if not recognised:
-        notes.append("holds no answer of this set")
-    return Rebuilt(answers, recognised, report_in(cells, exercise_set), notes + more)
+        notes.append(NO_ANSWER)
+    return Rebuilt(answers, recognised, notes + more + changed(cells, exercise_set))
 
 
 def read_notebook(content: bytes) -> tuple[list[Sent], tuple[str, str] | None]:
@@ -381,7 +381,7 @@ def read_notebook(content: bytes) -> tuple[list[Sent], tuple[str, str] | None]:
     try:
         notebook = json.loads(content.decode("utf-8-sig"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"{type(error).__name__}") from None
+        raise ValueError("it is damaged" if content else "it is empty") from error
     if not isinstance(notebook, dict):
         raise ValueError("it holds no cells")
     sheets = notebook.get("worksheets")  # notebooks of version 3
@@ -506,7 +506,13 @@ def names_in(code: str) -> set[str]:
         return {name for pair in named for name in pair if name}
 
 
-def report_in(cells: list[Sent], exercise_set: ExerciseSet) -> str:
-    """What the student wrote into the project's cell."""
-    found = [cell.source for cell in cells if cell.grade_id == exercise_set.project.id]
-    return found[-1].strip() if found else ""
+def changed(cells: list[Sent], exercise_set: ExerciseSet) -> list[str]:
+    """A note where released code was changed: it ran at home, and had no effect here."""
+    released = {exercise_set.setup.strip(): "setup"}
+    for exercise in exercise_set.exercises:
+        released["\n\n\n".join(exercise.given).strip()] = f"{exercise.id}-given"
+        for check in exercise.checks:
+            released[check_as_released(check).strip()] = f"{exercise.id}-{check.id}"
+    ids = set(released.values())
+    names = [c.grade_id for c in cells if c.grade_id in ids and c.source.strip() not in released]
+    return [f"changes to {', '.join(dict.fromkeys(names))} had no effect"] if names else []

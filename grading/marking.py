@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import random
@@ -12,7 +13,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,10 +97,8 @@ class Cancelled(Exception):
 class Worker:
     """A worker process, asked one thing at a time."""
 
-    def __init__(
-        self, limits: Limits, scratch: Path, hidden: Iterable[Path], cancelled: threading.Event
-    ) -> None:
-        self.process, self.requests, self.replies = sandbox.start(limits, scratch, hidden)
+    def __init__(self, limits: Limits, scratch: Path, cancelled: threading.Event) -> None:
+        self.process, self.requests, self.replies = sandbox.start(limits, scratch)
         os.set_blocking(self.requests, False)
         self.cancelled = cancelled
         self.unread = b""
@@ -175,7 +174,6 @@ def mark(
     exercise_set: ExerciseSet,
     answers: Answers,
     limits: Limits = USUAL,
-    hidden: Sequence[Path] = (),
     cancelled: threading.Event | None = None,
 ) -> Marks:
     """Run the answers and every check of a set.
@@ -183,7 +181,7 @@ def mark(
     Where a cell ends the worker, a new one goes on without that cell; so an endless loop in one
     exercise costs that exercise only.
     """
-    marking = Marking(exercise_set, answers, limits, hidden, cancelled or threading.Event())
+    marking = Marking(exercise_set, answers, limits, cancelled or threading.Event())
     return marking.finish()
 
 
@@ -195,13 +193,11 @@ class Marking:
         exercise_set: ExerciseSet,
         answers: Answers,
         limits: Limits,
-        hidden: Sequence[Path],
         cancelled: threading.Event,
     ) -> None:
         self.set = exercise_set
         self.answers = answers
         self.limits = limits
-        self.hidden = hidden
         self.cancelled = cancelled
         self.left = limits.all_seconds  # what answers have not used; starting a worker is free
         self.marks = Marks()
@@ -230,7 +226,7 @@ class Marking:
         """Decide as much as can be with one worker; what takes too long waits for the others."""
         with (
             tempfile.TemporaryDirectory(prefix="grading-", ignore_cleanup_errors=True) as scratch,
-            Worker(self.limits, Path(scratch), self.hidden, self.cancelled) as worker,
+            Worker(self.limits, Path(scratch), self.cancelled) as worker,
         ):
             self.last_cell = None
             self.go_on(worker)
@@ -297,9 +293,8 @@ class Marking:
         """Make sure that a check which must fail does so, in all else like the one that passed."""
         word = secrets.token_hex(4)
         code = f"{check.code}\nassert {word!r} == {word[::-1] + 'x'!r}, {word!r}"
-        request = {"kind": "check", "code": code, "before": before, "names": exercise.names}
         try:
-            reply = self.ask(worker, request)
+            reply = self.ask(worker, request_for(exercise, code, before))
         except Stopped as why:
             self.stop_check(exercise, check, why)
             raise
@@ -308,10 +303,9 @@ class Marking:
 
     def run_check(self, worker: Worker, exercise: Exercise, check: Check, before: str) -> None:
         """Decide one check."""
-        request = {"kind": "check", "code": check.code, "before": before, "names": exercise.names}
         which = (exercise.id, check.id)
         try:
-            reply = self.ask(worker, request)
+            reply = self.ask(worker, request_for(exercise, check.code, before))
         except Stopped as why:
             self.stop_check(exercise, check, why)
             raise
@@ -336,7 +330,8 @@ class Marking:
             if not any(cell.is_answer for cell in self.answers[exercise.id]):
                 return Outcome(False, "unanswered", "No answer to this exercise was found.")
             why = f"the answer cell did not finish: {raised}" if raised else "no cell defines it"
-            return Outcome(False, "error", f"{names} is not there; {why}.")
+            verb = "are" if len(reply["missing"]) > 1 else "is"
+            return Outcome(False, "error", f"{names} {verb} not there; {why}.")
         error = reply["error"]
         if error["type"] == "NotImplementedError":
             return Outcome(False, "unanswered", "Not answered yet.")
@@ -391,6 +386,13 @@ class Marking:
         """Tell the lecturer once."""
         if text not in self.marks.notes:
             self.marks.notes.append(text)
+
+
+def request_for(exercise: Exercise, code: str, before: str) -> dict[str, object]:
+    """What a worker is asked for a check, which needs no other names than those it uses."""
+    used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    names = [name for name in exercise.names if name in used]
+    return {"kind": "check", "code": code, "before": before, "names": names}
 
 
 def described(error: Mapping[str, str]) -> str:

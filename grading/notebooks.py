@@ -21,9 +21,9 @@ PAGE_LINK = re.compile(r"\[([^\]]*)\]\(\.\.?/[^)]*\)")
 RULES = """\
 **How to work.** Replace each `raise NotImplementedError(…)` and each `None` by your answer, and run
 the cells below it: they check parts of it and say what they miss. More checks run when your work
-is graded; their cells say in a comment what they look at. Add cells of your own wherever you like.
-Changes to the other cells have no effect: grading takes your answers and puts them into a fresh
-notebook.
+is graded; their cells say in a comment what they look at. Add cells of your own wherever you like,
+for imports too. Changes to the other cells have no effect: grading takes your answers and puts them
+into a fresh notebook.
 
 You need NumPy and the course's library `mbgd_lib`, whose folder lies beside this notebook. When
 graded, answers run without network and without other files; a cell has {seconds} seconds."""
@@ -138,7 +138,7 @@ def summary(exercise: Exercise) -> str:
     """Level, points, time and goal in a line."""
     return (
         f"*{exercise.level.capitalize()} · {exercise.kind} · {exercise.points} points · "
-        f"about {exercise.minutes} minutes. You practise to {exercise.goal}.*"
+        f"about {exercise.minutes} minutes. Goal: {exercise.goal}.*"
     )
 
 
@@ -146,7 +146,7 @@ def project_summary(project: Project) -> str:
     """Points, time and goal of the open task in a line."""
     return (
         f"*Open · {project.points} points, given by a person · about {project.minutes} minutes. "
-        f"You practise to {project.goal}.*"
+        f"Goal: {project.goal}.*"
     )
 
 

@@ -126,7 +126,7 @@ def table(exercise_set: ExerciseSet, goals: bool = False) -> str:
     entries.append(
         ("P", project.title, "project", "open", project.points, project.minutes, project.goal)
     )
-    header = ["no.", "exercise", "kind", "level", "points", "time", "you practise to …"]
+    header = ["no.", "exercise", "kind", "level", "points", "time", "goal"]
     columns = len(header) if goals else len(header) - 1
     rows = [header, ["---"] * len(header)]
     rows += [[*map(str, entry[:5]), f"{entry[5]}\u00a0min", entry[6]] for entry in entries]

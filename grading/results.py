@@ -19,7 +19,7 @@ import jinja2
 from grading.collect import MOODLE, Submission
 from grading.marking import Cancelled, Marks, mark
 from grading.sandbox import Limits
-from grading.sets import Exercise, ExerciseSet
+from grading.sets import Criterion, Exercise, ExerciseSet
 
 TEMPLATE = Path(__file__).parent / "feedback.html"
 PROJECT_FILE = "project.csv"
@@ -39,6 +39,12 @@ class ProjectMarks:
 
     points: dict[str, float]
     comment: str = ""
+    missing: tuple[str, ...] = ()  # criteria that have no points yet
+
+    @property
+    def total(self) -> float | None:
+        """The project's points, once all criteria have theirs."""
+        return None if self.missing else sum(self.points.values())
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,14 @@ class Result:
     @property
     def notes(self) -> list[str]:
         """What the lecturer should know."""
-        return self.submission.notes + self.marks.notes
+        missing = self.project.missing if self.project else ()
+        project = [f"the project has no points yet for {', '.join(missing)}"] if missing else []
+        return self.submission.notes + self.marks.notes + project
+
+    @property
+    def project_points(self) -> float | None:
+        """The project's points, or None as long as it is not marked."""
+        return self.project.total if self.project else None
 
 
 # --- marking everybody ---
@@ -67,7 +80,6 @@ def mark_all(
     submissions: Sequence[Submission],
     exercise_set: ExerciseSet,
     limits: Limits,
-    hidden: Sequence[Path],
     workers: int,
     done: Callable[[], object],
 ) -> list[Marks]:
@@ -79,7 +91,7 @@ def mark_all(
     with ThreadPoolExecutor(workers) as pool:
         try:
             running = [
-                pool.submit(marks_of, submission, exercise_set, limits, hidden, cancelled)
+                pool.submit(marks_of, submission, exercise_set, limits, cancelled)
                 for submission in submissions
             ]
             for _ in as_completed(running):
@@ -95,14 +107,13 @@ def marks_of(
     submission: Submission,
     exercise_set: ExerciseSet,
     limits: Limits,
-    hidden: Sequence[Path],
     cancelled: threading.Event,
 ) -> Marks:
     """One submission's marks; a fault of the grader's own becomes a note, not an end."""
     if submission.answers is None:
         return nothing(exercise_set, "The notebook could not be read.")
     try:
-        return mark(exercise_set, submission.answers, limits, hidden, cancelled)
+        return mark(exercise_set, submission.answers, limits, cancelled)
     except Cancelled:
         raise
     except Exception as error:
@@ -188,7 +199,7 @@ def grades_rows(results: Sequence[Result], exercise_set: ExerciseSet) -> Iterabl
     ]
     for result in results:
         checks = result.marks.total(exercise_set)
-        project = sum(result.project.points.values()) if result.project else None
+        project = result.project_points
         yield [
             *result.key,
             *(result.marks.points(exercise) for exercise in exercises),
@@ -235,24 +246,28 @@ def read_project_file(path: Path, exercise_set: ExerciseSet) -> dict[tuple[str, 
         row = row + [""] * (len(header) - len(row))  # spreadsheets leave empty cells out
         given = row[2:-1]
         if any(cell.strip() for cell in given):
-            points = [points_in(cell, f"{path}, line {number}") for cell in given]
-            for criterion, value in zip(exercise_set.project.rubric, points, strict=True):
-                if not 0 <= value <= criterion.points:
-                    raise ResultsError(
-                        f"{path}, line {number}: {criterion.name} is 0 to {criterion.points} "
-                        f"points; got {value:g}"
-                    )
-            names = [criterion.name for criterion in exercise_set.project.rubric]
-            found[row[0], row[1]] = ProjectMarks(dict(zip(names, points, strict=True)), row[-1])
+            rubric = exercise_set.project.rubric
+            points = {
+                criterion.name: points_in(cell, criterion, f"{path}, line {number}")
+                for criterion, cell in zip(rubric, given, strict=True)
+                if cell.strip()
+            }
+            missing = tuple(c.name for c in rubric if c.name not in points)
+            found[row[0], row[1]] = ProjectMarks(points, row[-1], missing)
     return found
 
 
-def points_in(cell: str, place: str) -> float:
-    """A number of points; nothing counts as none."""
+def points_in(cell: str, criterion: Criterion, place: str) -> float:
+    """The points for a criterion."""
     try:
-        return float(cell.strip().replace(",", ".") or 0)
+        value = float(cell.strip().replace(",", "."))
     except ValueError:
         raise ResultsError(f"{place}: points must be a number; got {cell!r}") from None
+    if not 0 <= value <= criterion.points:
+        raise ResultsError(
+            f"{place}: {criterion.name} is 0 to {criterion.points} points; got {value:g}"
+        )
+    return value
 
 
 def add_to_project_file(results: Sequence[Result], exercise_set: ExerciseSet, path: Path) -> None:
@@ -282,10 +297,11 @@ def read_table(path: Path) -> tuple[list[list[str]], str]:
 
 def read_as_it_is(path: Path) -> tuple[list[list[str]], str]:
     """A table's cells as they are, and what stands between them."""
+    content = path.read_bytes()
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise ResultsError(f"{path} must be a CSV in UTF-8") from None
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:  # as Excel writes a plain "CSV" on Windows
+        text = content.decode("cp1252", errors="replace")
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     try:
@@ -333,22 +349,22 @@ def free_name(result: Result, used: set[str]) -> str:
 def feedback_of(result: Result, exercise_set: ExerciseSet) -> dict[str, object]:
     """What a student's page says."""
     project = result.project
-    given = sum(project.points.values()) if project else 0
+    points = result.project_points
     return {
         "title": f"Exercises: {exercise_set.title}",
         "student": result.submission.student,
         "notes": result.notes,
-        "total": f"{result.marks.total(exercise_set) + given:g}",
+        "total": f"{result.marks.total(exercise_set) + (points or 0):g}",
         "most": exercise_set.points + exercise_set.project.points,
-        "waiting": project is None,
+        "waiting": points is None,
         "project": exercise_set.project,
-        "project_points": f"{given:g}",
+        "project_points": f"{points or 0:g}",
         "criteria": [
             {
                 "name": criterion.name,
                 "full_marks_for": criterion.full_marks_for,
                 "points": criterion.points,
-                "given": f"{project.points[criterion.name]:g}" if project else "–",
+                "given": given_for(project, criterion.name),
             }
             for criterion in exercise_set.project.rubric
         ],
@@ -358,6 +374,13 @@ def feedback_of(result: Result, exercise_set: ExerciseSet) -> dict[str, object]:
             for number, exercise in enumerate(exercise_set.exercises, 1)
         ],
     }
+
+
+def given_for(project: ProjectMarks | None, criterion: str) -> str:
+    """The points for a criterion, or a dash."""
+    if project is None or criterion in project.missing:
+        return "–"
+    return f"{project.points[criterion]:g}"
 
 
 def exercise_feedback(number: int, result: Result, exercise: Exercise) -> dict[str, object]:

@@ -1,10 +1,9 @@
 """Where a submission's code runs: a process of its own, with limits, and cut off where possible.
 
 On Linux, `unshare` (of util-linux, which every distribution has) gives the process namespaces of
-its own: no network, all files read-only but an empty folder in memory, the exercises' sources and
-other students' work out of sight, and no process that outlives it. Where a system forbids that, as
-some do to users who are not administrators, limits of time and memory still hold, and the grader
-says so.
+its own: no network, no process that outlives it, and no files but Python, the library and an empty
+folder in memory. Where a system forbids that, as some do to users who are not administrators,
+limits of time and memory still hold, and the grader says so.
 """
 
 from __future__ import annotations
@@ -17,25 +16,41 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
-PRIVATE = ("exercises", "book/exercises", "assignments", "grades", "_build", ".git")
 WORKER = Path(__file__).parent / "worker.py"
 
-# Everything read-only; an empty folder in memory over each folder that is out of sight and over the
-# one to work in; then the program itself, with no right to undo this.
+# All that a worker sees of the machine, where it is there: the system's programs, Python with its
+# packages, the course's library. Not: anybody's home, exercises, submissions, assignments.
+SYSTEM = ("/bin", "/lib", "/lib32", "/lib64", "/sbin", "/usr", "/nix/store")
+SETTINGS = ("/etc/alternatives", "/etc/fonts", "/etc/ld.so.cache", "/etc/localtime")
+DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
+INSIDE = Path("/scratch")  # where a worker that is cut off works: empty, in memory
+
+# Build a root of its own in $1, read-only, with the places that follow up to `--`; go there, and
+# start the rest with no right to undo this.
 CUT_OFF = """
-scratch=$1; shift
-while read -r device target rest; do
-  mount -o remount,bind,ro "$target" 2>/dev/null || [ "$target" != / ] || exit 9
-done < /proc/self/mounts
-while [ "$1" != -- ]; do mount -t tmpfs -o ro,size=4k none "$1" || exit 9; shift; done; shift
-mount -t tmpfs -o size=200m none "$scratch" || exit 9
-[ ! -d /dev/shm ] || mount -t tmpfs -o size=64m none /dev/shm || exit 9
-cd "$scratch" && exec setpriv --no-new-privs --bounding-set=-all --inh-caps=-all "$@"
+root=$1; shift
+show() {
+  mkdir -p "$root$(dirname "$1")" || exit 9
+  if [ -L "$1" ]; then cp -P "$1" "$root$1" || exit 9; return; fi
+  if [ -d "$1" ]; then mkdir -p "$root$1"; else : > "$root$1"; fi || exit 9
+  mount --rbind "$1" "$root$1" || exit 9
+  case $1 in /dev/*) return;; esac
+  mount -o remount,bind,ro "$root$1" || exit 9
+}
+mount -t tmpfs -o size=1m,mode=755 none "$root" || exit 9
+while [ "$1" != -- ]; do show "$1"; shift; done; shift
+mkdir "$root/proc" "$root/scratch" "$root/dev/shm" "$root/dev/pts" || exit 9
+mount -t devpts -o newinstance,ptmxmode=0666 none "$root/dev/pts" || exit 9
+ln -s pts/ptmx "$root/dev/ptmx" || exit 9
+mount -t proc proc "$root/proc" 2>/dev/null || mount --rbind /proc "$root/proc" || exit 9
+mount -t tmpfs -o size=200m none "$root/scratch" || exit 9
+mount -t tmpfs -o size=64m none "$root/dev/shm" || exit 9
+mount -o remount,ro "$root" || exit 9
+cd "$root" && exec chroot "$root" setpriv --no-new-privs --bounding-set=-all --inh-caps=-all "$@"
 """
 NAMESPACES = [
     "setpriv",  # whoever ends the grader, by whatever means, ends this too
@@ -62,62 +77,43 @@ class Limits:
     file_size: int = 50 * 1024**2
 
 
-def out_of_sight(folders: Iterable[Path], scratch: Path) -> list[Path]:
-    """The folders to hide: those given, the lecturer's own, and the project's that hold solutions.
-
-    What the worker needs stays in sight, and so does the way to it; all beside it goes.
-    """
-    needed = [WORKER, PROJECT / "mbgd_lib", Path(sys.prefix), Path(sys.base_prefix), scratch]
-    needed = [path.resolve() for path in needed]
-    own = [PROJECT / name for name in PRIVATE]
-    folders = [folder.resolve() for folder in (*own, Path.home(), *folders) if folder.is_dir()]
-    hidden = dict.fromkeys(found for folder in folders for found in beside(folder, needed))
-    return [path for path in hidden if not set(path.parents) & set(hidden)]
+def in_sight() -> list[Path]:
+    """The places that a worker sees, none of them within another."""
+    python = [Path(sys.prefix), Path(sys.base_prefix)]
+    places = [*map(Path, (*SYSTEM, *SETTINGS, *DEVICES)), *python, PROJECT / "mbgd_lib", WORKER]
+    places = [place for place in places if place.exists()]
+    return [p for p in dict.fromkeys(places) if not any(other in p.parents for other in places)]
 
 
-def beside(folder: Path, needed: list[Path]) -> Iterator[Path]:
-    """The folder, or what of it does not lead to anything needed."""
-    if any(folder.is_relative_to(path) for path in needed):
-        return
-    if not any(path.is_relative_to(folder) for path in needed):
-        yield folder
-        return
-    with contextlib.suppress(PermissionError):
-        for inner in sorted(folder.iterdir()):
-            if inner.is_dir() and not inner.is_symlink():
-                yield from beside(inner, needed)
-
-
-def cut_off(command: list[str], scratch: Path, hidden: Iterable[Path]) -> list[str]:
-    """The command that runs another one in namespaces of its own."""
-    folders = [str(folder) for folder in hidden]
-    return [*NAMESPACES, "sh", "-c", CUT_OFF, "sh", str(scratch), *folders, "--", *command]
+def cut_off(command: list[str], root: Path) -> list[str]:
+    """The command that runs another one in namespaces of its own, with a root made in a folder."""
+    places = map(str, in_sight())
+    return [*NAMESPACES, "sh", "-c", CUT_OFF, "sh", str(root), *places, "--", *command]
 
 
 @functools.cache
 def is_available() -> bool:
     """Whether this system lets us cut a process off."""
-    if not all(shutil.which(tool) for tool in ("unshare", "setpriv", "mount", "sh")):
+    if not all(shutil.which(tool) for tool in ("unshare", "setpriv", "mount", "chroot", "sh")):
         return False
-    with tempfile.TemporaryDirectory() as scratch:
-        trial = cut_off([sys.executable, "-c", ""], Path(scratch), [])
-        return subprocess.run(trial, capture_output=True, timeout=60).returncode == 0
+    with tempfile.TemporaryDirectory() as root:
+        trial = cut_off([sys.executable, "-c", "import mbgd_lib, IPython"], Path(root))
+        environ = environment(INSIDE)
+        return subprocess.run(trial, env=environ, capture_output=True).returncode == 0
 
 
-def start(
-    limits: Limits, scratch: Path, hidden: Iterable[Path]
-) -> tuple[subprocess.Popen, int, int]:
+def start(limits: Limits, scratch: Path) -> tuple[subprocess.Popen, int, int]:
     """Start a worker; returns it with the ends of its pipes: where to ask, and where it answers."""
     its_requests, requests = os.pipe()
     replies, its_replies = os.pipe()
     numbers = [its_requests, its_replies, limits.memory, limits.file_size]
     command = [sys.executable, str(WORKER), *map(str, numbers)]
     if is_available():
-        command = cut_off(command, scratch, out_of_sight(hidden, scratch))
+        command = cut_off(command, scratch)
     process = subprocess.Popen(
         command,
         cwd=scratch,
-        env=environment(scratch),
+        env=environment(INSIDE if is_available() else scratch),
         pass_fds=(its_requests, its_replies),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -135,9 +131,11 @@ def end(process: subprocess.Popen) -> None:
     Where it is cut off, all its processes end with the first of them, whatever they have done to
     get away; elsewhere those end that have stayed in its group.
     """
-    for pid in [*children(process.pid), process.pid]:
+    for pid in children(process.pid):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=1 if is_available() else 0)  # it ends after the last of them
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -157,6 +155,7 @@ def environment(scratch: Path) -> dict[str, str]:
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
+        "PWD": str(scratch),
         "HOME": str(scratch),
         "TMPDIR": str(scratch),
         "IPYTHONDIR": str(scratch),

@@ -468,7 +468,7 @@ def stub_of(cell: Cell) -> str:
             "say what students get instead; one inside a function needs none"
         )
     check_outside(lines[:begin], f"{indent}...", lines[end + 1 :], cell.place)
-    seen = told or [f'{indent}raise NotImplementedError("write your answer here")']
+    seen = spaced(told) or [f'{indent}raise NotImplementedError("write your answer here")']
     stub = "\n".join(lines[:begin] + seen + lines[end + 1 :])
     parsed(stub, cell.place)
     undefined = set(defined_names(stub)) - set(defined_names(cell.text))
@@ -478,6 +478,18 @@ def stub_of(cell: Cell) -> str:
             f"the solution must define them all, and there must be one"
         )
     return stub
+
+
+def spaced(lines: list[str]) -> list[str]:
+    """Lines with empty ones around functions, which formatters take out of comments."""
+    found: list[str] = []
+    for line in lines:
+        before = found[-1] if found else ""
+        inside = line[:1].isspace() or not line
+        if (before.startswith(" ") and not inside) or (before and line.startswith("def ")):
+            found += ["", ""]
+        found.append(line)
+    return found
 
 
 def check_outside(before: list[str], inside: str, after: list[str], place: str) -> None:

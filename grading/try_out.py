@@ -94,7 +94,8 @@ def published_answers_faults(published: ExerciseSet, private: ExerciseSet) -> li
     """Published solutions must not be right in a variant: each exercise must lose points."""
     marks = mark(private, reference(published))
     return [
-        f"the published solution of {exercise.id} gets all points in the variant"
+        f"the published solution of {exercise.id} gets all points in the variant: change a "
+        "parameter that this exercise uses"
         for exercise in private.exercises
         if marks.points(exercise) == exercise.points
     ]

@@ -16,6 +16,9 @@ Value = int | float | str
 Parameters = dict[str, Value]
 
 
+KINDS = {int: "a whole number", float: "a number", str: "text"}
+
+
 class VariantError(ValueError):
     """A variant that cannot be used, with what is wrong in it."""
 
@@ -58,8 +61,7 @@ def with_values(parameters: Parameters, values: Parameters, name: str) -> Parame
             value = float(value)
         if type(value) is not type(published):
             raise VariantError(
-                f"{name}: {key} must be like {published!r}, a {type(published).__name__}; "
-                f"got {value!r}"
+                f"{name}: {key} must be {KINDS[type(published)]}, like {published!r}; got {value!r}"
             )
         changed[key] = checked(key, value, name)
     return changed

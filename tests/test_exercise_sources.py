@@ -514,12 +514,12 @@ def test_values_replace_whole_words_only():
     ("values", "said"),
     [
         ({"OTHER": 1.0}, "07_halves has no parameter OTHER; it has FACTOR, NAME"),
-        ({"FACTOR": "half"}, "FACTOR must be like 0.5, a float; got 'half'"),
-        ({"FACTOR": True}, "FACTOR must be like 0.5, a float; got True"),
+        ({"FACTOR": "half"}, "FACTOR must be a number, like 0.5; got 'half'"),
+        ({"FACTOR": True}, "FACTOR must be a number, like 0.5; got True"),
         ({"FACTOR": -0.5}, "FACTOR must be a finite number, not negative; got -0.5"),
         ({"FACTOR": float("nan")}, "FACTOR must be a finite number, not negative; got nan"),
-        ({"NAME": 3}, "NAME must be like 'Ann', a str; got 3"),
-        ({"NAME": ["Ann"]}, "NAME must be like 'Ann', a str; got ['Ann']"),
+        ({"NAME": 3}, "NAME must be text, like 'Ann'; got 3"),
+        ({"NAME": ["Ann"]}, "NAME must be text, like 'Ann'; got ['Ann']"),
     ],
 )
 def test_a_variant_gives_values_of_the_same_type(values, said):

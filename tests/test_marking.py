@@ -21,6 +21,7 @@ from grading.marking import (
     Worker,
     mark,
     reference,
+    request_for,
     untouched,
     with_answer,
 )
@@ -37,15 +38,22 @@ cut_off = pytest.mark.skipif(
     not sandbox.is_available(), reason="this system does not let a process be cut off"
 )
 
+# All that an answer may see in the project's folder.
+OPEN = (
+    {"mbgd_lib", "grading", Path(sys.prefix).relative_to(PROJECT).parts[0]}
+    if Path(sys.prefix).is_relative_to(PROJECT)
+    else {"mbgd_lib", "grading"}
+)
+
 
 @pytest.fixture
 def exercises(tmp_path):
     return small_set(tmp_path)
 
 
-def marks_of(exercise_set, answer: str, limits: Limits = SHORT, hidden=()) -> Marks:
+def marks_of(exercise_set, answer: str, limits: Limits = SHORT) -> Marks:
     """What is found where one exercise is answered like this, and the other one right."""
-    return mark(exercise_set, with_answer(exercise_set, "half", answer), limits, hidden)
+    return mark(exercise_set, with_answer(exercise_set, "half", answer), limits)
 
 
 def points(exercise_set, marks: Marks) -> tuple[int, int]:
@@ -339,33 +347,26 @@ def test_no_network(exercises):
 
 
 @cut_off
-def test_private_folders_are_out_of_sight(exercises, tmp_path):
-    submissions = tmp_path / "submissions"
-    submissions.mkdir()
-    (submissions / "other.ipynb").touch()
-    folders = [PROJECT / "exercises", PROJECT / ".git", submissions]
-    folders = [str(folder) for folder in folders if folder.is_dir()]
-    answer = f"import os\ndef half(x): return x * 0.5 if not any(map(os.listdir, {folders})) else 1"
-    marks = marks_of(exercises, answer, hidden=[submissions])
-    assert points(exercises, marks) == (4, TWO)
+def test_nothing_but_python_and_the_library_is_in_sight(exercises, tmp_path):
+    (tmp_path / "other.ipynb").touch()
+    private = [PROJECT / name for name in ("exercises", ".git", "tests", "README.md")]
+    private += [tmp_path, Path.home() / ".profile", Path("/etc/passwd"), Path("/var")]
+    answer = (
+        f"import os\nseen = [p for p in {[str(path) for path in private]} if os.path.exists(p)]\n"
+        "seen += os.listdir('.') + os.listdir('/home') if os.path.exists('/home') else []\n"
+        f"seen += [p for p in os.listdir({str(PROJECT)!r}) if p not in {sorted(OPEN)}]\n"
+        "def half(x): return seen or x * 0.5"
+    )
+    marks = marks_of(exercises, answer)
+    assert points(exercises, marks) == (4, TWO), messages(marks)
 
 
 @cut_off
-def test_hidden_folder_that_holds_what_the_worker_needs(exercises, tmp_path):
-    """The way to what is needed stays, what lies beside it goes."""
-    (tmp_path / "needed").mkdir()
-    (tmp_path / "private").mkdir()
-    hidden = sandbox.out_of_sight([tmp_path], scratch=tmp_path / "needed")
-    assert tmp_path / "private" in hidden
-    assert tmp_path not in hidden
-    assert tmp_path / "needed" not in hidden
-
-
-@cut_off
-def test_home_is_out_of_sight(exercises, tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    (tmp_path / "letter").touch()
-    answer = f"import os\ndef half(x): return x * 0.5 if not os.listdir({str(tmp_path)!r}) else 1"
+def test_no_other_process_is_in_sight(exercises):
+    answer = (
+        "import os\nseen = [n for n in os.listdir('/proc') if n.isdigit() and int(n) > 1]\n"
+        "def half(x): return seen or x * 0.5"
+    )
     assert points(exercises, marks_of(exercises, answer)) == (4, TWO)
 
 
@@ -419,7 +420,7 @@ def test_process_that_reads_nothing_does_not_keep_the_grader(monkeypatch, tmp_pa
     sleeper.write_text("import time; time.sleep(60)")
     monkeypatch.setattr(sandbox, "WORKER", sleeper)
     with (
-        Worker(SHORT, tmp_path, [], threading.Event()) as worker,
+        Worker(SHORT, tmp_path, threading.Event()) as worker,
         pytest.raises(Stopped, match="too long"),
     ):
         worker.ask({"kind": "student", "code": "#" * 2**20}, seconds=0.5)
@@ -442,3 +443,13 @@ def test_tests_can_see_a_process_that_is_left():
         process.stdout.readline()  # it runs
         assert processes_with(mark_of_it)
         process.kill()
+
+
+def test_check_needs_only_the_names_that_it_uses(exercises):
+    """A name that is missing costs the checks that look at it, and no others."""
+    two = exercises.exercises[1]
+    assert two.names == ("double", "how")
+    assert request_for(two, "assert how, 'how is empty'", "")["names"] == ["how"]
+    for line, left in (("how =", TWO), ("double =", 0)):
+        answer = two.solution.replace(line, f"not_{line}")
+        assert mark(exercises, with_answer(exercises, "two", answer), SHORT).points(two) == left

@@ -7,6 +7,7 @@ import html
 import io
 import threading
 import zipfile
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -214,7 +215,20 @@ def test_separator_of_a_spreadsheet_is_kept(exercises, folder):
 
 def test_row_without_its_empty_cells_counts(exercises, folder):
     found = read_project_file(written(folder, f"{HEADER}\nAnn,,2\n"), exercises)
-    assert found["Ann", ""].points == {"Question": 2, "Answer": 0}
+    assert found["Ann", ""].points == {"Question": 2}
+
+
+def test_project_without_all_its_points_is_not_in_the_total(exercises, folder):
+    given = read_project_file(written(folder, f"{HEADER}\nAnn,,2,,\n"), exercises)["Ann", ""]
+    half = replace(result(exercises, "Ann", passed=1), project=given)
+    write_results([half], exercises, folder)
+    header, row = table(folder / "grades.csv")
+    entries = dict(zip(header, row, strict=True))
+    assert entries["project (of 5)"] == ""
+    assert "no points yet for Answer" in entries["notes"]
+    page = (folder / "feedback" / "Ann.html").read_text(encoding="utf-8")
+    assert "the project not marked yet" in page
+    assert "2 of 2" in page
 
 
 def test_name_that_looks_like_a_formula_is_found_again(exercises, folder):
@@ -241,8 +255,9 @@ def test_wrong_marks_of_a_person(exercises, folder, text, error):
 
 
 def test_marks_in_another_encoding(exercises, folder):
-    with pytest.raises(ResultsError, match="UTF-8"):
-        read_project_file(written(folder, f"{HEADER}\nÄnn,,1,,\n", "latin-1"), exercises)
+    """As Excel writes a plain CSV on Windows."""
+    given = read_project_file(written(folder, f"{HEADER}\nÄnn,,1,2,\n", "cp1252"), exercises)
+    assert given["Änn", ""].total == 3
 
 
 def test_project_is_in_total_and_feedback(exercises, folder):
@@ -365,7 +380,7 @@ def test_fault_of_the_grader_is_a_note(exercises, monkeypatch):
     submissions = [Submission(name, "", "", name) for name in ("fine", "broken", "good")]
     submissions.append(Submission("unreadable", "", "", None))
     done: list[int] = []
-    marks = mark_all(submissions, exercises, Limits(), [], 2, lambda: done.append(1))
+    marks = mark_all(submissions, exercises, Limits(), 2, lambda: done.append(1))
     assert [m.outcomes["half", "zero"].passed for m in marks] == [True, False, True, False]
     assert marks[1].notes == ["the grader failed: MemoryError: no more"]
     assert len(done) == 4
@@ -374,7 +389,7 @@ def test_fault_of_the_grader_is_a_note(exercises, monkeypatch):
 def test_interruption_ends_those_that_run_and_those_that_wait(exercises, monkeypatch):
     begun = []
 
-    def mark(_, answers, limits, hidden, cancelled: threading.Event):
+    def mark(_, answers, limits, cancelled: threading.Event):
         begun.append(answers)
         if answers == "first":
             return Marks()
@@ -388,7 +403,7 @@ def test_interruption_ends_those_that_run_and_those_that_wait(exercises, monkeyp
     names = ["first", *map(str, range(50))]
     submissions = [Submission(name, "", "", name) for name in names]
     with pytest.raises(KeyboardInterrupt):
-        mark_all(submissions, exercises, Limits(), [], 2, interrupt)
+        mark_all(submissions, exercises, Limits(), 2, interrupt)
     assert len(begun) < len(names)
 
 
@@ -397,12 +412,12 @@ def test_interruption_ends_those_that_run_and_those_that_wait(exercises, monkeyp
 TABLES = {
     "moodle": (
         "Identifier,Full name,Email address,Status,Grade,Maximum Grade,Last modified (grade)\n"
-        "Participant 12,Marie Curie,-,Submitted,,100.00,-\n"
-        "Participant 13,Li Na,-,Submitted,3.00,100.00,-\n",
+        "Participant 12,Marie Curie,-,Submitted,,11.00,-\n"
+        "Participant 13,Li Na,-,Submitted,3.00,11.00,-\n",
         [
-            "Identifier,Full name,Email address,Status,Last modified (grade),Grade,Maximum Grade",
-            "Participant 12,Marie Curie,-,Submitted,-,6,11.00",
-            "Participant 13,Li Na,-,Submitted,-,3.00,11.00",
+            "Identifier,Full name,Email address,Status,Grade,Maximum Grade,Last modified (grade)",
+            "Participant 12,Marie Curie,-,Submitted,6,11.00,-",
+            "Participant 13,Li Na,-,Submitted,3.00,11.00,-",
         ],
     ),
     "canvas": (
@@ -456,6 +471,38 @@ def test_export(exercises, folder, platform, separator):
     lines, found = exported(exercises, folder, platform, text, [student])
     assert lines == expected
     assert (found.filled, found.not_in_table) == (1, [])
+
+
+def test_another_maximum_is_refused(exercises, folder):
+    text = TABLES["moodle"][0].replace("11.00", "100.00")
+    student = result(exercises, "Marie Curie", "12", passed=5)
+    with pytest.raises(ResultsError, match=r"maximum is 100\.00, this set's 11"):
+        exported(exercises, folder, "moodle", text, [student])
+
+
+def test_column_that_canvas_has_already(exercises, folder):
+    text = TABLES["canvas"][0].replace("Points Possible,,,,,5", "Points Possible,,,,,11")
+    student = result(exercises, "curiemarie", "12", passed=5)
+    write_results([student], exercises, folder)
+    (folder / "table.csv").write_text(text, encoding="utf-8")
+    path, _ = export(exercises, "canvas", folder / "table.csv", folder, "Quiz (1)")
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    assert lines[0] == "Student,ID,SIS User ID,SIS Login ID,Section,Quiz (1)"
+    assert lines[3:] == ['"Curie, Marie",12,x1,mcurie,S1,6', '"Na, Li",13,x2,lna,S1,4']
+    with pytest.raises(ResultsError, match="no column 'Quiz 2'"):
+        export(exercises, "canvas", folder / "table.csv", folder, "Quiz 2")
+
+
+def test_group_gets_its_points_together(exercises, folder):
+    text = "Name,Email\nMarie Curie,m@x.org\nPierre Curie,p@x.org\nLi Na,l@x.org\n"
+    group = result(exercises, "Marie Curie and Pierre Curie", "99", passed=5)
+    lines, found = exported(exercises, folder, "gradescope", text, [group])
+    assert lines[1:] == [
+        "Marie Curie,m@x.org,6,11",
+        "Pierre Curie,p@x.org,6,11",
+        "Li Na,l@x.org,,11",
+    ]
+    assert (found.filled, found.not_in_table, found.without_project) == (2, [], 1)
 
 
 MOODLE = "Identifier,Full name,Grade\n"
