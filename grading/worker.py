@@ -138,7 +138,8 @@ def told(error: BaseException | None) -> dict[str, str] | None:
 def message_of(error: BaseException) -> str:
     """What an error says, cut short."""
     try:
-        return str(error)[:MOST_MESSAGE]
+        text = error.msg if isinstance(error, SyntaxError) else str(error)
+        return str(text)[:MOST_MESSAGE]
     except BaseException:
         return ""
 
