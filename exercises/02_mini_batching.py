@@ -1,5 +1,5 @@
 # %% [markdown] role="set" title="Mini-batches, cut and compared" chapter="02_mini_batching"
-# Cut an epoch, mend a function that cuts it wrongly, average what the batches report, foretell where a summed gradient breaks, and compare two batch sizes fairly. You need [chapter 2](../notebooks/02_mini_batching.ipynb), and from [chapter 1](../notebooks/01_gradient_descent_basics.ipynb) the largest stable step, $2/\lambda_{\max}$. Predict before you run.
+# Cut an epoch, mend a function that cuts it wrongly, average what the batches report, foretell where a summed gradient breaks and mend it, and compare two batch sizes fairly. You need [chapter 2](../notebooks/02_mini_batching.ipynb), and from [chapter 1](../notebooks/01_gradient_descent_basics.ipynb) the largest stable step, $2/\lambda_{\max}$. Predict before you run.
 
 # %% role="parameters"
 # Exercise 1
@@ -617,21 +617,29 @@ rng = np.random.default_rng(4)
 errors = [error(rng.permutation(row_losses)) for _ in range(1000)]
 random_mean, random_spread = np.mean(errors), np.std(errors) / np.sqrt(1000)
 
-# %% [markdown] role="exercise" id="sum" title="Where the sum breaks" level="core" kind="predict, then measure" minutes=25 goal="foretell from the Hessian which batch size a summed gradient survives"
-# A tutorial offers learning rate and batch size as two free choices, and steps with the **sum** of its batch's gradients, each the gradient of half a squared residual. A sum over $B$ rows with the learning rate $\eta$ is a mean with $B\eta$. So `descend`, which takes means, makes the tutorial's steps with `learning_rate=SUM_RATE * batch_size`. Its data are below, 7,200 rows; it starts from zero weights and takes three epochs. Keep to these, and to a summed gradient with a learning rate of SUM_RATE.
+# %% [markdown] role="exercise" id="sum" title="Where the sum breaks" level="core" kind="find the bug" minutes=30 goal="foretell from the Hessian which batch size a summed gradient survives, and mend the sum"
+# A tutorial offers learning rate and batch size as two free choices. Its epoch is `summed_epoch` below, for features `A` with a column of ones, targets `y` and a list of batches, each an array of row numbers. Every step takes the **sum** of its batch's gradients, each the gradient of half a squared residual. First foretell where that breaks, then mend it.
 #
-# Set these names, the predictions before the measurements:
+# A sum over $B$ rows with the learning rate $\eta$ is a mean with $B\eta$. So `descend`, which takes means, makes the tutorial's steps with `learning_rate=SUM_RATE * batch_size`. The data are below, 7,200 rows; a run starts from zero weights and takes three epochs. Keep to these, and in the first five names to a summed gradient with a learning rate of SUM_RATE. Set these names, the predictions before the measurements:
 #
 # - `predicted_limit`: the batch size at which the sum breaks, from `objective.hessian()`. It need not be an integer.
 # - `predicted_centred`: the same limit after the feature's mean has been subtracted from the feature.
-# - `predicted_decades`: at batches of WIDE_BATCH, by how many powers of ten is the loss after three epochs larger than at the start? Only the direction of $\lambda_{\max}$ matters here; take all batches as full, each with the Hessian of all rows.
+# - `predicted_decades`: at batches of WIDE_BATCH, by how many powers of ten is the loss after three epochs larger than at the start? Take the direction of $\lambda_{\max}$ only, and all batches as full, each with the Hessian of all rows. This leaves out the other direction, and that each batch has a Hessian of its own.
 # - `measured_decades`: $\log_{10}$ of that ratio, from a run.
-# - `first_broken`: the smallest batch size above 10 whose run ends with a larger loss than it starts with.
+# - `first_broken`: the smallest batch size above 10 whose run ends with a larger loss than it starts with. (Smaller batches do not break at this learning rate; their runs only take long.)
+# - `mended_epoch(A, y, weights, batches, learning_rate)`: `summed_epoch`, mended so that a step no longer grows with its batch, whatever the sizes of the batches. With batches of one row nothing changes. Change nothing else.
 
 # %% role="given"
 X, y = data.correlated_gaussian(8000, seed=SUM_SEED)
 X, y = X[:7200], y[:7200]
 objective = LeastSquares(X, y)
+
+
+def summed_epoch(A, y, weights, batches, learning_rate):
+    for rows in batches:
+        residuals = A[rows] @ weights - y[rows]
+        weights = weights - learning_rate * A[rows].T @ residuals
+    return weights
 
 
 # %% role="answer"
@@ -641,6 +649,18 @@ objective = LeastSquares(X, y)
 # STUB: predicted_decades = None  # predicted
 # STUB: measured_decades = None  # measured
 # STUB: first_broken = None  # measured
+# STUB: # and the function:
+# STUB: def mended_epoch(A, y, weights, batches, learning_rate):
+# STUB:     """Return the weights after one step per batch."""
+# STUB:     raise NotImplementedError("write your answer here")
+def mended_epoch(A, y, weights, batches, learning_rate):
+    """Return the weights after one step per batch."""
+    for rows in batches:
+        residuals = A[rows] @ weights - y[rows]
+        weights = weights - learning_rate * A[rows].T @ residuals / len(rows)
+    return weights
+
+
 def decades(batch_size):
     settings = {"learning_rate": SUM_RATE * batch_size, "batch_size": batch_size}
     run = descend(objective, [0, 0], epochs=3, seed=0, **settings)
@@ -658,13 +678,13 @@ first_broken = next(size for size in range(11, 7200) if decades(size) > 0)
 ### END SOLUTION
 
 # %% [markdown] role="hint"
-# The largest stable step for a mean is $2/\lambda_{\max}$. Set it equal to $B\eta$.
-
-# %% [markdown] role="hint"
-# With a centred feature the Hessian is diagonal: 1 for the intercept, and the variance of the feature.
+# The largest stable step for a mean is $2/\lambda_{\max}$. Set it equal to $B\eta$. With a centred feature the Hessian is diagonal: 1 for the intercept, and the variance of the feature.
 
 # %% [markdown] role="hint"
 # Along an eigenvector each step multiplies the distance from the minimum by $1 - B\eta\lambda$. The loss grows as the square of the distance.
+
+# %% [markdown] role="hint"
+# For `mended_epoch`: by what must a sum over rows be divided to be their mean? Try it with batches of different sizes, such as `np.arange(4)` and `np.arange(4, 6)`.
 
 # %% role="check" id="breaks" points=1 about="At first_broken the run breaks, and a little below it does not."
 from numbers import Real
@@ -762,8 +782,62 @@ assert abs(predicted_decades - expected) < 3, (
     "the distance doubles"
 )
 
+# %% role="hidden" id="mended-step" points=1 about="A mended step does not grow with the batch size."
+rng = np.random.default_rng(21)
+A, y, weights = rng.normal(size=(60, 3)), rng.normal(size=60), rng.normal(size=3)
+for size in (1, 3, 20, 60):
+    batches = np.split(rng.permutation(60), 60 // size)
+    result = mended_epoch(A.copy(), y.copy(), weights.copy(), batches, 0.01)
+    assert result is not None, "mended_epoch returned None; is a return missing?"
+    assert np.shape(result) == (3,), (
+        "for three weights mended_epoch should return three numbers, and returned the "
+        f"shape {np.shape(result)}"
+    )
+    assert np.asarray(result).dtype.kind in "fi", "mended_epoch should return numbers"
+    expected = weights.copy()
+    for rows in batches:
+        expected -= 0.01 * np.mean((A[rows] @ expected - y[rows]) * A[rows].T, axis=1)
+    far = np.linalg.norm(result - weights) / np.linalg.norm(expected - weights)
+    # Rounding only: the order of a sum may differ.
+    assert np.allclose(result, expected, rtol=1e-9, atol=1e-12), (
+        f"with 60 rows in batches of {size}, an epoch moves the weights {far:.3g} times "
+        "as far as steps with mean gradients, taken one after the other, do; by what is "
+        "a step divided?"
+    )
+
+# %% role="hidden" id="mended-short" points=1 about="A short batch is mended too, and nothing else has changed."
+rng = np.random.default_rng(22)
+for sizes in ((7, 7, 7, 2), (4, 9), (5,)):
+    n = sum(sizes)
+    A, y, weights = rng.normal(size=(n, 2)), rng.normal(size=n), rng.normal(size=2)
+    batches = np.split(rng.permutation(n), np.cumsum(sizes)[:-1])
+    given = A.copy(), y.copy(), weights.copy()
+    result = mended_epoch(*given, batches, 0.02)
+    assert result is not None, "mended_epoch returned None; is a return missing?"
+    assert np.shape(result) == (2,), (
+        "for two weights mended_epoch should return two numbers, and returned the "
+        f"shape {np.shape(result)}"
+    )
+    assert np.asarray(result).dtype.kind in "fi", "mended_epoch should return numbers"
+    expected = weights.copy()
+    for rows in batches:
+        expected -= 0.02 * np.mean((A[rows] @ expected - y[rows]) * A[rows].T, axis=1)
+    # Rounding only: the order of a sum may differ.
+    assert np.allclose(result, expected, rtol=1e-9, atol=1e-12), (
+        f"with batches of {sizes} rows, the weights are {np.round(result, 4)}, which is "
+        "not where steps with mean gradients lead; is each step divided by the number "
+        "of rows of its own batch, and is every batch used?"
+    )
+    same = [np.array_equal(given[i], (A, y, weights)[i]) for i in range(3)]
+    assert all(same), (
+        "the caller's features, targets or weights have changed during the call; "
+        "`summed_epoch` leaves them alone"
+    )
+
 # %% [markdown] role="explanation"
-# A sum ties the step to the batch size. The limit $2/(\eta\lambda_{\max})$ is sharp to within one or two rows, although no single batch has the Hessian of all rows: their average decides. Even the size of the disaster can be foretold: dozens of powers of ten, to within one or two. Subtracting the feature's mean moves the limit by a factor of about 27, since nearly all of $\lambda_{\max}$ comes from a feature with mean 5 beside an intercept. So it is not that "large batches diverge": a sum diverges, at a batch size that the data and the learning rate set. With a mean at the learning rate $\eta$, the step does not know the batch size. The usual slip in `predicted_decades` is to forget the square: the loss grows with the square of the distance.
+# A sum ties the step to the batch size. The limit $2/(\eta\lambda_{\max})$ is sharp to within one or two rows, although no single batch has the Hessian of all rows: their average decides. Even the size of the disaster can be foretold: dozens of powers of ten, to within one or two per cent. The prediction is the larger one. The batches' curvatures scatter around $\lambda_{\max}$, and a growth factor loses more to a batch below the mean than it gains from one above. Subtracting the feature's mean moves the limit by a factor of about 27, since nearly all of $\lambda_{\max}$ comes from a feature with mean 5 beside an intercept. So it is not that "large batches diverge": a sum diverges, at a batch size that the data and the learning rate set. The mend is one division. With a mean at the learning rate $\eta$, the step does not know the batch size. With the published numbers, 0.001 and batches of 88, the mended loop ends three epochs with less than a hundredth of the loss it started with. With all 7,200 rows in a batch it takes only three steps and has lost 15 %: slow, not broken.
+#
+# The divisor is the batch's own number of rows: a fixed one makes the short batch's step too short. The usual slip in `predicted_decades` is to forget the square: the loss grows with the square of the distance.
 
 
 # %% role="wrong" name="takes the best single step for the largest stable one" fails=["limit"]
@@ -782,6 +856,13 @@ measured_decades = decades(WIDE_BATCH)
 first_broken = next(size for size in range(11, 7200) if decades(size) > 0)
 
 
+def mended_epoch(A, y, weights, batches, learning_rate):
+    for rows in batches:
+        residuals = (A[rows] @ weights - y[rows])[:, None]
+        weights = weights - learning_rate * np.mean(residuals * A[rows], axis=0)
+    return weights
+
+
 # %% role="wrong" name="forgets that the loss is the square of the distance" fails=["decades"]
 def decades(batch_size):
     settings = {"learning_rate": SUM_RATE * batch_size, "batch_size": batch_size}
@@ -796,6 +877,13 @@ steps = 3 * 7200 / WIDE_BATCH
 predicted_decades = steps * np.log10(abs(1 - SUM_RATE * WIDE_BATCH * largest))
 measured_decades = decades(WIDE_BATCH)
 first_broken = next(size for size in range(11, 7200) if decades(size) > 0)
+
+
+def mended_epoch(A, y, weights, batches, learning_rate):
+    for rows in batches:
+        residuals = (A[rows] @ weights - y[rows])[:, None]
+        weights = weights - learning_rate * np.mean(residuals * A[rows], axis=0)
+    return weights
 
 
 # %% role="wrong" name="thinks that the mean of a feature does not matter" fails=["centred"]
@@ -813,6 +901,13 @@ measured_decades = decades(WIDE_BATCH)
 first_broken = next(size for size in range(11, 7200) if decades(size) > 0)
 
 
+def mended_epoch(A, y, weights, batches, learning_rate):
+    for rows in batches:
+        residuals = (A[rows] @ weights - y[rows])[:, None]
+        weights = weights - learning_rate * np.mean(residuals * A[rows], axis=0)
+    return weights
+
+
 # %% role="wrong" name="forgets that a sum is a mean times the batch size" fails=["breaks", "decades"]
 def decades(batch_size):
     settings = {"learning_rate": SUM_RATE, "batch_size": batch_size}
@@ -828,6 +923,106 @@ predicted_decades = 2 * steps * np.log10(abs(1 - SUM_RATE * WIDE_BATCH * largest
 measured_decades = decades(WIDE_BATCH)
 sizes = range(100, 7201, 100)
 first_broken = next((size for size in sizes if decades(size) > 0), 7200)
+
+
+def mended_epoch(A, y, weights, batches, learning_rate):
+    for rows in batches:
+        residuals = (A[rows] @ weights - y[rows])[:, None]
+        weights = weights - learning_rate * np.mean(residuals * A[rows], axis=0)
+    return weights
+
+
+# %% role="wrong" name="keeps the sum" fails=["mended-step", "mended-short"]
+def decades(batch_size):
+    settings = {"learning_rate": SUM_RATE * batch_size, "batch_size": batch_size}
+    losses = descend(objective, [0, 0], epochs=3, seed=1, **settings).epoch_losses
+    return np.log10(losses[-1] / losses[0])
+
+
+largest = np.linalg.eigvalsh(objective.hessian())[-1]
+predicted_limit = 2 / (SUM_RATE * largest)
+predicted_centred = 2 / SUM_RATE
+steps = 3 * 7200 / WIDE_BATCH
+predicted_decades = 2 * steps * np.log10(abs(1 - SUM_RATE * WIDE_BATCH * largest))
+measured_decades = decades(WIDE_BATCH)
+first_broken = next(size for size in range(11, 7200) if decades(size) > 0)
+
+
+def mended_epoch(A, y, weights, batches, learning_rate):
+    for rows in batches:
+        residuals = A[rows] @ weights - y[rows]
+        weights = weights - learning_rate * A[rows].T @ residuals
+    return weights
+
+
+# %% role="wrong" name="divides by the number of all rows" fails=["mended-step", "mended-short"]
+def decades(batch_size):
+    settings = {"learning_rate": SUM_RATE * batch_size, "batch_size": batch_size}
+    losses = descend(objective, [0, 0], epochs=3, seed=1, **settings).epoch_losses
+    return np.log10(losses[-1] / losses[0])
+
+
+largest = np.linalg.eigvalsh(objective.hessian())[-1]
+predicted_limit = 2 / (SUM_RATE * largest)
+predicted_centred = 2 / SUM_RATE
+steps = 3 * 7200 / WIDE_BATCH
+predicted_decades = 2 * steps * np.log10(abs(1 - SUM_RATE * WIDE_BATCH * largest))
+measured_decades = decades(WIDE_BATCH)
+first_broken = next(size for size in range(11, 7200) if decades(size) > 0)
+
+
+def mended_epoch(A, y, weights, batches, learning_rate):
+    for rows in batches:
+        residuals = A[rows] @ weights - y[rows]
+        weights = weights - learning_rate * A[rows].T @ residuals / len(y)
+    return weights
+
+
+# %% role="wrong" name="divides the short batch by the size of the first" fails=["mended-short"]
+def decades(batch_size):
+    settings = {"learning_rate": SUM_RATE * batch_size, "batch_size": batch_size}
+    losses = descend(objective, [0, 0], epochs=3, seed=1, **settings).epoch_losses
+    return np.log10(losses[-1] / losses[0])
+
+
+largest = np.linalg.eigvalsh(objective.hessian())[-1]
+predicted_limit = 2 / (SUM_RATE * largest)
+predicted_centred = 2 / SUM_RATE
+steps = 3 * 7200 / WIDE_BATCH
+predicted_decades = 2 * steps * np.log10(abs(1 - SUM_RATE * WIDE_BATCH * largest))
+measured_decades = decades(WIDE_BATCH)
+first_broken = next(size for size in range(11, 7200) if decades(size) > 0)
+
+
+def mended_epoch(A, y, weights, batches, learning_rate):
+    rate = learning_rate / len(batches[0])
+    for rows in batches:
+        residuals = A[rows] @ weights - y[rows]
+        weights = weights - rate * A[rows].T @ residuals
+    return weights
+
+
+# %% role="wrong" name="moves the caller's weights" fails=["mended-short"]
+def decades(batch_size):
+    settings = {"learning_rate": SUM_RATE * batch_size, "batch_size": batch_size}
+    losses = descend(objective, [0, 0], epochs=3, seed=1, **settings).epoch_losses
+    return np.log10(losses[-1] / losses[0])
+
+
+largest = np.linalg.eigvalsh(objective.hessian())[-1]
+predicted_limit = 2 / (SUM_RATE * largest)
+predicted_centred = 2 / SUM_RATE
+steps = 3 * 7200 / WIDE_BATCH
+predicted_decades = 2 * steps * np.log10(abs(1 - SUM_RATE * WIDE_BATCH * largest))
+measured_decades = decades(WIDE_BATCH)
+first_broken = next(size for size in range(11, 7200) if decades(size) > 0)
+
+
+def mended_epoch(A, y, weights, batches, learning_rate):
+    for rows in batches:
+        residuals = A[rows] @ weights - y[rows]
+        weights -= learning_rate * A[rows].T @ residuals / len(rows)
+    return weights
 
 
 # %% [markdown] role="exercise" id="fair" title="Batches of two against batches of four" level="stretch" kind="fair comparison" minutes=40 goal="compare two batch sizes over many shuffles, epoch by epoch and step by step"
