@@ -57,10 +57,9 @@ def cut(n, batch_size, rng):
 # Look at the last batch after cutting. It is a remainder only if it is shorter than `batch_size`. With a small `batch_size`, a full batch may have fewer than MINIMUM_ROWS rows.
 
 # %% role="check" id="sizes" points=1 about="The sizes are right where the batch size divides the rows, and where little is left over."
-for extra, sizes in (
-    (0, [20, 20, 20]),
-    (MINIMUM_ROWS - 1, [20, 20, 19 + MINIMUM_ROWS]),
-):
+minimum = MINIMUM_ROWS
+too_few = minimum - 1
+for extra, sizes in ((0, [20, 20, 20]), (too_few, [20, 20, 20 + too_few])):
     batches = cut(60 + extra, 20, np.random.default_rng(0))
     assert hasattr(batches, "__iter__"), (
         f"cut should return a list of arrays, and returned {type(batches).__name__}; "
@@ -69,8 +68,8 @@ for extra, sizes in (
     found = [np.size(rows) for rows in batches]
     assert found == sizes, (
         f"with n = {60 + extra} and batch_size = 20, the batches have {found} rows, "
-        "where the "
-        f"rules give {sizes}; what happens to the {extra} rows that are left over?"
+        f"where the rules give {sizes}; what happens to the {extra} rows that are left "
+        "over?"
     )
 
 # %% role="hidden" id="remainder" points=2 about="Every remainder goes where the rules say, also in small data sets."
@@ -79,8 +78,7 @@ for n in range(1, 41):
         batches = cut(n, batch_size, np.random.default_rng(n))
         assert hasattr(batches, "__iter__"), (
             "cut should return a list of arrays, and returned "
-            f"{type(batches).__name__}; "
-            "is a return missing?"
+            f"{type(batches).__name__}; is a return missing?"
         )
         found = [np.size(rows) for rows in batches]
         whole, left = divmod(n, batch_size)
@@ -91,10 +89,8 @@ for n in range(1, 41):
             sizes[-1] += left
         assert found == sizes, (
             f"with n = {n} and batch_size = {batch_size}, {left} rows are left over "
-            "and the "
-            f"batches have {found} rows, where the rules give {sizes}; look at 'at "
-            "least', at "
-            "full batches that are small, and at n below batch_size"
+            f"and the batches have {found} rows, where the rules give {sizes}; look at "
+            "'at least', at full batches that are small, and at n below batch_size"
         )
 
 # %% role="hidden" id="rows" points=1 about="Every row is in one batch, and the rows are shuffled with rng."
@@ -115,14 +111,12 @@ for batches in epochs:
     )
 assert len({str(batches) for batches in epochs}) > 150, (
     "200 calls with the same generator gave the same few epochs; is the order drawn "
-    "from rng, "
-    "in every call?"
+    "from rng, in every call?"
 )
 together = np.mean([any({0, 1} <= set(rows) for rows in batches) for batches in epochs])
 assert 0.1 < together < 0.5, (
     f"rows 0 and 1 share a batch in {together:.0%} of 200 epochs; chance gives about "
-    "27 %: "
-    "shuffle the rows before you cut, not the batches after"
+    "27 %: shuffle the rows before you cut, not the batches after"
 )
 again = [cut(12, 5, np.random.default_rng(3)) for _ in range(2)]
 first, second = ([np.ravel(rows).tolist() for rows in batches] for batches in again)
@@ -234,12 +228,13 @@ def mended_batches(X, y, batch_size, rng):
 # Draw one order of row numbers, cut the order, and pick features and targets with the same numbers.
 
 # %% role="check" id="no-empty-batch" points=1 about="No batch is empty where the batch size divides the rows."
-X = np.arange(2.0 * (24 + HELD_OUT)).reshape(-1, 2)
-batches = mended_batches(X, np.arange(24.0 + HELD_OUT), 6, np.random.default_rng(0))
+held_out = HELD_OUT
+y = np.arange(24.0 + held_out)
+X = np.arange(2.0 * len(y)).reshape(-1, 2)
+batches = mended_batches(X, y, 6, np.random.default_rng(0))
 assert hasattr(batches, "__iter__"), (
     "mended_batches should return a list of pairs, and returned "
-    f"{type(batches).__name__}; "
-    "is a return missing?"
+    f"{type(batches).__name__}; is a return missing?"
 )
 batches = list(batches)
 assert all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in batches), (
@@ -249,8 +244,7 @@ for features, targets in batches:
     fits = np.ndim(features) == 2 and np.shape(targets) == np.shape(features)[:1]
     assert fits, (
         "a batch should hold features of shape (rows, d) and targets of shape (rows,), "
-        "and "
-        f"has {np.shape(features)} and {np.shape(targets)}"
+        f"and has {np.shape(features)} and {np.shape(targets)}"
     )
 sizes = [np.size(targets) for _, targets in batches]
 assert min(sizes, default=0) > 0, (
@@ -260,8 +254,7 @@ assert min(sizes, default=0) > 0, (
 assert max(sizes) <= 6, f"24 rows in batches of 6 came out as batches of {sizes} rows"
 assert sum(sizes) == 24, (
     f"24 rows, and HELD_OUT held out, came out as batches of {sizes} rows, which add "
-    "up to "
-    f"{sum(sizes)}"
+    f"up to {sum(sizes)}"
 )
 
 # %% role="hidden" id="each-row-once" points=2 about="Every row that is not held out is in exactly one batch."
@@ -270,8 +263,7 @@ for n, batch_size in ((23, 5), (24, 6), (7, 10), (9, 1), (12, 8)):
     batches = mended_batches(X.copy(), y.copy(), batch_size, np.random.default_rng(n))
     assert hasattr(batches, "__iter__"), (
         "mended_batches should return a list of pairs, and returned "
-        f"{type(batches).__name__}; "
-        "is a return missing?"
+        f"{type(batches).__name__}; is a return missing?"
     )
     batches = list(batches)
     assert all(
@@ -284,8 +276,7 @@ for n, batch_size in ((23, 5), (24, 6), (7, 10), (9, 1), (12, 8)):
     place = f"{n} rows (and those held out) in batches of {batch_size}"
     assert sum(sizes) == n, (
         f"{place} came out as batches of {sizes} rows, which add up to {sum(sizes)}; "
-        "is a "
-        "remainder used twice, dropped, or a held-out row used?"
+        "is a remainder used twice, dropped, or a held-out row used?"
     )
     full = sizes[:-1] == [batch_size] * (len(sizes) - 1)
     assert full, (
@@ -297,8 +288,7 @@ for n, batch_size in ((23, 5), (24, 6), (7, 10), (9, 1), (12, 8)):
     seen = np.sort(np.concatenate([np.ravel(features)[::2] for features, _ in batches]))
     assert np.array_equal(seen, X[:n, 0]), (
         f"{place}: the batches do not hold each row exactly once, or hold one of the "
-        "last "
-        "rows, which are held out"
+        "last rows, which are held out"
     )
 
 # %% role="hidden" id="own-target" points=1 about="Every row comes with its own target, in a new order in every call."
@@ -310,8 +300,7 @@ for _ in range(4):
     batches = mended_batches(X.copy(), y.copy(), 7, draw)
     assert hasattr(batches, "__iter__"), (
         "mended_batches should return a list of pairs, and returned "
-        f"{type(batches).__name__}; "
-        "is a return missing?"
+        f"{type(batches).__name__}; is a return missing?"
     )
     batches = list(batches)
     assert all(
@@ -343,8 +332,7 @@ A, t = X.copy(), y.copy()
 batches = mended_batches(A, t, 4, np.random.default_rng(6))
 assert hasattr(batches, "__iter__"), (
     "mended_batches should return a list of pairs, and returned "
-    f"{type(batches).__name__}; "
-    "is a return missing?"
+    f"{type(batches).__name__}; is a return missing?"
 )
 batches = list(batches)
 assert all(isinstance(pair, (tuple, list)) and len(pair) == 2 for pair in batches), (
@@ -477,13 +465,11 @@ for means, sizes in (([1.0, 2.0, 6.0], [4, 4, 4]), ([5.0], [3]), ([2.0, 4.0], [1
         value = epoch_loss(kind(means), kind(sizes))
         assert isinstance(value, Real), (
             f"epoch_loss should return a number, and returned {type(value).__name__}; "
-            "is a "
-            "return missing?"
+            "is a return missing?"
         )
         assert abs(value - sum(means) / len(means)) < 1e-9, (
             f"batches of equal size {sizes} have the means {means}; epoch_loss gave "
-            f"{value}, "
-            "but here every batch should count the same"
+            f"{value}, but here every batch should count the same"
         )
 
 # %% role="hidden" id="weighted" points=1 about="For batches of any sizes, epoch_loss is the mean over all rows."
@@ -501,8 +487,7 @@ for _ in range(20):
     )
     assert abs(value - losses.mean()) < 1e-9, (
         f"50 rows in batches of {sizes} have a mean of {losses.mean():.4f}; epoch_loss "
-        "gave "
-        f"{value:.4f}: a batch should count by its number of rows"
+        f"gave {value:.4f}: a batch should count by its number of rows"
     )
 
 # %% role="hidden" id="stored" points=1 about="The weight of the last rows and the error in the stored order are right."
@@ -515,15 +500,13 @@ for name, value in (("counts_as", counts_as), ("stored_error", stored_error)):
 left = MEAN_ROWS % MEAN_BATCH
 assert abs(counts_as * left / MEAN_BATCH - 1) < 0.01, (
     f"counts_as is {counts_as}; a row's weight in the mean of means is 1 / (batches × "
-    "rows of "
-    "its batch): divide that of a last row by that of another"
+    "rows of its batch): divide that of a last row by that of another"
 )
 parts = np.split(row_losses, range(MEAN_BATCH, MEAN_ROWS, MEAN_BATCH))
 expected = np.mean([part.mean() for part in parts]) - row_losses.mean()
 assert abs(stored_error - expected) < 1e-6 + 2e-3 * abs(expected), (
     f"stored_error is {stored_error}; it should be the mean of the batch means minus "
-    "the mean "
-    "over all rows, in the stored order and in the units of the loss"
+    "the mean over all rows, in the stored order and in the units of the loss"
 )
 
 # %% role="hidden" id="random-orders" points=1 about="Mean and spread of the error over random orders are right."
@@ -540,13 +523,11 @@ expected = abs(1 / m - b / n) * n / (n - b) * deviation
 # Over 1,000 orders the spread is known to about 3 %.
 assert abs(random_spread / expected - 1) < 0.15, (
     f"random_spread is {random_spread}; it should be the standard deviation of 1,000 "
-    "errors, "
-    "each from a new order of all rows, cut into batches again"
+    "errors, each from a new order of all rows, cut into batches again"
 )
 assert abs(random_mean) < 6 * expected / np.sqrt(1000), (
     f"random_mean is {random_mean}, more than chance allows over 1,000 orders; is the "
-    "order of "
-    "the rows really random, and the mean over all rows subtracted?"
+    "order of the rows really random, and the mean over all rows subtracted?"
 )
 
 # %% [markdown] role="explanation"
@@ -694,8 +675,7 @@ usable = isinstance(first_broken, Real) and first_broken % 1 == 0
 assert usable, f"first_broken should be an integer, and is {first_broken!r}"
 assert 10 < first_broken < 400, (
     f"first_broken is {first_broken}, and should be above 10; if it is very large, is "
-    "the "
-    "learning rate SUM_RATE times the batch size?"
+    "the learning rate SUM_RATE times the batch size?"
 )
 
 
@@ -729,8 +709,7 @@ A = np.column_stack([np.ones(7200), X])
 expected = 2 / np.linalg.eigvalsh(A.T @ A / 7200)[-1] / SUM_RATE
 assert abs(predicted_limit - expected) < 1, (
     f"predicted_limit is {predicted_limit}; the sum's step is that of a mean with B "
-    "times the "
-    "learning rate: for which B is that the largest stable step?"
+    "times the learning rate: for which B is that the largest stable step?"
 )
 
 # %% role="hidden" id="centred" points=1 about="The limit for a centred feature is right."
@@ -747,8 +726,7 @@ expected = 2 / max(1.0, X.var()) / SUM_RATE
 # Within 3 %: enough for who takes the feature's variance as 1, which it is in the population.
 assert abs(predicted_centred / expected - 1) < 0.03, (
     f"predicted_centred is {predicted_centred}; which are the two curvatures when the "
-    "feature "
-    "has mean zero, and which is larger?"
+    "feature has mean zero, and which is larger?"
 )
 
 # %% role="hidden" id="decades" points=2 about="The growth of the loss is foretold, and measured."
@@ -770,16 +748,13 @@ measured = np.log10(run.epoch_losses[-1] / run.epoch_losses[0])
 # Other shuffles and another count of the last, smaller batch stay within 3 decades.
 assert abs(measured_decades - measured) < 3, (
     f"measured_decades is {measured_decades}; another shuffle gave a number that is "
-    "more than "
-    "3 away. Is it log10 of the last loss over the first, after 3 epochs at "
+    "more than 3 away. Is it log10 of the last loss over the first, after 3 epochs at "
     f"{WIDE_BATCH} rows?"
 )
 assert abs(predicted_decades - expected) < 3, (
     f"predicted_decades is {predicted_decades}; count the steps of three epochs, take "
-    "the "
-    "factor of one step along the steepest direction, and think of what the loss does "
-    "when "
-    "the distance doubles"
+    "the factor of one step along the steepest direction, and think of what the loss "
+    "does when the distance doubles"
 )
 
 # %% role="hidden" id="mended-step" points=1 about="A mended step does not grow with the batch size."
@@ -800,9 +775,9 @@ for size in (1, 3, 20, 60):
     far = np.linalg.norm(result - weights) / np.linalg.norm(expected - weights)
     # Rounding only: the order of a sum may differ.
     assert np.allclose(result, expected, rtol=1e-9, atol=1e-12), (
-        f"with 60 rows in batches of {size}, an epoch moves the weights {far:.3g} times "
-        "as far as steps with mean gradients, taken one after the other, do; by what is "
-        "a step divided?"
+        f"with 60 rows in batches of {size}, an epoch moves the weights {far:.3g} "
+        "times as far as steps with mean gradients, taken one after the other, do; by "
+        "what is a step divided?"
     )
 
 # %% role="hidden" id="mended-short" points=1 about="A short batch is mended too, and nothing else has changed."
@@ -824,9 +799,9 @@ for sizes in ((7, 7, 7, 2), (4, 9), (5,)):
         expected -= 0.02 * np.mean((A[rows] @ expected - y[rows]) * A[rows].T, axis=1)
     # Rounding only: the order of a sum may differ.
     assert np.allclose(result, expected, rtol=1e-9, atol=1e-12), (
-        f"with batches of {sizes} rows, the weights are {np.round(result, 4)}, which is "
-        "not where steps with mean gradients lead; is each step divided by the number "
-        "of rows of its own batch, and is every batch used?"
+        f"with batches of {sizes} rows, the weights are {np.round(result, 4)}, which "
+        "is not where steps with mean gradients lead; is each step divided by the "
+        "number of rows of its own batch, and is every batch used?"
     )
     same = [np.array_equal(given[i], (A, y, weights)[i]) for i in range(3)]
     assert all(same), (
@@ -1091,13 +1066,11 @@ for batch_size, columns in ((2, 9), (8, 3), (5, 5)):
     losses = shuffled_losses(batch_size, 2, 3)
     assert hasattr(losses, "__iter__"), (
         "shuffled_losses should return an array, and returned "
-        f"{type(losses).__name__}; "
-        "is a return missing?"
+        f"{type(losses).__name__}; is a return missing?"
     )
     assert np.shape(losses) == (3, columns), (
         f"three runs of two epochs in batches of {batch_size} should give shape (3, "
-        f"{columns}), "
-        f"the start and every step, and gave {np.shape(losses)}"
+        f"{columns}), the start and every step, and gave {np.shape(losses)}"
     )
     losses = np.asarray(losses, dtype=float)
     assert np.isfinite(losses).all(), (
@@ -1105,13 +1078,11 @@ for batch_size, columns in ((2, 9), (8, 3), (5, 5)):
     )
     assert np.allclose(losses[:, 0], np.mean(target**2)), (
         f"the first column holds {losses[:, 0]}; it should be the mean square of all "
-        "eight "
-        "residuals at zero weights, not halved"
+        "eight residuals at zero weights, not halved"
     )
     assert (losses[:, -1] < losses[:, 0]).all(), (
         f"after two epochs in batches of {batch_size} the losses are {losses[:, -1]}, "
-        "no "
-        "smaller than at the start; does every step change the weights?"
+        "no smaller than at the start; does every step change the weights?"
     )
 losses = np.asarray(shuffled_losses(2, 2, 3), dtype=float)
 assert len(np.unique(losses[:, 1:])) > 10, (
@@ -1122,8 +1093,8 @@ assert len(np.unique(losses[:, 1:])) > 10, (
 # %% role="hidden" id="full-batch" points=1 about="With all rows in a batch, the losses are those of gradient descent."
 losses = shuffled_losses(8, 12, 2)
 assert hasattr(losses, "__iter__"), (
-    f"shuffled_losses should return an array, and returned {type(losses).__name__}; "
-    "is a return missing?"
+    f"shuffled_losses should return an array, and returned {type(losses).__name__}; is "
+    "a return missing?"
 )
 assert np.shape(losses) == (2, 13), (
     f"two runs of 12 steps gave shape {np.shape(losses)}, not (2, 13)"
@@ -1133,10 +1104,8 @@ line = LeastSquares(np.arange(1.0, 9.0)[:, None], SLOPE * np.arange(1.0, 9.0))
 expected = 2 * descend(line, [0, 0], learning_rate=LINE_RATE, epochs=12).epoch_losses
 assert np.allclose(losses, expected, rtol=1e-6, atol=0), (
     "with all eight rows in every batch the first losses are "
-    f"{losses[0, :4].round(4)}, where "
-    f"gradient descent has {expected[:4].round(4)}; look at the learning rate, the "
-    "mean over "
-    "the batch, and when each weight changes"
+    f"{losses[0, :4].round(4)}, where gradient descent has {expected[:4].round(4)}; "
+    "look at the learning rate, the mean over the batch, and when each weight changes"
 )
 
 # %% role="hidden" id="shuffles" points=1 about="Over many shuffles, median and spread of the losses are right."
@@ -1163,13 +1132,12 @@ for batch_size in (2, 3, 4):
     losses = shuffled_losses(batch_size, 3, 300)
     assert hasattr(losses, "__iter__"), (
         "shuffled_losses should return an array, and returned "
-        f"{type(losses).__name__}; "
-        "is a return missing?"
+        f"{type(losses).__name__}; is a return missing?"
     )
     expected = reference(batch_size, 3, 3000)
     assert np.shape(losses) == (300, 1 + expected.shape[1]), (
-        f"300 runs of three epochs in batches of {batch_size} should give shape "
-        f"(300, {1 + expected.shape[1]}), and gave {np.shape(losses)}"
+        f"300 runs of three epochs in batches of {batch_size} should give shape (300, "
+        f"{1 + expected.shape[1]}), and gave {np.shape(losses)}"
     )
     losses = np.asarray(losses, dtype=float)[:, 1:]
     assert np.isfinite(losses).all(), (
@@ -1177,8 +1145,8 @@ for batch_size in (2, 3, 4):
     )
     ends = len(np.unique(losses[:, -1].round(12)))
     assert ends > 20, (
-        f"300 runs in batches of {batch_size} end in only {ends} different losses; does "
-        "every run have orders of its own, new in every epoch?"
+        f"300 runs in batches of {batch_size} end in only {ends} different losses; "
+        "does every run have orders of its own, new in every epoch?"
     )
     ratio = np.median(losses, axis=0) / np.median(expected, axis=0)
     off = abs(ratio - 1) >= 0.3
@@ -1227,8 +1195,8 @@ for batch_size, columns in ((2, 21), (4, 11)):
     losses = shuffled_losses(batch_size, 5, 500)
     assert np.shape(losses) == (500, columns), (
         "the numbers are compared with runs of your own shuffled_losses, and 500 runs "
-        f"in batches of {batch_size} gave shape {np.shape(losses)}, not "
-        f"(500, {columns}); mend the function first"
+        f"in batches of {batch_size} gave shape {np.shape(losses)}, not (500, "
+        f"{columns}); mend the function first"
     )
     losses = np.asarray(losses, dtype=float)
     assert np.isfinite(losses).all(), (
