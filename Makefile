@@ -29,8 +29,7 @@ ONE_BLAS_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 list_fonts = $(VENV_PYTHON) -c 'import matplotlib.font_manager' 2>/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help site serve test test-frameworks bench sweeps lab lint format notebooks venv venv-frameworks clean \
-	exercises assignments grade export-grades
+.PHONY: help site serve test test-frameworks bench sweeps lab exercises assignments grade export-grades lint format notebooks venv venv-frameworks clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile

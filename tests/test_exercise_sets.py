@@ -146,5 +146,6 @@ def test_published_answers_that_are_right_in_a_variant_are_found(tmp_path):
     published = small_set(tmp_path)
     private = small_set(tmp_path, "FACTOR = 0.5", "FACTOR = 0.25")
     assert published_answers_faults(published, private) == [
-        "the published solution of two gets all points in the variant"
+        "the published solution of two gets all points in the variant: change a parameter that "
+        "this exercise uses"
     ]
