@@ -24,7 +24,9 @@ def known_set(name: str, variant: str = "") -> ExerciseSet:
 
 def lines(*texts: str) -> set[str]:
     """The lines of texts, without those that say too little to be anybody's."""
-    found = {line.strip().removeprefix("# ") for text in texts for line in text.splitlines()}
+    found = {
+        line.strip().removeprefix("# ").strip() for text in texts for line in text.splitlines()
+    }
     return {line for line in found if len(line) >= SHORTEST}
 
 
