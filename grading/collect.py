@@ -373,7 +373,7 @@ def rebuild(file: File, exercise_set: ExerciseSet) -> Rebuilt:
     answers, recognised, more = answers_in(cells, exercise_set)
     if not recognised:
         notes.append(NO_ANSWER)
-    return Rebuilt(answers, recognised, notes + more + changed(cells, exercise_set))
+    return Rebuilt(answers, recognised, notes + more)
 
 
 def read_notebook(content: bytes) -> tuple[list[Sent], tuple[str, str] | None]:
@@ -439,6 +439,7 @@ def answers_in(cells: list[Sent], exercise_set: ExerciseSet) -> tuple[Answers, i
     for exercise in exercise_set.exercises:
         if exercise.id not in chosen.values() and not set(exercise.names) <= defined:
             notes.append(f"no answer to {exercise.id} was found")
+    notes += changed(cells, released, order)
     return slots, len(set(chosen.values())), notes
 
 
@@ -458,7 +459,7 @@ def released_cells(exercise_set: ExerciseSet) -> dict[str, Place]:
     following = [e.id for e in exercise_set.exercises[1:]] + [AFTER_ALL]
     for exercise, after in zip(exercise_set.exercises, following, strict=True):
         if exercise.given:
-            found[f"{exercise.id}-given"] = found["\n\n\n".join(exercise.given).strip()] = Place()
+            found[f"{exercise.id}-given"] = found[exercise.given_code.strip()] = Place()
         found[exercise.id] = found[exercise.stub.strip()] = Place()
         for check in exercise.checks:
             found[f"{exercise.id}-{check.id}"] = found[check_as_released(check).strip()] = Place(
@@ -506,13 +507,14 @@ def names_in(code: str) -> set[str]:
         return {name for pair in named for name in pair if name}
 
 
-def changed(cells: list[Sent], exercise_set: ExerciseSet) -> list[str]:
+def changed(cells: list[Sent], released: dict[str, Place], answers: list[str]) -> list[str]:
     """A note where released code was changed: it ran at home, and had no effect here."""
-    released = {exercise_set.setup.strip(): "setup"}
-    for exercise in exercise_set.exercises:
-        released["\n\n\n".join(exercise.given).strip()] = f"{exercise.id}-given"
-        for check in exercise.checks:
-            released[check_as_released(check).strip()] = f"{exercise.id}-{check.id}"
-    ids = set(released.values())
-    names = [c.grade_id for c in cells if c.grade_id in ids and c.source.strip() not in released]
+    names = [
+        cell.grade_id
+        for cell in cells
+        if cell.grade_id in released
+        and cell.grade_id not in answers
+        and cell.source.strip()
+        and cell.source.strip() not in released
+    ]
     return [f"changes to {', '.join(dict.fromkeys(names))} had no effect"] if names else []

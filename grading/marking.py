@@ -22,6 +22,7 @@ from grading.sandbox import Limits
 from grading.sets import Check, Exercise, ExerciseSet
 
 USUAL = Limits()
+NOT_GRADED = "Not graded: a person has to look at this submission."
 LONGEST_REPLY = 1_000_000  # bytes; an honest reply is far below
 START_SECONDS = 60  # for Python to start and the set's imports, on a machine that is busy
 LONGEST_NAP = 0.2  # seconds; so soon does the grader notice that it is to stop
@@ -293,32 +294,28 @@ class Marking:
         """Make sure that a check which must fail does so, in all else like the one that passed."""
         word = secrets.token_hex(4)
         code = f"{check.code}\nassert {word!r} == {word[::-1] + 'x'!r}, {word!r}"
-        try:
-            reply = self.ask(worker, request_for(exercise, code, before))
-        except Stopped as why:
-            self.stop_check(exercise, check, why)
-            raise
-        if reply["passed"]:
+        if self.ask_check(worker, exercise, check, code, before)["passed"]:
             raise Forged
 
     def run_check(self, worker: Worker, exercise: Exercise, check: Check, before: str) -> None:
         """Decide one check."""
-        which = (exercise.id, check.id)
-        try:
-            reply = self.ask(worker, request_for(exercise, check.code, before))
-        except Stopped as why:
-            self.stop_check(exercise, check, why)
-            raise
-        self.marks.outcomes[which] = self.outcome(exercise, reply)
+        reply = self.ask_check(worker, exercise, check, check.code, before)
+        self.marks.outcomes[exercise.id, check.id] = self.outcome(exercise, reply)
         if reply["replaced"]:
             names = ", ".join(reply["replaced"][:5])
             self.note(f"the answers replaced {names}; checks ran with the originals")
 
-    def stop_check(self, exercise: Exercise, check: Check, why: Stopped) -> None:
-        """A check gives nothing where the answer ended the worker, and the next ones wait."""
-        message = f"Your answer was stopped: {why}."
-        self.marks.outcomes[exercise.id, check.id] = Outcome(False, "stopped", message)
-        self.waiting.add(exercise.id)
+    def ask_check(
+        self, worker: Worker, exercise: Exercise, check: Check, code: str, before: str
+    ) -> dict:
+        """Run a check; it gives nothing where that ends the worker, and the next ones wait."""
+        try:
+            return self.ask(worker, request_for(exercise, code, before))
+        except Stopped as why:
+            message = f"Your answer was stopped: {why}."
+            self.marks.outcomes[exercise.id, check.id] = Outcome(False, "stopped", message)
+            self.waiting.add(exercise.id)
+            raise
 
     def outcome(self, exercise: Exercise, reply: dict) -> Outcome:
         """What a reply means, in words for the student."""
@@ -366,14 +363,13 @@ class Marking:
     def give_up(self, why: str) -> None:
         """No points at all, and a note: a person has to look."""
         self.note(why)
-        self.marks.give_nothing(self.set, "Not graded: a person has to look at this submission.")
+        self.marks.give_nothing(self.set, NOT_GRADED)
 
     def give_up_the_rest(self, why: str) -> None:
         """No points for what cannot be decided."""
         self.note(f"a person has to look: before any answer could run, {why}")
         for exercise, check in self.undecided():
-            message = "Not graded: a person has to look at this submission."
-            self.marks.outcomes[exercise.id, check.id] = Outcome(False, "stopped", message)
+            self.marks.outcomes[exercise.id, check.id] = Outcome(False, "stopped", NOT_GRADED)
 
     def name_suspects(self) -> None:
         """Point out answers that use what no answer needs."""
@@ -409,8 +405,3 @@ def reference(exercise_set: ExerciseSet) -> Answers:
 def untouched(exercise_set: ExerciseSet) -> Answers:
     """The notebook as students get it, handed in as it is."""
     return {exercise.id: [StudentCell(exercise.stub)] for exercise in exercise_set.exercises}
-
-
-def with_answer(exercise_set: ExerciseSet, exercise: str, code: str) -> Answers:
-    """The set's own solutions, but for one exercise."""
-    return {**reference(exercise_set), exercise: [StudentCell(code)]}

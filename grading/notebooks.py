@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
@@ -32,40 +32,27 @@ YOUR_REPORT = "*Write your report here. Add cells below for code, figures and ta
 
 def student_notebook(exercise_set: ExerciseSet, cell_seconds: float) -> str:
     """The notebook that is handed out, without solutions, hidden checks or explanations."""
-    return written(list(student_cells(exercise_set, cell_seconds)), exercise_set)
+    return written(exercise_set, cell_seconds, lambda exercise: exercise.stub, check_as_released)
 
 
 def instructor_notebook(exercise_set: ExerciseSet, cell_seconds: float) -> str:
     """The same cells with solutions, hidden checks and explanations, marked for nbgrader."""
-    return written(list(instructor_cells(exercise_set, cell_seconds)), exercise_set)
+    return written(exercise_set, cell_seconds, explained, check_in_full)
 
 
-def student_cells(
-    exercise_set: ExerciseSet, cell_seconds: float
+def notebook_cells(
+    exercise_set: ExerciseSet,
+    cell_seconds: float,
+    answer: Callable[[Exercise], str],
+    check_code: Callable[[Check], str],
 ) -> Iterator[nbformat.NotebookNode]:
-    """Every cell of the student's notebook, in order."""
+    """Every cell of a notebook in order, with what its answers and its checks are to hold."""
     yield from opening(exercise_set, cell_seconds)
     for number, exercise in enumerate(exercise_set.exercises, 1):
         yield from task(number, exercise)
-        yield answer_cell(exercise, exercise.stub)
+        yield answer_cell(exercise, answer(exercise))
         for check in exercise.checks:
-            yield check_cell(exercise, check, check_as_released(check))
-    yield from project_cells(exercise_set.project)
-
-
-def instructor_cells(
-    exercise_set: ExerciseSet, cell_seconds: float
-) -> Iterator[nbformat.NotebookNode]:
-    """Every cell of the instructor's notebook, in order."""
-    yield from opening(exercise_set, cell_seconds)
-    for number, exercise in enumerate(exercise_set.exercises, 1):
-        yield from task(number, exercise)
-        yield answer_cell(exercise, explained(exercise))
-        for check in exercise.checks:
-            code = check_as_released(check)
-            if check.hidden:
-                code += f"\n### BEGIN HIDDEN TESTS\n{check.code}\n### END HIDDEN TESTS"
-            yield check_cell(exercise, check, code)
+            yield check_cell(exercise, check, check_code(check))
     yield from project_cells(exercise_set.project)
 
 
@@ -74,24 +61,19 @@ def instructor_cells(
 
 def opening(exercise_set: ExerciseSet, cell_seconds: float) -> Iterator[nbformat.NotebookNode]:
     """Title, rules, the list of exercises, and the set's setup."""
+    project = exercise_set.project
     rows = [
-        f"| {number}. {e.title} | {e.kind} | {e.level} | {e.points} | {e.minutes} min |"
+        [f"{number}. {e.title}", e.kind, e.level, e.points, f"{e.minutes} min"]
         for number, e in enumerate(exercise_set.exercises, 1)
     ]
-    project = exercise_set.project
-    rows.append(f"| {project.title} | project | open | {project.points} | {project.minutes} min |")
-    table = [
-        "| exercise | kind | level | points | time |",
-        "| --- | --- | --- | --- | --- |",
-        *rows,
-    ]
+    rows.append([project.title, "project", "open", project.points, f"{project.minutes} min"])
     variant = [f"Variant: {exercise_set.variant}."] if exercise_set.variant else []
     text = [
         f"# Exercises: {exercise_set.title}",
         without_links(exercise_set.introduction),
         *variant,
         RULES.format(seconds=f"{cell_seconds:g}"),
-        "\n".join(table),
+        as_table(["exercise", "kind", "level", "points", "time"], rows),
     ]
     yield locked("opening", "\n\n".join(text))
     yield locked("setup", exercise_set.setup, is_code=True)
@@ -114,7 +96,7 @@ def task(number: int, exercise: Exercise) -> Iterator[nbformat.NotebookNode]:
         ),
     )
     if exercise.given:
-        yield locked(f"{exercise.id}-given", "\n\n\n".join(exercise.given), is_code=True)
+        yield locked(f"{exercise.id}-given", exercise.given_code, is_code=True)
 
 
 def project_cells(project: Project) -> Iterator[nbformat.NotebookNode]:
@@ -152,8 +134,14 @@ def project_summary(project: Project) -> str:
 
 def rubric_table(project: Project) -> str:
     """The criteria that a person marks by."""
-    rows = [f"| {c.name} | {c.full_marks_for} | {c.points} |" for c in project.rubric]
-    return "\n".join(["| criterion | full marks for | points |", "| --- | --- | --- |", *rows])
+    rows = [[c.name, c.full_marks_for, c.points] for c in project.rubric]
+    return as_table(["criterion", "full marks for", "points"], rows)
+
+
+def as_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table in Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
 def check_as_released(check: Check) -> str:
@@ -161,6 +149,14 @@ def check_as_released(check: Check) -> str:
     if check.hidden:
         return comment(HIDDEN + check.about)
     return f"{comment(check.about)}\n{check.code}"
+
+
+def check_in_full(check: Check) -> str:
+    """A check with all its code; nbgrader cuts what stands between the markers of hidden ones."""
+    code = check_as_released(check)
+    if check.hidden:
+        code += f"\n### BEGIN HIDDEN TESTS\n{check.code}\n### END HIDDEN TESTS"
+    return code
 
 
 def comment(text: str) -> str:
@@ -200,8 +196,14 @@ def cell(
     return made
 
 
-def written(cells: list[nbformat.NotebookNode], exercise_set: ExerciseSet) -> str:
+def written(
+    exercise_set: ExerciseSet,
+    cell_seconds: float,
+    answer: Callable[[Exercise], str],
+    check_code: Callable[[Check], str],
+) -> str:
     """A notebook's text, the same to the byte at every build."""
+    cells = list(notebook_cells(exercise_set, cell_seconds, answer, check_code))
     notebook = new_notebook(cells=cells)
     notebook.metadata["kernelspec"] = {
         "display_name": "Python 3",

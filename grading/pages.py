@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from grading.notebooks import (
+    as_table,
     check_as_released,
     project_summary,
     rubric_table,
@@ -74,20 +75,26 @@ def overview(exercise_sets: list[ExerciseSet]) -> str:
     parts = ["# Exercises", OVERVIEW, totals_table(exercise_sets)]
     for exercise_set in exercise_sets:
         link = f"[{exercise_set.title}]({exercise_set.name}.md)"
-        parts += [f"## Set {int(exercise_set.name[:2])}: {link}", table(exercise_set, goals=True)]
+        parts += [f"## Set {exercise_set.number}: {link}", table(exercise_set, goals=True)]
     return "\n\n".join(parts) + "\n"
 
 
 def totals_table(exercise_sets: list[ExerciseSet]) -> str:
     """Points and time of every set."""
     rows = [
-        f"| {int(s.name[:2])} | [{s.title}]({s.name}.md) | {len(s.exercises)} | {s.points} "
-        f"| {s.project.points} | {hours(e.minutes for e in s.exercises)} "
-        f"| {hours([s.project.minutes])} |"
+        [
+            s.number,
+            f"[{s.title}]({s.name}.md)",
+            len(s.exercises),
+            s.points,
+            s.project.points,
+            hours(e.minutes for e in s.exercises),
+            hours([s.project.minutes]),
+        ]
         for s in exercise_sets
     ]
-    header = "| set | title | exercises | points | project's points | time | project's time |"
-    return "\n".join([header, "| --- | --- | --- | --- | --- | --- | --- |", *rows])
+    header = ["set", "title", "exercises", "points", "project's points", "time", "project's time"]
+    return as_table(header, rows)
 
 
 def hours(minutes: Iterable[int]) -> str:
@@ -98,7 +105,7 @@ def hours(minutes: Iterable[int]) -> str:
 
 def page(exercise_set: ExerciseSet, solutions: bool) -> str:
     """The whole page, in MyST Markdown."""
-    number = int(exercise_set.name[:2])
+    number = exercise_set.number
     parts = [
         f"# Exercises {number}: {exercise_set.title}",
         for_a_page(exercise_set.introduction),
@@ -119,18 +126,15 @@ def page(exercise_set: ExerciseSet, solutions: bool) -> str:
 def table(exercise_set: ExerciseSet, goals: bool = False) -> str:
     """The list of a set's exercises, with what each is for if asked."""
     project = exercise_set.project
-    entries = [
-        (str(number), e.title, e.kind, e.level, e.points, e.minutes, e.goal)
+    rows = [
+        [number, e.title, e.kind, e.level, e.points, f"{e.minutes}\u00a0min", e.goal]
         for number, e in enumerate(exercise_set.exercises, 1)
     ]
-    entries.append(
-        ("P", project.title, "project", "open", project.points, project.minutes, project.goal)
-    )
+    time = f"{project.minutes}\u00a0min"
+    rows.append(["P", project.title, "project", "open", project.points, time, project.goal])
     header = ["no.", "exercise", "kind", "level", "points", "time", "goal"]
     columns = len(header) if goals else len(header) - 1
-    rows = [header, ["---"] * len(header)]
-    rows += [[*map(str, entry[:5]), f"{entry[5]}\u00a0min", entry[6]] for entry in entries]
-    return "\n".join(f"| {' | '.join(row[:columns])} |" for row in rows)
+    return as_table(header[:columns], [row[:columns] for row in rows])
 
 
 def exercise_parts(number: int, exercise: Exercise, solutions: bool) -> list[str]:
@@ -141,7 +145,7 @@ def exercise_parts(number: int, exercise: Exercise, solutions: bool) -> list[str
         for_a_page(exercise.statement),
     ]
     if exercise.given:
-        parts += ["Given:", fenced("\n\n\n".join(exercise.given))]
+        parts += ["Given:", fenced(exercise.given_code)]
     parts += ["Start from:", fenced(exercise.stub)]
     parts += [dropdown(f"Hint {k}", for_a_page(hint)) for k, hint in enumerate(exercise.hints, 1)]
     visible = [check for check in exercise.checks if not check.hidden]

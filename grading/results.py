@@ -17,7 +17,7 @@ from pathlib import Path
 import jinja2
 
 from grading.collect import MOODLE, Submission
-from grading.marking import Cancelled, Marks, mark
+from grading.marking import NOT_GRADED, Cancelled, Marks, mark
 from grading.sandbox import Limits
 from grading.sets import Criterion, Exercise, ExerciseSet
 
@@ -117,7 +117,7 @@ def marks_of(
     except Cancelled:
         raise
     except Exception as error:
-        marks = nothing(exercise_set, "Not graded: a person has to look at this submission.")
+        marks = nothing(exercise_set, NOT_GRADED)
         marks.notes.append(f"the grader failed: {type(error).__name__}: {error}")
         return marks
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import jupytext
 
-from grading.variants import Parameters, filled_in, read_parameters, with_values
+from grading.variants import KINDS, Parameters, filled_in, read_parameters, with_values
 
 SOURCES = Path(__file__).parents[1] / "exercises"
 
@@ -42,7 +42,7 @@ ROLES = {
 }
 OF_AN_EXERCISE = ("given", "answer", "hint", "check", "hidden", "explanation", "wrong")
 TYPES = {"points": int, "minutes": int, "fails": list}
-IN_WORDS = {int: "a whole number", list: "a list", str: "text"}
+IN_WORDS = {**KINDS, list: "a list"}
 
 # What jupytext adds of its own.
 NOT_OURS = {"lines_to_next_cell", "lines_to_end_of_cell_marker", "cell_marker"}
@@ -112,6 +112,11 @@ class Exercise:
     wrong: tuple[Wrong, ...]
 
     @property
+    def given_code(self) -> str:
+        """All code that students are given, as one cell."""
+        return "\n\n\n".join(self.given)
+
+    @property
     def points(self) -> int:
         """Points of all its checks."""
         return sum(check.points for check in self.checks)
@@ -167,6 +172,11 @@ class ExerciseSet:
     project: Project
     parameters: Parameters = field(default_factory=dict)
     variant: str = ""
+
+    @property
+    def number(self) -> int:
+        """The chapter's number, which the name starts with."""
+        return int(self.name[:2])
 
     @property
     def points(self) -> int:

@@ -14,8 +14,6 @@ from pathlib import Path
 
 Value = int | float | str
 Parameters = dict[str, Value]
-
-
 KINDS = {int: "a whole number", float: "a number", str: "text"}
 
 

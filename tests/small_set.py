@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from grading.marking import Answers, StudentCell, reference
 from grading.sets import ExerciseSet, read_set
 
 # One exercise has its solution inside a function, the other at the left margin.
@@ -137,3 +138,8 @@ def secrets_in(text: str) -> set[str]:
     """Which private parts of the set a text holds a piece of."""
     found = re.findall(rf"secret_({'|'.join(SECRETS)})", text, re.IGNORECASE)
     return {name.lower() for name in found}
+
+
+def with_answer(exercise_set: ExerciseSet, exercise: str, code: str) -> Answers:
+    """The set's own solutions, but for one exercise."""
+    return {**reference(exercise_set), exercise: [StudentCell(code)]}

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from small_set import changed, read_text, small_set
+from small_set import changed, read_text, small_set, with_answer
 
 from grading import sandbox
 from grading.marking import (
@@ -23,7 +23,6 @@ from grading.marking import (
     reference,
     request_for,
     untouched,
-    with_answer,
 )
 from grading.sandbox import PROJECT, Limits
 
