@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from PIL import Image
 
 from benchmarks.contenders import FLOOR, OURS, PLAIN
-from mbgd_lib.plots import COLOURS, DASHES, MARKERS, course_style
+from mbgd_lib.show.plots import COLOURS, DASHES, MARKERS, course_style
 
 Results = dict[str, Any]
 

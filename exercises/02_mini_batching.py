@@ -21,7 +21,8 @@ LINE_RATE = 0.01  # learning rate; 0.007 to 0.012
 # %% role="setup"
 import numpy as np
 
-from mbgd_lib import LeastSquares, data, descend, minibatches, theory
+from mbgd_lib import LeastSquares, data, descend, minibatches
+from mbgd_lib.instruments import theory
 
 # %% [markdown] role="exercise" id="cut" title="Cut an epoch" level="warm-up" kind="write" minutes=15 goal="cut an epoch so that every row is used once and no batch is too small"
 # A batch size rarely divides the number of rows. Some loops keep the short last batch, some drop it. Here it joins the batch before it if it is too short.

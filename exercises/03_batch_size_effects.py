@@ -20,7 +20,8 @@ SLACK = 1.1  # time allowed in exercise 5, relative to the least; from 1.05 to 1
 # %% role="setup"
 import numpy as np
 
-from mbgd_lib import LeastSquares, data, noise
+from mbgd_lib import LeastSquares, data
+from mbgd_lib.instruments import noise
 
 # %% [markdown] role="exercise" id="replacement" title="Does it matter whether a row can come twice?" level="warm-up" kind="predict, then measure" minutes=15 goal="predict the error of a mini-batch gradient, with and without replacement, and check it by drawing"
 # `gradients` holds one gradient for each of LINE_ROWS rows. A mini-batch has DRAWN_ROWS

@@ -22,8 +22,8 @@ from math import comb
 import numpy as np
 
 from mbgd_lib import Softmax, descend
+from mbgd_lib.instruments.statistics import wilson_interval
 from mbgd_lib.mnist import load_mnist
-from mbgd_lib.scores import wilson_interval
 
 # %% [markdown] role="exercise" id="loss" title="A loss that no logit can break" level="warm-up" kind="write" minutes=15 goal="compute a weighted cross-entropy from logits, exactly at any size"
 # In many data sets class 1 is rare, and a missed one costs more. Let a row of class 1 count POSITIVE_WEIGHT times and a row of class 0 once:

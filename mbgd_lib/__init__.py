@@ -1,10 +1,9 @@
 """A small library for learning mini-batch gradient descent.
 
-Read it in this order: `batches` (which rows), `objectives` (what is minimised),
-`descent` (the loop), `schedules` (the learning rate over time), `checks` (is the gradient
-right), `theory` (what a quadratic promises), `noise` (how far off a batch is), `orders` (what
-the order of the rows does). `data`, `plots` and `report` serve the course's notebooks;
-`estimators` speak scikit-learn.
+Read the core first, an hour's work, in this order: `batches` (which rows), `objectives` (what is
+minimised), `descent` (the loop), `schedules` (the learning rate over time), `checks` (is the
+gradient right). `instruments` measure what the loop does, `show` draws it, `data` and `mnist`
+bring rows, `estimators` speak scikit-learn.
 """
 
 from mbgd_lib.batches import minibatches

@@ -1,7 +1,7 @@
 """Steps to a target loss against the batch size, with the learning rate tuned for each.
 
-Softmax regression on the MNIST sample. Every count comes from `mbgd_lib.targets`; the results
-are the same on each run, apart from the seconds per step and from rounding.
+Softmax regression on the MNIST sample. Every count comes from `mbgd_lib.instruments.targets`; the
+results are the same on each run, apart from the seconds per step and from rounding.
 
 The result holds, in "batch_sizes", for each batch size: the "rates" that were tried, with the
 steps of each tuning seed (to each target; null is: not reached) and their medians; "by_target",
@@ -22,7 +22,7 @@ import numpy as np
 
 from mbgd_lib import Softmax, minibatches
 from mbgd_lib.data import load_mnist
-from mbgd_lib.targets import checkpoints, losses_at
+from mbgd_lib.instruments.targets import checkpoints, losses_at
 from sweeps import store
 
 NAME = "batch_size"

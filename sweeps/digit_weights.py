@@ -9,7 +9,7 @@ import numpy as np
 
 from mbgd_lib import descend, schedules
 from mbgd_lib.objectives import Array
-from mbgd_lib.portable import weights_to_json
+from mbgd_lib.show.portable import weights_to_json
 from sweeps import store, variants
 
 NAME = "digit_weights"

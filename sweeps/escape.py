@@ -2,7 +2,7 @@
 
 Three measurements of chapter 5: the share of starts that end in the basin of the global minimum,
 over learning rates and batch sizes; maps of where each start leads; the steps to cross a double
-well. All are made with `mbgd_lib.escapes`, in float32 where the surface is concerned.
+well. All are made with `mbgd_lib.instruments.escapes`, in float32 where the surface is concerned.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from mbgd_lib import TrigonometricSurface
 from mbgd_lib.data import noisy_regression
-from mbgd_lib.escapes import ends_of_runs, nearest, settle, steps_to_cross
+from mbgd_lib.instruments.escapes import ends_of_runs, nearest, settle, steps_to_cross
 from sweeps import store
 
 NAME = "escape"

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from mbgd_lib import Softmax, descend, schedules
 from mbgd_lib.data import load_mnist
-from mbgd_lib.penalties import Penalised
+from mbgd_lib.objectives import Penalised
 from sweeps import store
 
 NAME = "variants"

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from chapter_numbers import glued_numbers, number
 
-from mbgd_lib import LeastSquares, QuadraticBowl, data, descend, noise, schedules, theory
-from mbgd_lib.orders import gaps_of_runs
-from mbgd_lib.targets import fit_critical_batch_size
+from mbgd_lib import LeastSquares, QuadraticBowl, data, descend, schedules
+from mbgd_lib.instruments import noise, theory
+from mbgd_lib.instruments.orders import gaps_of_runs
+from mbgd_lib.instruments.targets import fit_critical_batch_size
 from sweeps import batch_size, store
 
 

@@ -10,7 +10,7 @@ import pytest
 from chapter_numbers import glued_numbers, interval, number
 
 from mbgd_lib import LeastSquares, data, descend, minibatches
-from mbgd_lib.orders import error_floor, fixed_order_limit, gaps_of_runs
+from mbgd_lib.instruments.orders import error_floor, fixed_order_limit, gaps_of_runs
 
 RATES = 0.001 * 2.0 ** np.arange(5)  # 0.001 to 0.016, where the chapter fits its slopes
 

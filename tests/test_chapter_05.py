@@ -19,9 +19,9 @@ from mbgd_lib import (
     descend,
     minibatches,
 )
-from mbgd_lib.escapes import ends_of_runs, nearest, settle, steps_to_cross
-from mbgd_lib.noise import gradient_covariance
-from mbgd_lib.theory import kramers_steps, passage_steps, saddle_steps
+from mbgd_lib.instruments.escapes import ends_of_runs, nearest, settle, steps_to_cross
+from mbgd_lib.instruments.noise import gradient_covariance
+from mbgd_lib.instruments.theory import kramers_steps, passage_steps, saddle_steps
 from sweeps import escape, store
 
 BOUNDS = (-100, 100)

@@ -13,12 +13,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
 from mbgd_lib import LeastSquares, Logistic, Softmax, descend, schedules
-from mbgd_lib.curvature import sharpness
+from mbgd_lib.instruments.curvature import sharpness
+from mbgd_lib.instruments.statistics import reliability, wilson_interval
 from mbgd_lib.mnist import load_mnist
-from mbgd_lib.objectives import softmax
-from mbgd_lib.penalties import Penalised
-from mbgd_lib.portable import weights_from_json
-from mbgd_lib.scores import reliability, wilson_interval
+from mbgd_lib.objectives import Penalised, softmax
+from mbgd_lib.show.portable import weights_from_json
 from sweeps import digit_weights, store, variants
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mbgd_lib import LeastSquares, Logistic, QuadraticBowl, Softmax
-from mbgd_lib.curvature import sharpness
+from mbgd_lib.instruments.curvature import sharpness
 
 
 def features(seed, n=200, d=5):

@@ -16,9 +16,9 @@ from sklearn.linear_model import SGDClassifier, SGDRegressor
 
 from mbgd_lib import DivergenceError, LeastSquares, Logistic, Softmax, descend, minibatches
 from mbgd_lib.batches import ORDERS
+from mbgd_lib.instruments.theory import largest_stable_step
 from mbgd_lib.objectives import PIECE
 from mbgd_lib.schedules import constant, inverse_time, step_decay
-from mbgd_lib.theory import largest_stable_step
 
 
 def make_data(n=50, d=3):

@@ -17,7 +17,7 @@ from test_site_build import ROOT, build
 
 from mbgd_lib.mnist import center_digit, load_mnist
 from mbgd_lib.objectives import softmax
-from mbgd_lib.portable import weights_from_json, weights_to_json
+from mbgd_lib.show.portable import weights_from_json, weights_to_json
 
 STORED = (ROOT / "sweeps" / "digit_weights.json").read_text("utf-8")
 MODEL = json.loads(STORED)["model"]

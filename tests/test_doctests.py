@@ -7,7 +7,7 @@ import pytest
 
 import mbgd_lib
 
-MODULES = [f"mbgd_lib.{module.name}" for module in pkgutil.iter_modules(mbgd_lib.__path__)]
+MODULES = [module.name for module in pkgutil.walk_packages(mbgd_lib.__path__, "mbgd_lib.")]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -3,7 +3,7 @@ import pytest
 
 from mbgd_lib import DoubleWell, LeastSquares, Softmax, TrigonometricSurface, descend
 from mbgd_lib.data import noisy_regression
-from mbgd_lib.escapes import ends_of_runs, nearest, settle, steps_to_cross
+from mbgd_lib.instruments.escapes import ends_of_runs, nearest, settle, steps_to_cross
 
 BOUNDS = (-100, 100)
 

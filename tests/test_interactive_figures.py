@@ -16,7 +16,7 @@ from browsing import DESK, PHONE, layout_shift, serve, too_wide, violations
 from playwright.sync_api import Page, expect
 from test_site_build import ROOT, build
 
-from mbgd_lib.targets import time_to_target
+from mbgd_lib.instruments.targets import time_to_target
 
 # --- a small book, and a sweep of the form of sweeps/batch_size.json ---
 

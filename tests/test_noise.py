@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from mbgd_lib import LeastSquares, Softmax, minibatches, noise
+from mbgd_lib import LeastSquares, Softmax, minibatches
+from mbgd_lib.instruments import noise
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from mbgd_lib import LeastSquares, descend, minibatches
-from mbgd_lib.noise import gradient_covariance
-from mbgd_lib.orders import epoch_map, error_floor, fixed_order_limit, gaps_of_runs
+from mbgd_lib.instruments.noise import gradient_covariance
+from mbgd_lib.instruments.orders import epoch_map, error_floor, fixed_order_limit, gaps_of_runs
 from mbgd_lib.schedules import inverse_time
 
 ORDERS = ("reshuffle", "shuffle_once", "sequential", "with_replacement")

@@ -3,7 +3,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from mbgd_lib import LeastSquares, Logistic, QuadraticBowl, Softmax, check_gradient, descend
-from mbgd_lib.penalties import Penalised
+from mbgd_lib.objectives import Penalised
 
 
 def some_rows(classes=3):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from mbgd_lib import LeastSquares, data, descend, plots
+from mbgd_lib import LeastSquares, data, descend
+from mbgd_lib.show import plots
 
 LIMITS = ((-1.0, 3.0), (1.0, 5.0))
 

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from mbgd_lib.portable import weights_from_json, weights_to_json
+from mbgd_lib.show.portable import weights_from_json, weights_to_json
 
 
 def some_weights():

@@ -24,9 +24,9 @@ import mbgd_lib
 SITE = Path(__file__).parents[1] / "_build" / "html"
 
 MODULES = [
-    importlib.import_module(f"mbgd_lib.{module.name}")
-    for module in pkgutil.iter_modules(mbgd_lib.__path__)
-    if not module.name.startswith("_")
+    importlib.import_module(module.name)
+    for module in pkgutil.walk_packages(mbgd_lib.__path__, "mbgd_lib.")
+    if "._" not in module.name
 ]
 
 #: What a docstring may lack, and why.
@@ -44,7 +44,7 @@ LACKS = {
     # It needs the four original files of MNIST, which nobody else has to download.
     "mbgd_lib.mnist.build_sample": {"Examples"},
     # It shows an example that does not run: outside a notebook it would print for the page too.
-    "mbgd_lib.report.quote": {"Examples"},
+    "mbgd_lib.show.report.quote": {"Examples"},
 }
 
 

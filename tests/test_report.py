@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from myst_nb.ext import glue
 
-from mbgd_lib import report
+from mbgd_lib.show import report
 
 
 @pytest.fixture

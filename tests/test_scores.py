@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mbgd_lib.scores import reliability, wilson_interval
+from mbgd_lib.instruments.statistics import reliability, wilson_interval
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 10), (3, 10), (185, 200), (1775, 2000), (7, 7)])

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from mbgd_lib.targets import checkpoints, steps_to_target
+from mbgd_lib.instruments.targets import checkpoints, steps_to_target
 from sweeps import __main__ as command
 from sweeps import batch_size, store
 

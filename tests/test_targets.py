@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from mbgd_lib import LeastSquares, descend, theory
-from mbgd_lib.targets import (
+from mbgd_lib import LeastSquares, descend
+from mbgd_lib.instruments import theory
+from mbgd_lib.instruments.targets import (
     checkpoints,
     fit_critical_batch_size,
     losses_at,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from mbgd_lib import LeastSquares, QuadraticBowl, descend
-from mbgd_lib.theory import (
+from mbgd_lib.instruments.theory import (
     condition_number,
     floor_covariance,
     floor_covariance_of_rows,

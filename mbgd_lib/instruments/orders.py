@@ -21,7 +21,7 @@ from mbgd_lib._arguments import (
     whole_number,
 )
 from mbgd_lib.batches import Rows, batch_edges, epochs_of_batches
-from mbgd_lib.noise import gradient_covariance
+from mbgd_lib.instruments.noise import gradient_covariance
 from mbgd_lib.objectives import LeastSquares
 from mbgd_lib.schedules import Schedule, constant
 
