@@ -1,35 +1,45 @@
 """A small library for learning mini-batch gradient descent.
 
-Read the core first, an hour's work, in this order: `batches` (which rows), `objectives` (what is
-minimised), `descent` (the loop), `schedules` (the learning rate over time), `checks` (is the
-gradient right). `instruments` measure what the loop does, `show` draws it, `data` and `mnist`
-bring rows, `estimators` speak scikit-learn.
+The core is an hour's reading, best in this order: `batches` (which rows), `objectives` (what is
+minimised), `updates` (what a step does with a gradient), `loop` (one step after the other),
+`descent` (whole runs), `schedules` (the learning rate over time), `rates` (which learning rate is
+safe), `checks` (is the gradient right).
+
+Around it, none of it needed to train a model: `instruments` measure what the loop does, `show`
+draws it, `data` and `mnist` bring rows, `estimators` speak scikit-learn.
 """
 
 from mbgd_lib.batches import minibatches
 from mbgd_lib.checks import check_gradient
 from mbgd_lib.descent import DivergenceError, Run, descend
-from mbgd_lib.objectives import (
+from mbgd_lib.instruments.landscapes import (
     DoubleWell,
-    LeastSquares,
-    Logistic,
     QuadraticBowl,
     Saddle,
-    Softmax,
     TrigonometricSurface,
 )
+from mbgd_lib.loop import State, Step, steps
+from mbgd_lib.objectives import LeastSquares, Logistic, Penalised, Softmax
+from mbgd_lib.updates import Adam, Momentum, Nesterov
 
 __all__ = [
+    "Adam",
     "DivergenceError",
     "DoubleWell",
     "LeastSquares",
     "Logistic",
+    "Momentum",
+    "Nesterov",
+    "Penalised",
     "QuadraticBowl",
     "Run",
     "Saddle",
     "Softmax",
+    "State",
+    "Step",
     "TrigonometricSurface",
     "check_gradient",
     "descend",
     "minibatches",
+    "steps",
 ]

@@ -65,6 +65,8 @@ def function_or_none(name: str, value: Any) -> None:
 def generator(name: str, value: Any) -> np.random.Generator:
     """Return `value` if it is a generator, else a new one that it seeds."""
     try:
+        if isinstance(value, bool | np.bool_):
+            raise TypeError
         return np.random.default_rng(value)
     except (TypeError, ValueError) as error:
         raise type(error)(
@@ -98,10 +100,14 @@ def number_array(name: str, value: ArrayLike, ndim: int | None) -> NDArray[Any]:
     """
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} must not be a masked array: its mask would be lost")
+    if hasattr(value, "toarray"):
+        raise TypeError(f"{name} must be a dense array, not a sparse one: give {name}.toarray()")
     try:
         array = np.asarray(value)
     except ValueError:
         raise ValueError(f"{name} must have rows of one length, not {value!r}") from None
+    if array.dtype == object and all(isinstance(v, Real | np.bool_) for v in array.flat):
+        array = array.astype(np.float64)  # a table with columns of numbers and of booleans
     if array.dtype.kind not in "biuf":  # booleans, integers, unsigned ones, floats
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
     if ndim is not None and array.ndim != ndim:
@@ -122,12 +128,30 @@ def _refuse_nan_and_infinity(name: str, array: NDArray[Any], piece: int = 4096) 
             raise ValueError(f"{name} must be finite, but holds {part[~finite][0]}")
 
 
-def row_numbers(rows: ArrayLike) -> NDArray[Any]:
-    """Return `rows` as a vector of at least one whole number."""
+def like_weights(name: str, value: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return `value` as an array of real numbers in the shape of the weights."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"{name} must have the weights' shape {shape}, not {array.shape}")
+    return array
+
+
+def one_number(name: str, value: Any) -> float:
+    """Return `value`, a number or an array of no dimension, as a float, finite or not."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf" or array.ndim > 0:
+        raise TypeError(f"{name} must be one real number, not {value!r}")
+    return float(array)
+
+
+def row_numbers(rows: ArrayLike, ndim: int = 1) -> NDArray[Any]:
+    """Return `rows` as an array of at least one whole number: a vector, or one for each run."""
     rows = np.asarray(rows)
-    if rows.ndim != 1:
-        raise ValueError(f"rows must have 1 dimension, not the shape {rows.shape}")
-    if len(rows) == 0:
+    if rows.ndim != ndim:
+        raise ValueError(f"rows must have {ndim} dimension(s), not the shape {rows.shape}")
+    if rows.size == 0:
         # A mean over no rows has no value: an empty batch is a bug of the caller's.
         raise ValueError("rows must name at least one row, but is empty")
     if rows.dtype.kind not in "iu":

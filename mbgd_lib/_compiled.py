@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from mbgd_lib.batches import Epoch
+from mbgd_lib.loop import Loop
 from mbgd_lib.objectives import Array, LeastSquares, LinearModel, Logistic, Objective, Softmax
 
 # With larger batches NumPy's matrix products are faster.
@@ -26,15 +27,48 @@ SQUARES, LOGIT, SOFTMAX = range(3)
 LOSSES = {LeastSquares: SQUARES, Logistic: LOGIT, Softmax: SOFTMAX}
 
 
-def pays(objective: Objective, weights: Array, epoch: Epoch | list[None], epochs: int) -> bool:
+def make_epoch(loop: Loop, epochs: int | None) -> bool:
+    """Make a whole epoch of a run, if these loops make the same steps and are worth it.
+
+    Parameters
+    ----------
+    loop : Loop
+    epochs : int
+        How many epochs the run has.
+
+    Returns
+    -------
+    bool
+        Whether it was made. If not, the epoch may have begun, and is made step by step.
+
+    Examples
+    --------
+    >>> from mbgd_lib import LeastSquares, steps
+    >>> loop = steps(LeastSquares([[1.0]], [2.0]), [0.0, 0.0], learning_rate=0.1)
+    >>> make_epoch(loop, epochs=3)  # all rows at once need no compiling
+    False
+    """
+    if not (loop.is_plain and loop.state.epoch_is_over):
+        return False
+    loop.begin_epoch()
+    batches = loop.state.batches
+    assert batches is not None
+    weights = loop.state.weights.copy(order="K")
+    if not pays(loop.objective, weights, batches, epochs or 1):
+        return False
+    made = make_steps(loop.objective, weights, batches, loop.learning_rate)
+    loop.have_made(made, weights)
+    return True
+
+
+def pays(objective: Objective, weights: Array, epoch: Epoch, epochs: int) -> bool:
     """Tell whether an epoch's steps can be compiled, and are worth it.
 
     Parameters
     ----------
     objective : Objective
     weights : ndarray
-    epoch : Epoch or [None]
-        Batches, or one batch of all rows.
+    epoch : Epoch
     epochs : int
         How many such epochs the run has.
 
@@ -51,10 +85,10 @@ def pays(objective: Objective, weights: Array, epoch: Epoch | list[None], epochs
     """
     return (
         isinstance(objective, LinearModel)
-        and isinstance(epoch, Epoch)  # not the one batch of all rows
+        and len(epoch.rows) > 0  # not all rows as they stand
         # A subclass, or a learner on an instance, may have changed the loss.
         and type(objective) in LOSSES
-        and not vars(objective).keys() & {"gradient", "_slopes", "_scores"}
+        and not vars(objective).keys() & {"gradient", "_score_slopes", "_scores"}
         # The loops do not look where they write.
         and weights.shape == objective.weights_shape
         and weights.size > 0

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mbgd_lib._arguments import finite_array, positive_number
+from mbgd_lib._arguments import finite_array, like_weights, one_number, positive_number
 from mbgd_lib.objectives import Array, Objective
 
 
@@ -53,9 +53,12 @@ def finite_differences(
         ahead[index] += step
         if central:
             behind[index] -= step
-        rise = objective.value(ahead, rows) - objective.value(behind, rows)
+        higher, lower = (
+            one_number("the objective's value", objective.value(place, rows))
+            for place in (ahead, behind)
+        )
         # The distance as rounded: ahead - behind is not exactly a multiple of the step.
-        differences[index] = rise / (ahead[index] - behind[index])
+        differences[index] = (higher - lower) / (ahead[index] - behind[index])
     return differences
 
 
@@ -97,10 +100,7 @@ def check_gradient(
     """
     weights = finite_array("weights", weights, ndim=None).astype(np.float64)
     numeric = finite_differences(objective, weights, rows, step=step)
-    stated = np.asarray(objective.gradient(weights, rows))
-    if stated.shape != weights.shape:
-        raise ValueError(
-            f"the gradient must have the shape of the weights {weights.shape}, not {stated.shape}"
-        )
+    given = objective.gradient(weights, rows)
+    stated = like_weights("the objective's gradient", given, weights.shape)
     larger = np.maximum(np.linalg.norm(numeric), np.linalg.norm(stated))  # NaN if one is
     return 0.0 if larger == 0 else float(np.linalg.norm(stated - numeric) / larger)

@@ -1,50 +1,46 @@
-"""The loop that the whole course is about."""
+"""Whole runs of the loop: records of it, reasons to stop, averages.
 
-from collections.abc import Callable, Iterable
+`descend` adds nothing to the steps that `mbgd_lib.steps` makes; it only looks at them.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
-from numbers import Real
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mbgd_lib import _compiled
-from mbgd_lib._arguments import (
-    finite_array,
-    function_or_none,
-    interval,
-    one_of,
-    positive_number,
-    share,
-    whole_number,
-)
-from mbgd_lib.batches import Epoch, Rows, epochs_of_batches
+from mbgd_lib._arguments import function_or_none, one_of, positive_number, whole_number
+from mbgd_lib.batches import Batching, BatchSize
+from mbgd_lib.loop import Loop, State, Step
+from mbgd_lib.loop import steps as make_loop
 from mbgd_lib.objectives import Array, Objective
 from mbgd_lib.schedules import Schedule
-
-Update = Callable[[Array, Array], None]
-T = TypeVar("T")
+from mbgd_lib.updates import Update
 
 
 @dataclass(eq=False)  # two runs hold arrays, which do not compare to one truth value
 class Run:
     """What a run of `descend` leaves behind.
 
+    With `seeds`, every array has a first entry for each run.
+
     Attributes
     ----------
     weights : ndarray
         The last weights.
-    epoch_losses : ndarray of shape (epochs run + 1,)
+    epoch_losses : ndarray of shape (epochs ended + 1,)
         The loss over all rows at the start and after each epoch; empty with
         ``record_epoch_losses=False``.
     steps : int
         Number of updates made.
     stop_reason : str
-        "epochs" when all epochs were run, "diverged" when the loss is no longer finite (the
-        weights, where no loss is computed),
-        "tolerance" when an epoch moved the weights by no more than that, "callback" when the
-        callback said so.
+        "epochs" or "steps" when all were made, "diverged" when the loss is no longer finite (the
+        weights, where no loss is computed; all of them, of several runs), "tolerance" when an
+        epoch moved the weights by no more than that, "callback" when a callback said so.
+    state : State
+        To go on from: give it to `steps` or `descend` in place of weights.
     path : ndarray of shape (steps + 1, *weights.shape) or None
         The weights at the start and after each step, with ``record_path=True``.
     step_losses : ndarray of shape (steps,) or None
@@ -65,6 +61,7 @@ class Run:
     epoch_losses: Array
     steps: int
     stop_reason: str
+    state: State
     path: Array | None = None
     step_losses: Array | None = None
     average: Array | None = None
@@ -95,19 +92,23 @@ class DivergenceError(ArithmeticError):
 
 def descend(
     objective: Objective,
-    weights: ArrayLike,
+    weights: ArrayLike | State,
     *,
     learning_rate: float,
-    batch_size: int | Callable[[int], int] | None = None,
+    batch_size: BatchSize = None,
     n_batches: int | None = None,
-    epochs: int = 1,
     order: str = "reshuffle",
+    last_batch: str = "keep",
+    epochs: int | None = None,
+    steps: int | None = None,
     seed: Any = None,
+    seeds: Sequence[Any] | None = None,
+    update: Update | None = None,
     schedule: Schedule | None = None,
-    momentum: float = 0.0,
     bounds: tuple[float, float] | None = None,
     tolerance: float | None = None,
     callback: Callable[[int, Array, Any], object] | None = None,
+    step_callback: Callable[[Step], object] | None = None,
     average_from: int | None = None,
     record_path: bool = False,
     record_step_losses: bool = False,
@@ -119,34 +120,25 @@ def descend(
 
     Parameters
     ----------
-    objective : Objective
-        What to minimise, `LeastSquares` for example.
-    weights : array_like
-        Where to start. They are copied, not changed.
-    learning_rate : float
-        The step is this number times the gradient of the batch's **mean** loss.
-    batch_size, n_batches, order, seed
-        How each epoch is cut into batches: see `minibatches`. A batch of all rows is taken
-        as it stands, unshuffled and uncopied: this is batch gradient descent. (Where
-        `batch_size` is a function, an epoch of one batch is shuffled all the same.)
-    epochs : int
-        How many times the data are gone through, at most; at least 1.
-    schedule : callable, optional
-        A function of the number of steps so far, whose result multiplies the learning rate:
-        see `mbgd_lib.schedules`.
-    momentum : float
-        From 0 up to, not including, 1. The step goes along a velocity,
-        :math:`v \leftarrow \mu v + g`, in place of the gradient :math:`g`.
-    bounds : (float, float), optional
-        Weights are clipped to these after each step.
+    objective, weights, learning_rate, batch_size, n_batches, order, last_batch
+        As in `steps`.
+    seed, seeds, update, schedule, bounds
+        As in `steps`.
+    epochs : int, optional
+        How many times the data are gone through, at most; at least 1, and 1 where `steps` is not
+        given either. The rest of an epoch that a state has begun counts as one.
+    steps : int, optional
+        In place of `epochs`: how many steps are made, at most, also in the middle of an epoch.
     tolerance : float, optional
-        The run ends when a whole epoch moves the weights by no more than this (Euclidean
-        norm). A single batch's step says nothing: it may be short by chance.
+        The run ends when a whole epoch moves the weights by no more than this (Euclidean norm; of
+        several runs, the one that moves most). A single batch's step says nothing: it may be
+        short by chance.
     callback : callable, optional
-        Called after each epoch with the epoch's number, counted from 1, the weights (read-only,
-        and overwritten by the next step: copy what you keep) and the loss, if that is finite.
-        The run ends if it returns something true. With ``record_epoch_losses=False`` the loss
-        is None.
+        Called after each epoch with the epoch's number, counted from 1, the weights (read-only)
+        and the loss, if that is finite. The run ends if it returns something true. With
+        ``record_epoch_losses=False`` the loss is None.
+    step_callback : callable, optional
+        Called after each step with the `Step`. The run ends if it returns something true.
     average_from : int, optional
         Average the weights over all steps after this many epochs, fewer than `epochs`
         (Polyak and Juditsky 1992).
@@ -156,10 +148,11 @@ def descend(
         Whether to compute the loss over all rows at the start and after each epoch. On large
         data it takes half as long as the epoch's steps.
     progress : bool
-        Whether to show a bar that fills with the epochs. It needs tqdm.
+        Whether to show a bar that fills with the epochs, or steps. It needs tqdm.
     on_divergence : {"stop", "raise"}
         What to do when the loss after an epoch (or the weights, where no loss is computed) is
-        not finite: end the run with the stop reason "diverged", or raise.
+        not finite: end the run with the stop reason "diverged", or raise. Several runs end when
+        all have diverged, and raise when one has.
 
     Returns
     -------
@@ -177,8 +170,8 @@ def descend(
     Notes
     -----
     Where Numba is installed, long runs of small batches are compiled (``mbgd_lib/_compiled.py``).
-    They end at the same weights, to rounding. A run with `schedule`, `momentum`, `bounds`,
-    `average_from` or a record of its steps always takes the loop below.
+    They end at the same weights, to rounding. A run that asks for more than plain steps and the
+    losses of epochs always takes `steps`.
 
     Besides its objective, a run holds the order of the rows (8 bytes for each, and 8 for each
     batch), work arrays of some hundred rows and a few copies of the weights. NumPy's warnings
@@ -191,200 +184,215 @@ def descend(
     >>> run = descend(objective, [0.0, 0.0], learning_rate=0.4, batch_size=2, epochs=60, seed=0)
     >>> run.weights.round(4), run.steps, run.stop_reason
     (array([1., 2.]), 120, 'epochs')
+
+    Three runs side by side, each with an order of its own:
+
+    >>> runs = descend(objective, [0.0, 0.0], learning_rate=0.4, batch_size=1, steps=5,
+    ...                seeds=[0, 1, 2])
+    >>> runs.weights.shape
+    (3, 2)
     """
-    _require_objective(objective)
-    # A copy, column by column: the weights of one class lie together, as the products read them.
-    weights = np.array(finite_array("weights", weights, ndim=None), order="F")
-    learning_rate = positive_number("learning_rate", learning_rate)
-    epochs = whole_number("epochs", epochs, 1)
+    loop = make_loop(
+        objective,
+        weights,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        n_batches=n_batches,
+        order=order,
+        last_batch=last_batch,
+        seed=seed,
+        seeds=seeds,
+        update=update,
+        schedule=schedule,
+        bounds=bounds,
+    )
+    epochs, steps = _length(epochs, steps)
+    _check_sizes(batch_size, n_batches, objective.n_rows, loop.state.epoch, epochs)
     tolerance = None if tolerance is None else positive_number("tolerance", tolerance)
     function_or_none("callback", callback)
+    function_or_none("step_callback", step_callback)
     one_of("on_divergence", on_divergence, ("stop", "raise"))
     if average_from is not None:
-        average_from = whole_number("average_from", average_from, 0, epochs - 1)
-    passes = _passes(objective, batch_size, n_batches, order, epochs, seed)
-    if progress:
-        passes = _with_progress_bar(passes, epochs)
-    update = _update_rule(learning_rate, schedule, momentum, bounds)
-    record = _Recorder(weights, record_epoch_losses, record_path, record_step_losses, average_from)
-    plain = schedule is None and momentum == 0 and bounds is None and record.only_epochs
-    stop_reason = "epochs"
+        most = None if epochs is None else epochs - 1
+        average_from = whole_number("average_from", average_from, 0, most)
+    record = _Record(loop, record_epoch_losses, record_path, record_step_losses, average_from)
+    only_epochs = record.only_epochs and step_callback is None and steps is None
+    last_step = None if steps is None else loop.state.number + steps
+    bar = _progress_bar(epochs, steps) if progress else None
+    stop_reason = ""
 
     # A run that diverges overflows; the stop reason says so, a warning would add nothing.
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        record.epoch_loss(objective, weights)
-        for epoch, batches in enumerate(passes, start=1):
-            weights_before = weights.copy()
-            if plain and _compiled.pays(objective, weights, batches, epochs):
-                record.steps += _compiled.make_steps(objective, weights, batches, learning_rate)
-            else:
-                for rows in batches:
-                    record.before_step(objective, weights, rows)
-                    update(weights, objective.gradient(weights, rows))
-                    record.after_step(weights, epoch)
-            loss = record.epoch_loss(objective, weights)
-            if not np.isfinite(weights if loss is None else loss).all():
+        record.loss_of_epoch()
+        while not stop_reason:
+            before, made = loop.state.weights, loop.state.number
+            if not (only_epochs and _compiled.make_epoch(loop, epochs)):
+                stop_reason = _make_epoch(loop, record, step_callback, last_step)
+            ended, weights_now = loop.state.epoch_is_over, loop.state.weights
+            loss = record.loss_of_epoch() if ended else None
+            if _diverged(loop, weights_now if loss is None else loss, on_divergence):
                 stop_reason = "diverged"
-            elif callback is not None and callback(epoch, _read_only(weights), loss):
-                stop_reason = "callback"
-            elif tolerance is not None and _distance(weights, weights_before) <= tolerance:
-                stop_reason = "tolerance"
-            if stop_reason != "epochs":
-                break
+            elif ended:
+                record.epochs += 1
+                reasons = {
+                    "callback": _said("callback", callback, loop.state.epoch, weights_now, loss),
+                    "tolerance": tolerance is not None and _distance(loop, before) <= tolerance,
+                    "epochs": record.epochs == epochs,
+                }
+                stop_reason = stop_reason or next(filter(reasons.get, reasons), "")
+            if bar is not None:
+                bar.update(1 if steps is None else loop.state.number - made)
+    if bar is not None:
+        bar.close()
 
-    run = record.run(weights, stop_reason)
+    run = record.run(stop_reason)
     if stop_reason == "diverged" and on_divergence == "raise":
-        raise DivergenceError(_how_it_diverged(run, epoch, learning_rate), run)
+        raise DivergenceError(_how_it_diverged(run, learning_rate), run)
     return run
 
 
-def _require_objective(objective: Any) -> None:
-    asked = ("n_rows", "value", "gradient")
-    if isinstance(objective, type) or not all(hasattr(objective, name) for name in asked):
-        raise TypeError(f"objective must have {', '.join(asked)}, which {objective!r} has not")
-    whole_number("objective.n_rows", objective.n_rows, 1)
+def _length(epochs: int | None, steps: int | None) -> tuple[int | None, int | None]:
+    """Return how many epochs, or else how many steps, a run has at most."""
+    if epochs is not None and steps is not None:
+        raise ValueError(f"give epochs or steps, not both: epochs={epochs}, steps={steps}")
+    if steps is not None:
+        return None, whole_number("steps", steps, 1)
+    return whole_number("epochs", 1 if epochs is None else epochs, 1), None
 
 
-def _passes(
-    objective: Objective,
-    batch_size: int | Callable[[int], int] | None,
-    n_batches: int | None,
-    order: str,
-    epochs: int,
-    seed: Any,
-) -> Iterable[Epoch | list[None]]:
-    """Return the epochs' batches."""
-    n = objective.n_rows
-    passes = epochs_of_batches(
-        n, batch_size, n_batches=n_batches, order=order, epochs=epochs, seed=seed
-    )
-    if batch_size in (None, n) and n_batches in (None, 1) and order != "with_replacement":
-        # One batch of all rows: rows=None spares the shuffle and the copy.
-        return repeat([None], epochs)
-    return passes
+def _check_sizes(
+    batch_size: BatchSize, n_batches: int | None, n: int, first: int, epochs: int | None
+) -> None:
+    """Refuse a bad size from a function now, not in mid-run, where the epochs are known."""
+    if callable(batch_size):
+        for epoch in range(first, first + (epochs or 1)):
+            Batching(n, batch_size(epoch), n_batches)
 
 
-def _with_progress_bar(passes: Iterable[T], epochs: int) -> Iterable[T]:
+def _make_epoch(
+    loop: Loop,
+    record: "_Record",
+    step_callback: Callable[[Step], object] | None,
+    last_step: int | None,
+) -> str:
+    """Make steps to the end of the epoch; say why the run ends with one of them, if it does."""
+    for step in loop:
+        record.step(step)
+        if _said("step_callback", step_callback, step):
+            return "callback"
+        if step.number == last_step:
+            return "steps"
+        if step.ends_epoch:
+            break
+    return ""
+
+
+def _said(name: str, callback: Callable[..., object] | None, *given: Any) -> bool:
+    """Call a callback and return whether it ends the run."""
+    answer = None if callback is None else callback(*given)
     try:
-        from tqdm.auto import tqdm
+        return bool(answer)
+    except ValueError:  # of several truth values
+        raise TypeError(f"{name} must return something true or false, not {answer!r}") from None
+
+
+def _of_each_run(loop: Loop, values: Any) -> Array:
+    """Return an array as one line for each run."""
+    return np.reshape(values, (len(loop.state.generators), -1))
+
+
+def _diverged(loop: Loop, values: Any, on_divergence: str) -> bool:
+    finite = np.isfinite(_of_each_run(loop, values)).all(axis=1)
+    return not (finite.all() if on_divergence == "raise" else finite.any())
+
+
+def _distance(loop: Loop, before: Array) -> float:
+    """Return how far the run moved; of several runs, the one that moved most."""
+    moved = _of_each_run(loop, loop.state.weights - before)
+    return float(np.linalg.norm(moved, axis=1).max())
+
+
+def _progress_bar(epochs: int | None, steps: int | None) -> Any:
+    try:
+        from tqdm import tqdm
     except ImportError as error:
         raise ImportError("progress=True needs tqdm: pip install tqdm") from error
-    return tqdm(passes, total=epochs, unit="epoch")
+    return tqdm(total=steps or epochs, unit="step" if steps else "epoch")
 
 
-def _read_only(weights: Array) -> Array:
-    view = weights.view()
-    view.flags.writeable = False
-    return view
-
-
-def _how_it_diverged(run: Run, epoch: int, learning_rate: float) -> str:
-    if len(run.epoch_losses) > 0 and not np.isfinite(run.epoch_losses[0]):
-        return f"the loss is {run.epoch_losses[0]} at the starting weights"
-    what = "loss" if len(run.epoch_losses) > 0 else "weights"
-    return (
-        f"the {what} overflowed in epoch {epoch} at learning_rate={learning_rate}; "
-        "try a smaller one"
-    )
-
-
-def _distance(weights: Array, others: Array) -> float:
-    return float(np.linalg.norm(weights - others))
-
-
-def _update_rule(
-    learning_rate: float,
-    schedule: Schedule | None,
-    momentum: float,
-    bounds: tuple[float, float] | None,
-) -> Update:
-    """Return the function that makes one step, in place."""
-    momentum = share("momentum", momentum)
-    function_or_none("schedule", schedule)
-    low, high = (-np.inf, np.inf) if bounds is None else interval("bounds", bounds)
-    velocity: Array | None = None
-    step = 0
-
-    def update(weights: Array, gradient: Array) -> None:
-        nonlocal velocity, step
-        if np.shape(gradient) != weights.shape:
-            raise ValueError(
-                f"the objective's gradient must have the weights' shape {weights.shape}, "
-                f"not {np.shape(gradient)}"
-            )
-        if momentum > 0:
-            # A copy: an objective may return an array that it, or the next step, writes to.
-            velocity = np.array(gradient) if velocity is None else momentum * velocity + gradient
-            gradient = velocity
-        factor = 1.0 if schedule is None else _factor(schedule(step), step)
-        weights -= learning_rate * factor * gradient
-        if bounds is not None:
-            np.clip(weights, low, high, out=weights)
-        step += 1
-
-    return update
-
-
-def _factor(value: Any, step: int) -> float:
-    if not isinstance(value, Real) or not 0 <= float(value) < np.inf:
-        raise ValueError(
-            f"schedule must return a finite number at least 0, not {value!r} as for step {step}"
+def _how_it_diverged(run: Run, learning_rate: float) -> str:
+    losses = run.epoch_losses
+    if losses.size > 0 and not np.isfinite(losses[..., 0]).all():
+        return f"the loss is {losses[..., 0]} at the starting weights"
+    what = "loss" if losses.size > 0 else "weights"
+    last = losses[..., -1] if losses.size > 0 else run.weights
+    where = f"in epoch {run.state.epoch} at learning_rate={learning_rate}"
+    if np.isnan(last).any():
+        return (
+            f"the {what} became NaN {where}: either the steps are too long, and a smaller one "
+            "helps, or the objective has no value there"
         )
-    return float(value)
+    return f"the {what} overflowed {where}; try a smaller one"
 
 
-class _Recorder:
+class _Record:
     """Keeps what was asked for of a run, outside the loop."""
 
     def __init__(
         self,
-        weights: Array,
+        loop: Loop,
         epoch_losses: bool,
         path: bool,
         step_losses: bool,
         average_from: int | None,
     ) -> None:
-        self.epoch_losses: list[float] | None = [] if epoch_losses else None
-        self.path = [weights.copy()] if path else None
-        self.step_losses: list[float] | None = [] if step_losses else None
+        self.loop = loop
+        self.first = loop.state.number
+        self.epochs = 0
+        self.epoch_losses: list[Any] | None = [] if epoch_losses else None
+        self.path = [loop.state.weights] if path else None
+        self.step_losses: list[Any] | None = [] if step_losses else None
         self.average_from = average_from
         self.average: Array | None = None
         self.averaged = 0
-        self.steps = 0
 
     @property
     def only_epochs(self) -> bool:
         """Whether nothing is asked for of single steps."""
         return self.path is None and self.step_losses is None and self.average_from is None
 
-    def before_step(self, objective: Objective, weights: Array, rows: Rows | None) -> None:
-        if self.step_losses is not None:
-            self.step_losses.append(float(objective.value(weights, rows)))
-
-    def after_step(self, weights: Array, epoch: int) -> None:
-        self.steps += 1
+    def step(self, step: Step) -> None:
         if self.path is not None:
-            self.path.append(weights.copy())
-        if self.average_from is not None and epoch > self.average_from:
+            self.path.append(step.weights)
+        if self.step_losses is not None:
+            self.step_losses.append(step.batch_loss())
+        if self.average_from is not None and self.epochs >= self.average_from:
             if self.average is None:
-                self.average = np.zeros_like(weights)
+                self.average = np.zeros_like(step.weights)
             self.averaged += 1
-            self.average += (weights - self.average) / self.averaged
+            self.average += (step.weights - self.average) / self.averaged
 
-    def epoch_loss(self, objective: Objective, weights: Array) -> float | None:
+    def loss_of_epoch(self) -> Any:
         """Return the loss over all rows, if it is asked for."""
         if self.epoch_losses is None:
             return None
-        self.epoch_losses.append(float(objective.value(weights)))
+        self.epoch_losses.append(self.loop.loss(self.loop.state.weights))
         return self.epoch_losses[-1]
 
-    def run(self, weights: Array, stop_reason: str) -> Run:
+    def run(self, stop_reason: str) -> Run:
+        state = self.loop.state
         return Run(
-            weights=weights,
-            epoch_losses=np.array(self.epoch_losses or []),
-            steps=self.steps,
+            weights=state.weights.copy(order="K"),
+            epoch_losses=self._runs_first(self.epoch_losses or []),
+            steps=state.number - self.first,
             stop_reason=stop_reason,
-            path=None if self.path is None else np.array(self.path),
-            step_losses=None if self.step_losses is None else np.array(self.step_losses),
+            state=state.copy(),
+            path=None if self.path is None else self._runs_first(self.path),
+            step_losses=None if self.step_losses is None else self._runs_first(self.step_losses),
             average=self.average,
         )
+
+    def _runs_first(self, kept: list[Any]) -> Array:
+        """Return what was kept, one entry after the other, as an array: of each run, if several."""
+        array = np.array(kept)
+        return np.moveaxis(array, 0, 1) if self.loop.state.side_by_side and kept else array

@@ -1,9 +1,12 @@
 """`descend` as scikit-learn estimators, for pipelines and grid searches.
 
 They add nothing to the algorithm: ``fit`` runs `descend` from weights of zero and keeps what it
-returns, ``partial_fit`` runs one more epoch from there.
+returns, ``partial_fit`` runs one more epoch from there. Only the learning rate has a default of
+its own, one that suits the rows.
 """
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Self
 
 import numpy as np
@@ -13,9 +16,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from mbgd_lib._arguments import generator, whole_number
-from mbgd_lib.descent import Run, descend
+from mbgd_lib.descent import descend
+from mbgd_lib.loop import State
 from mbgd_lib.objectives import Array, LeastSquares, LinearModel, Logistic, Softmax, softmax
+from mbgd_lib.rates import safe_rate
 from mbgd_lib.schedules import Schedule
+from mbgd_lib.updates import Momentum, Update, plain
 
 KEPT_DTYPES = [np.float64, np.float32]  # every other kind of number becomes the first
 
@@ -25,17 +31,24 @@ class MiniBatchEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn i
 
     Parameters
     ----------
-    learning_rate, batch_size, epochs, order, momentum, schedule, random_state
+    learning_rate, batch_size, epochs, order, last_batch, momentum, schedule, random_state
         As in `MiniBatchRegressor`.
     """
+
+    weights_: Array
+    loss_curve_: Array
+    learning_rate_: float
+    steps_: int
+    _state: State
 
     def __init__(
         self,
         *,
-        learning_rate: float = 0.01,
+        learning_rate: float | str = "safe",
         batch_size: int | None = 32,
         epochs: int = 100,
         order: str = "reshuffle",
+        last_batch: str = "keep",
         momentum: float = 0.0,
         schedule: Schedule | None = None,
         random_state: Any = None,
@@ -45,6 +58,7 @@ class MiniBatchEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn i
         self.batch_size = batch_size
         self.epochs = epochs
         self.order = order
+        self.last_batch = last_batch
         self.momentum = momentum
         self.schedule = schedule
         self.random_state = random_state
@@ -57,53 +71,80 @@ class MiniBatchEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn i
 
     def _start(self, objective: LinearModel, epochs: int) -> Self:
         """Run `descend` from weights of zero."""
-        weights = np.zeros(objective.weights_shape, objective.X.dtype)
-        rng = _generator(self.random_state)
-        run = self._descend(objective, weights, epochs, rng, steps=0)
-        self.weights_, self.steps_, self._rng = run.weights, run.steps, rng
-        self.loss_curve_ = run.epoch_losses
-        return self
+        zeros = np.zeros(objective.weights_shape, objective.X.dtype)
+        return self._descend(objective, zeros, epochs)
 
     def _one_epoch(self, objective: LinearModel) -> Self:
         """Run `descend` for one epoch from where the last run ended, if there was one."""
         if not self._started():
             return self._start(objective, epochs=1)
-        run = self._descend(objective, self.weights_, 1, self._rng, self.steps_)
-        self.weights_, self.steps_ = run.weights, self.steps_ + run.steps
-        self.loss_curve_ = np.append(self.loss_curve_, run.epoch_losses[1:])
-        return self
+        return self._descend(objective, self._state, 1)
 
     def _started(self) -> bool:
         return hasattr(self, "weights_")
 
-    def _descend(
-        self,
-        objective: LinearModel,
-        weights: Array,
-        epochs: int,
-        rng: np.random.Generator,
-        steps: int,
-    ) -> Run:
-        return descend(
+    def _descend(self, objective: LinearModel, start: Array | State, epochs: int) -> Self:
+        goes_on = isinstance(start, State)
+        batch_size = _capped(self.batch_size, objective.n_rows)
+        rate = self._rate(objective, batch_size, goes_on)
+        run = descend(
             objective,
-            weights,
-            learning_rate=self.learning_rate,
-            batch_size=_capped(self.batch_size, objective.n_rows),
-            epochs=epochs,
+            start,
+            learning_rate=rate,
+            batch_size=batch_size,
+            epochs=whole_number("epochs", epochs, 1),
             order=self.order,
-            seed=rng,
-            schedule=_shifted(self.schedule, steps),
-            momentum=self.momentum,
+            last_batch=self.last_batch,
+            seed=None if goes_on else _generator(self.random_state),
+            schedule=self.schedule,
+            update=self._rule(start),
             on_divergence="raise",
         )
+        before = self.loss_curve_ if goes_on else run.epoch_losses[:1]
+        self.loss_curve_ = np.append(before, run.epoch_losses[1:])
+        self.weights_, self.learning_rate_, self._state = run.weights, rate, run.state
+        self.steps_ = run.state.number
+        return self
+
+    def _rate(self, objective: LinearModel, batch_size: int | None, goes_on: bool) -> Any:
+        if not isinstance(self.learning_rate, str):
+            return self.learning_rate
+        if self.learning_rate != "safe":
+            raise ValueError(
+                f"learning_rate must be a number above 0 or 'safe', not {self.learning_rate!r}"
+            )
+        # A velocity adds its steps up to 1 / (1 - momentum) times their length.
+        rate = safe_rate(objective, batch_size) * (1 - Momentum(self.momentum).momentum)
+        # Rows that came before may have been longer.
+        return min(rate, self.learning_rate_) if goes_on else rate
+
+    def _rule(self, start: Array | State) -> Update | None:
+        """Return the rule to begin with; none where a run goes on with the one it has."""
+        rule = Momentum(self.momentum)
+        if isinstance(start, State) and getattr(start.update, "momentum", 0) == rule.momentum:
+            return None
+        return plain if rule.momentum == 0 else rule
+
+    @contextmanager
+    def _or_as_if_never_fitted(self) -> Iterator[None]:
+        """Leave nothing behind if what is done within fails: not half of a model."""
+        try:
+            yield
+        except Exception:
+            for name in [name for name in vars(self) if name.endswith("_") or name == "_state"]:
+                delattr(self, name)
+            raise
+
+    def _keeping_a_fit(self) -> AbstractContextManager[None]:
+        """Keep what was fitted before, if anything was, should what is done within fail."""
+        return nullcontext() if self._started() else self._or_as_if_never_fitted()
 
     def _checked(
         self, X: ArrayLike, y: ArrayLike, *, reset: bool, y_numeric: bool
     ) -> tuple[Array, Array]:
-        if reset:
-            # Should the fit fail, half of an old model would be left.
-            for name in ("weights_", "steps_", "loss_curve_", "classes_"):
-                self.__dict__.pop(name, None)
+        for name, given in (("X", X), ("y", y)):
+            if isinstance(given, np.ma.MaskedArray):
+                raise TypeError(f"{name} must not be a masked array: its mask would be lost")
         checked: tuple[Array, Array] = validate_data(
             self, X, y, dtype=KEPT_DTYPES, reset=reset, y_numeric=y_numeric
         )
@@ -116,12 +157,14 @@ class MiniBatchRegressor(RegressorMixin, MiniBatchEstimator):  # type: ignore[mi
     The weights are those of ``descend(LeastSquares(X, y), zeros, …)`` with the same arguments,
     to the last bit. Scale the features first, with scikit-learn's ``StandardScaler`` for
     example: the largest learning rate at which the descent is stable falls with the square of
-    the features' size.
+    the features' size, and a safe one becomes slow.
 
     Parameters
     ----------
-    learning_rate : float
-        The step is this number times the gradient of the batch's mean loss.
+    learning_rate : float or "safe"
+        The step is this number times the gradient of the batch's mean loss. "safe" is half of
+        what is stable for these rows and this batch size, by `mbgd_lib.rates.safe_rate`; with
+        momentum, that times 1 - momentum. In `partial_fit`, the least that any call had.
     batch_size : int or None
         Rows in a batch, at least 1; None takes all rows. Where there are fewer rows than
         this, a batch holds them all.
@@ -129,8 +172,10 @@ class MiniBatchRegressor(RegressorMixin, MiniBatchEstimator):  # type: ignore[mi
         How many times `fit` goes through the data.
     order : {"reshuffle", "shuffle_once", "sequential", "with_replacement"}
         The order of the rows: see `mbgd_lib.minibatches`.
+    last_batch : {"keep", "weigh", "drop", "spread"}
+        What becomes of rows left over: see `mbgd_lib.minibatches`.
     momentum : float
-        From 0 up to, not including, 1: see `mbgd_lib.descend`.
+        From 0 up to, not including, 1: see `mbgd_lib.Momentum`.
     schedule : callable, optional
         A function of the number of steps so far, whose result multiplies the learning rate:
         see `mbgd_lib.schedules`.
@@ -144,6 +189,8 @@ class MiniBatchRegressor(RegressorMixin, MiniBatchEstimator):  # type: ignore[mi
     intercept_ : float
     weights_ : ndarray of shape (d + 1,)
         Both together as `descend` has them, the intercept first; float32 if `X` was.
+    learning_rate_ : float
+        The rate of the last call, before the schedule.
     loss_curve_ : ndarray of shape (n_iter_ + 1,)
         The loss at the start and after each epoch, over all rows given to that epoch.
     n_iter_ : int
@@ -198,15 +245,15 @@ class MiniBatchRegressor(RegressorMixin, MiniBatchEstimator):  # type: ignore[mi
             If the loss is no longer finite. A loss that grows but stays finite is no error:
             look at `loss_curve_`. After any error the estimator is as if never fitted.
         """
-        return self._start(self._objective(X, y, reset=True), self.epochs)
+        with self._or_as_if_never_fitted():
+            return self._start(self._objective(X, y, reset=True), self.epochs)
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Run one epoch over these rows, from where the last call left off.
 
-        The first call starts as `fit` does. Later ones go on with the same weights, random
-        numbers and count of steps, so that calls with the same rows are the epochs of one
-        `fit`, to the last bit. Two things do start anew in each call: the one shuffle of
-        order "shuffle_once", and the velocity of momentum.
+        The first call starts as `fit` does. Later ones go on with the same weights, velocity,
+        random numbers and count of steps, so that calls with the same rows are the epochs of one
+        `fit`, to the last bit. Of another number of rows, order "shuffle_once" draws a new one.
 
         Parameters
         ----------
@@ -222,7 +269,8 @@ class MiniBatchRegressor(RegressorMixin, MiniBatchEstimator):  # type: ignore[mi
         ValueError, TypeError, DivergenceError
             As in `fit`; an estimator that was fitted keeps its weights.
         """
-        return self._one_epoch(self._objective(X, y, reset=not self._started()))
+        with self._keeping_a_fit():
+            return self._one_epoch(self._objective(X, y, reset=not self._started()))
 
     def predict(self, X: ArrayLike) -> Array:
         """Return ``intercept_ + X @ coef_``.
@@ -241,7 +289,12 @@ class MiniBatchRegressor(RegressorMixin, MiniBatchEstimator):  # type: ignore[mi
 
     def _objective(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> LeastSquares:
         X, y = self._checked(X, y, reset=reset, y_numeric=True)
-        return LeastSquares(X, y.astype(X.dtype, copy=False))
+        with np.errstate(over="ignore"):
+            targets = y.astype(X.dtype, copy=False)
+        too_large = y[np.isinf(targets)]
+        if len(too_large) > 0:
+            raise ValueError(f"y must fit into the features' {X.dtype}, but holds {too_large[0]}")
+        return LeastSquares(X, targets)
 
 
 class MiniBatchClassifier(ClassifierMixin, MiniBatchEstimator):  # type: ignore[misc]
@@ -255,7 +308,7 @@ class MiniBatchClassifier(ClassifierMixin, MiniBatchEstimator):  # type: ignore[
 
     Parameters
     ----------
-    learning_rate, batch_size, epochs, order, momentum, schedule, random_state
+    learning_rate, batch_size, epochs, order, last_batch, momentum, schedule, random_state
         As in `MiniBatchRegressor`.
 
     Attributes
@@ -266,7 +319,7 @@ class MiniBatchClassifier(ClassifierMixin, MiniBatchEstimator):  # type: ignore[
     intercept_ : ndarray of shape (k,), or (1,) for two classes
     weights_ : ndarray of shape (d + 1, k), or (d + 1,) for two classes
         Both together as `descend` has them, the intercepts first; float32 if `X` was.
-    loss_curve_, n_iter_, steps_, n_features_in_, feature_names_in_
+    learning_rate_, loss_curve_, n_iter_, steps_, n_features_in_, feature_names_in_
         As in `MiniBatchRegressor`.
 
     Examples
@@ -313,10 +366,11 @@ class MiniBatchClassifier(ClassifierMixin, MiniBatchEstimator):  # type: ignore[
             If the loss is no longer finite. A loss that grows but stays finite is no error:
             look at `loss_curve_`. After any error the estimator is as if never fitted.
         """
-        X, y = self._checked(X, y, reset=True, y_numeric=False)
-        check_classification_targets(y)
-        classes = _sorted_classes("y", y)
-        self._start(_cross_entropy(X, y, classes), self.epochs)
+        with self._or_as_if_never_fitted():
+            X, y = self._checked(X, y, reset=True, y_numeric=False)
+            check_classification_targets(y)
+            classes = _sorted_classes("y", y)
+            self._start(_cross_entropy(X, y, classes), self.epochs)
         self.classes_ = classes
         return self
 
@@ -343,10 +397,11 @@ class MiniBatchClassifier(ClassifierMixin, MiniBatchEstimator):  # type: ignore[
         ValueError, TypeError, DivergenceError
             As in `fit`; an estimator that was fitted keeps its weights.
         """
-        X, y = self._checked(X, y, reset=not self._started(), y_numeric=False)
-        check_classification_targets(y)
-        all_classes = self._classes_of_first_call(classes)
-        self._one_epoch(_cross_entropy(X, y, all_classes))
+        with self._keeping_a_fit():
+            X, y = self._checked(X, y, reset=not self._started(), y_numeric=False)
+            check_classification_targets(y)
+            all_classes = self._classes_of_first_call(classes)
+            self._one_epoch(_cross_entropy(X, y, all_classes))
         self.classes_ = all_classes
         return self
 
@@ -401,7 +456,12 @@ class MiniBatchClassifier(ClassifierMixin, MiniBatchEstimator):  # type: ignore[
             raise ValueError(
                 "classes must hold all labels in the first call of partial_fit, not be None"
             )
-        labels = _sorted_classes("classes", column_or_1d(classes))
+        try:
+            labels = _sorted_classes("classes", column_or_1d(classes))
+        except (TypeError, ValueError) as error:
+            if "classes" in str(error):
+                raise
+            raise TypeError(f"classes must be a list of labels, not {classes!r}") from None
         if self._started() and not np.array_equal(labels, self.classes_):
             raise ValueError(
                 f"classes must be those of the first call, {self.classes_.tolist()}, "
@@ -445,15 +505,6 @@ def _capped(batch_size: int | None, n_rows: int) -> int | None:
         raise type(error)(
             f"batch_size must be a whole number at least 1 or None, not {batch_size!r}"
         ) from None
-
-
-def _shifted(schedule: Schedule | None, steps: int) -> Schedule | None:
-    """Return the schedule as it is seen after so many steps."""
-    if schedule is None:
-        return None
-    if not callable(schedule):
-        raise TypeError(f"schedule must be a function of the steps so far, not {schedule!r}")
-    return lambda step: schedule(steps + step)
 
 
 def _generator(random_state: Any) -> np.random.Generator:

@@ -1,11 +1,10 @@
 """What is minimised: a loss that is a mean over rows, and its gradient.
 
-`LeastSquares`, `Logistic`, `Softmax` and `TrigonometricSurface` are losses of a linear model's
-scores; they differ only in what a score costs. `QuadraticBowl`, `DoubleWell` and `Saddle` are
-plain functions of the weights.
+`LeastSquares`, `Logistic` and `Softmax` are losses of a linear model's scores; they differ only in
+what a score costs. `mbgd_lib.instruments.landscapes` has functions of the weights to look at.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +17,6 @@ from mbgd_lib._arguments import (
     number_array,
     positive_number,
     row_numbers,
-    symmetric_matrix,
     whole_number,
 )
 
@@ -26,6 +24,8 @@ Array = NDArray[Any]
 
 # Rows are taken in pieces of this many, so that work arrays stay small however large the batch.
 PIECE = 512
+# Of several runs at once, so many numbers are gathered at a time: what a processor's cache holds.
+RUN_PIECE = 2**17
 
 
 class Objective(Protocol):
@@ -57,7 +57,8 @@ class LinearModel:
         \nabla_W L = \frac1B \sum_i x_i \, \frac{\partial \ell}{\partial s}(s_i, y_i), \qquad
         \nabla_b L = \frac1B \sum_i \frac{\partial \ell}{\partial s}(s_i, y_i).
 
-    A subclass says what a score costs (`_loss_sum`) and the derivative (`_slopes`).
+    A subclass says what a score costs (`_loss_sum`), the derivative (`_score_slopes`) and how large
+    the second one can be (`score_curvature`).
 
     Attributes
     ----------
@@ -67,14 +68,19 @@ class LinearModel:
     intercept : bool
     weights_shape : tuple of int
         The shape of the weights; the intercept comes first, if there is one.
+    score_curvature : float or None
+        The largest eigenvalue that the second derivative of a row's loss by its scores can have;
+        None where it has no bound.
     """
 
     y: Array
+    score_curvature: float | None = None
 
     def __init__(self, X: ArrayLike, intercept: bool, *outputs: int) -> None:
         self.X = number_array("X", X, ndim=2)
         self.intercept = bool(intercept)
         self.weights_shape = (self.X.shape[1] + self.intercept, *outputs)
+        self._n_scores = outputs[0] if outputs else 1
         if len(self.X) == 0:
             raise ValueError(f"X must have at least one row, not the shape {self.X.shape}")
 
@@ -104,8 +110,8 @@ class LinearModel:
         """
         weights, rows, count = self._checked(weights, rows)
         total = 0.0
-        for X, y in self._pieces(weights, rows, count):
-            total += self._loss_sum(self._scores(weights, X), y)
+        for X, y in self.pieces(rows, weights.dtype):
+            total += float(self._loss_sum(self._scores(weights, X), y))
         return total / count
 
     def gradient(self, weights: Array, rows: Array | None = None) -> Array:
@@ -125,14 +131,133 @@ class LinearModel:
         """
         weights, rows, count = self._checked(weights, rows)
         gradient = np.zeros_like(weights)
-        for X, y in self._pieces(weights, rows, count):
-            slopes = self._slopes(self._scores(weights, X), y)
+        for X, y in self.pieces(rows, weights.dtype):
+            slopes = self._score_slopes(self._scores(weights, X), y)
             # (slopes.T X).T is X.T slopes, and BLAS takes a fifth less time over it.
             gradient[int(self.intercept) :] += np.dot(slopes.T, X).T
             if self.intercept:
                 gradient[0] += slopes.sum(axis=0)
         gradient /= count
         return gradient
+
+    def values(self, weights: Array, rows: Array | None = None) -> Array:
+        """Return the mean losses of several weights, each over rows of its own: see `gradients`.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (runs, *weights_shape)
+        rows : ndarray of int of shape (runs, B), optional
+            All rows without it.
+
+        Returns
+        -------
+        ndarray of shape (runs,)
+        """
+        weights, count = self._checked_runs(weights, rows)
+        totals = np.zeros(len(weights))
+        for runs, X, y in self._pieces_of_runs(len(weights), rows, weights.dtype):
+            totals[runs] += self._loss_sum(self._scores_of_runs(weights[runs], X), y)
+        return totals / count
+
+    def gradients(self, weights: Array, rows: Array | None = None) -> Array:
+        """Return the gradients of several weights at once, each over rows of its own.
+
+        They are those of `gradient`, to rounding, in a fraction of the time where batches are
+        small. With one row for each of the same weights they are the gradients of the rows.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (runs, *weights_shape)
+        rows : ndarray of int of shape (runs, B), optional
+            All rows without it.
+
+        Returns
+        -------
+        ndarray of shape (runs, *weights_shape)
+        """
+        weights, count = self._checked_runs(weights, rows)
+        first = int(self.intercept)
+        # (runs, weights of a score, scores of a row)
+        gradients = np.zeros((*weights.shape[:2], self._n_scores), weights.dtype)
+        for runs, X, y in self._pieces_of_runs(len(weights), rows, weights.dtype):
+            slopes = self._score_slopes(self._scores_of_runs(weights[runs], X), y)
+            slopes = slopes.reshape(*slopes.shape[:2], self._n_scores)
+            gradients[runs, first:] += X.swapaxes(-1, -2) @ slopes
+            if self.intercept:
+                gradients[runs, 0] += slopes.sum(axis=1)
+        gradients /= count
+        return gradients.reshape(weights.shape)
+
+    def curvature_bounds(self) -> tuple[float, float]:
+        r"""Return bounds of the curvature of the whole loss, and of that of any single row.
+
+        With :math:`c` the bound of the loss's second derivative by a score and
+        :math:`\tilde x_i = (1, x_i)`, the Hessian of row i is at most
+        :math:`c\, \tilde x_i \tilde x_i^\top`, whose eigenvalue is :math:`c \lVert \tilde x_i
+        \rVert^2`, and that of the loss at most the mean of these matrices.
+
+        Returns
+        -------
+        of_loss, of_row : float
+            The largest eigenvalue of that mean, by the power method, and the largest of a row's.
+
+        Raises
+        ------
+        TypeError
+            If the loss's second derivative has no bound.
+        """
+        if self.score_curvature is None:
+            raise TypeError(f"objective must have a bounded curvature, which {self!r} has not")
+
+        def mean_product(vector: Array) -> Array:
+            product = np.zeros_like(vector)
+            for X, _ in self.pieces(dtype=vector.dtype):
+                scores = X @ vector[int(self.intercept) :] + (vector[0] if self.intercept else 0)
+                product[int(self.intercept) :] += scores @ X
+                if self.intercept:
+                    product[0] += scores.sum()
+            return product / self.n_rows
+
+        squares = [np.einsum("ij,ij->i", X, X).max() for X, _ in self.pieces()]
+        of_row = float(max(squares)) + self.intercept
+        of_loss = min(_largest_eigenvalue(mean_product, self.n_weights), of_row)
+        return self.score_curvature * of_loss, self.score_curvature * of_row
+
+    def pieces(self, rows: Array | None = None, dtype: Any = np.float64) -> Iterator[Any]:
+        """Yield features and targets of some rows, or of all, a few hundred rows at a time.
+
+        Parameters
+        ----------
+        rows : ndarray of int, optional
+        dtype : dtype
+            What whole numbers among the features become; floats stay as they are.
+
+        Yields
+        ------
+        X : ndarray of shape (rows of the piece, d)
+        y : ndarray of shape (rows of the piece,)
+        """
+        for start in range(0, self.n_rows if rows is None else len(rows), PIECE):
+            part = slice(start, start + PIECE)
+            if rows is None:
+                X, y = self.X[part], self.y[part]
+            else:
+                X, y = _taken(self.X, rows[part]), _taken(self.y, rows[part])
+            yield (X if X.dtype.kind == "f" else X.astype(dtype)), y
+
+    def _loss_sum(self, scores: Array, y: Array) -> Any:
+        """Return the sum of the rows' losses, of each run if there are several.
+
+        `scores` has the shape (…, rows) or (…, rows, k), and may be overwritten; `y` (…, rows).
+        """
+        raise NotImplementedError
+
+    def _score_slopes(self, scores: Array, y: Array) -> Array:
+        """Return the derivative of each row's loss by its scores, in the shape of `scores`.
+
+        Shapes are those of `_loss_sum`; `scores` may be overwritten.
+        """
+        raise NotImplementedError
 
     def _checked(self, weights: Array, rows: Array | None) -> tuple[Array, Array | None, int]:
         weights = floating_weights(weights)
@@ -145,16 +270,34 @@ class LinearModel:
         rows = row_numbers(rows)
         return weights, rows, len(rows)
 
-    def _pieces(
-        self, weights: Array, rows: Array | None, count: int
-    ) -> Iterator[tuple[Array, Array]]:
-        for start in range(0, count, PIECE):
-            part = slice(start, start + PIECE)
+    def _checked_runs(self, weights: Array, rows: Array | None) -> tuple[Array, int]:
+        weights = floating_weights(weights)
+        if weights.shape[1:] != self.weights_shape or weights.ndim == 0:
+            shape = ", ".join(["runs", *map(str, self.weights_shape)])
+            raise ValueError(f"weights must have the shape ({shape}), not {weights.shape}")
+        if rows is None:
+            return weights, self.n_rows
+        rows = row_numbers(rows, ndim=2)
+        if len(rows) != len(weights):
+            raise ValueError(f"rows must have the shape ({len(weights)}, B), not {rows.shape}")
+        return weights, rows.shape[1]
+
+    def _pieces_of_runs(
+        self, n_runs: int, rows: Array | None, dtype: Any
+    ) -> Iterator[tuple[slice, Array, Array]]:
+        """Yield which runs, with features (runs, rows, d) or, the same for all, (rows, d)."""
+        size = min(self.n_rows if rows is None else rows.shape[1], PIECE)
+        together = max(1, RUN_PIECE // (size * max(self.weights_shape)))
+        for start in range(0, n_runs, together):
+            runs = slice(start, min(start + together, n_runs))
             if rows is None:
-                X, y = self.X[part], self.y[part]
-            else:
-                X, y = _taken(self.X, rows[part]), _taken(self.y, rows[part])
-            yield (X if X.dtype.kind == "f" else X.astype(weights.dtype)), y
+                for X, y in self.pieces(None, dtype):
+                    yield runs, X, np.broadcast_to(y, (runs.stop - start, len(y)))
+                continue
+            for first in range(0, rows.shape[1], PIECE):
+                part = rows[runs, first : first + PIECE]
+                X, y = _taken(self.X, part), _taken(self.y, part)
+                yield runs, (X if X.dtype.kind == "f" else X.astype(dtype)), y
 
     def _scores(self, weights: Array, X: Array) -> Array:
         # Column by column in memory: what is done to each class's scores is then one long loop.
@@ -163,19 +306,34 @@ class LinearModel:
             scores += weights[0]
         return scores
 
-    def _loss_sum(self, scores: Array, y: Array) -> float:
-        """Return the sum of the rows' losses; may overwrite `scores`."""
-        raise NotImplementedError
-
-    def _slopes(self, scores: Array, y: Array) -> Array:
-        """Return the derivative of each row's loss by its scores; may overwrite `scores`."""
-        raise NotImplementedError
+    def _scores_of_runs(self, weights: Array, X: Array) -> Array:
+        """Return scores of shape (runs, rows) or (runs, rows, k)."""
+        W = weights.reshape(*weights.shape[:2], self._n_scores)
+        scores = X @ W[:, int(self.intercept) :]
+        if self.intercept:
+            scores += W[:, :1]
+        return scores if len(self.weights_shape) > 1 else scores[..., 0]
 
     def _require_one_target_per_row(self) -> None:
         if len(self.X) != len(self.y):
             raise ValueError(
                 f"X and y must have as many rows: X has {len(self.X)}, y has {len(self.y)}"
             )
+
+
+def _largest_eigenvalue(product: Callable[[Array], Array], size: int) -> float:
+    """Return the largest eigenvalue of a positive matrix by the power method, to 0.1 % or so.
+
+    Multiplied by the matrix again and again, only a vector's part along the largest one survives.
+    """
+    vector = np.random.default_rng(0).normal(size=size)
+    largest = 0.0
+    for _ in range(1000):
+        vector = product(vector / np.linalg.norm(vector))
+        before, largest = largest, float(np.linalg.norm(vector))
+        if largest <= before * 1.0001 or not np.isfinite(largest):  # it grows from below
+            break
+    return largest
 
 
 def _taken(array: Array, rows: Array) -> Array:
@@ -218,6 +376,8 @@ class LeastSquares(LinearModel):
     >>> objective.solution().round(6)
     array([1., 2.])
     """
+
+    score_curvature = 1.0  # half a square
 
     def __init__(self, X: ArrayLike, y: ArrayLike, *, intercept: bool = True) -> None:
         super().__init__(X, intercept)
@@ -262,11 +422,11 @@ class LeastSquares(LinearModel):
     def _floating_features(self) -> Array:
         return self.X if self.X.dtype.kind == "f" else self.X.astype(np.float64)
 
-    def _loss_sum(self, scores: Array, y: Array) -> float:
+    def _loss_sum(self, scores: Array, y: Array) -> Any:
         residuals = scores - y
-        return float(residuals @ residuals) / 2
+        return np.einsum("...i,...i->...", residuals, residuals) / 2
 
-    def _slopes(self, scores: Array, y: Array) -> Array:
+    def _score_slopes(self, scores: Array, y: Array) -> Array:
         scores -= y  # in place: the difference stays in the scores' type, float32 too
         return scores
 
@@ -296,15 +456,17 @@ class Logistic(LinearModel):
     0.0
     """
 
+    score_curvature = 0.25  # p (1 - p) at p = 1/2
+
     def __init__(self, X: ArrayLike, y: ArrayLike, *, intercept: bool = True) -> None:
         super().__init__(X, intercept)
         self.y = class_labels("y", y, 2)
         self._require_one_target_per_row()
 
-    def _loss_sum(self, scores: Array, y: Array) -> float:
-        return float(np.logaddexp(0, np.where(y == 1, -scores, scores)).sum())
+    def _loss_sum(self, scores: Array, y: Array) -> Any:
+        return np.logaddexp(0, np.where(y == 1, -scores, scores)).sum(axis=-1)
 
-    def _slopes(self, scores: Array, y: Array) -> Array:
+    def _score_slopes(self, scores: Array, y: Array) -> Array:
         probabilities = sigmoid(scores)
         probabilities -= y
         return probabilities
@@ -361,6 +523,8 @@ class Softmax(LinearModel):
     1.098612
     """
 
+    score_curvature = 0.5  # of diag p - p p', where two classes share all
+
     def __init__(
         self,
         X: ArrayLike,
@@ -377,23 +541,25 @@ class Softmax(LinearModel):
         self.y = labels
         self._require_one_target_per_row()
 
-    def _loss_sum(self, scores: Array, y: Array) -> float:
-        scores -= scores.max(axis=1, keepdims=True)
-        of_labels = scores[np.arange(len(y)), y]
-        return float((np.log(np.exp(scores).sum(axis=1)) - of_labels).sum())
+    def _loss_sum(self, scores: Array, y: Array) -> Any:
+        scores -= scores.max(axis=-1, keepdims=True)
+        of_labels = np.take_along_axis(scores, y[..., None], axis=-1)[..., 0]
+        return (np.log(np.exp(scores).sum(axis=-1)) - of_labels).sum(axis=-1)
 
-    def _slopes(self, scores: Array, y: Array) -> Array:
+    def _score_slopes(self, scores: Array, y: Array) -> Array:
         probabilities = softmax(scores, out=scores)
-        probabilities[np.arange(len(y)), y] -= 1
+        rows = probabilities.reshape(-1, self.n_classes)  # a view, also of several runs
+        rows[np.arange(len(rows)), y.ravel()] -= 1
         return probabilities
 
 
-def softmax(scores: Array, out: Array | None = None) -> Array:
+def softmax(scores: ArrayLike, out: Array | None = None) -> Array:
     r"""Return :math:`e^{s_c} / \sum_j e^{s_j}` along the last axis, without overflow.
 
     Parameters
     ----------
-    scores : ndarray of shape (…, k)
+    scores : array_like of shape (…, k)
+        Whole numbers become float64 first.
     out : ndarray of shape (…, k), optional
         Where to write the result, `scores` itself for example.
 
@@ -406,49 +572,14 @@ def softmax(scores: Array, out: Array | None = None) -> Array:
     >>> softmax(np.array([1e4, 1e4, -1e4]))
     array([0.5, 0.5, 0. ])
     """
-    powers = np.exp(np.subtract(scores, scores.max(axis=-1, keepdims=True), out=out), out=out)
+    scores = np.asarray(scores)
+    if scores.dtype.kind != "f":  # the difference of small whole numbers may overflow
+        scores = scores.astype(np.float64)
+    powers: Array = np.exp(
+        np.subtract(scores, scores.max(axis=-1, keepdims=True), out=out), out=out
+    )
     powers /= powers.sum(axis=-1, keepdims=True)
     return powers
-
-
-class TrigonometricSurface(LinearModel):
-    r"""Tutorial 002's rugged loss of a linear model: :math:`\frac12 r^2 \sin(\pi r / p)`.
-
-    It has many minima, none of them at small residuals, and is no loss that anybody would
-    train with: it serves as a landscape. The derivative by the residual :math:`r` is
-    :math:`r \sin(\pi r / p) + \frac{\pi}{2p} r^2 \cos(\pi r / p)`.
-
-    Parameters
-    ----------
-    X : array_like of shape (n, d)
-    y : array_like of shape (n,)
-    period : float
-        p: the sine changes its sign each time the residual grows by this much.
-    intercept : bool
-
-    Examples
-    --------
-    >>> surface = TrigonometricSurface([[0.0]], [0.0])
-    >>> surface.value(np.array([75.0, 0.0]))  # a residual of 75 is at the sine's lowest
-    -2812.5
-    """
-
-    def __init__(
-        self, X: ArrayLike, y: ArrayLike, *, period: float = 50.0, intercept: bool = True
-    ) -> None:
-        super().__init__(X, intercept)
-        self.y = finite_array("y", y, ndim=1)
-        self.period = positive_number("period", period)
-        self._require_one_target_per_row()
-
-    def _loss_sum(self, scores: Array, y: Array) -> float:
-        residuals = scores - y
-        return float((residuals**2 * np.sin(np.pi / self.period * residuals)).sum()) / 2
-
-    def _slopes(self, scores: Array, y: Array) -> Array:
-        scores -= y  # in place, as in `LeastSquares`
-        residuals, angles = scores, np.pi / self.period * scores
-        return residuals * (np.sin(angles) + angles * np.cos(angles) / 2)
 
 
 class Penalised:
@@ -482,7 +613,6 @@ class Penalised:
             raise TypeError(f"objective must be a loss of linear scores, not {objective!r}")
         self.objective = objective
         self.strength = positive_number("strength", strength)
-        self._slopes = slice(int(objective.intercept), None)
 
     @property
     def n_rows(self) -> int:
@@ -508,8 +638,7 @@ class Penalised:
         float
         """
         loss = self.objective.value(weights, rows)
-        slopes = np.asarray(weights, dtype=np.float64)[self._slopes]
-        return loss + self.strength / 2 * float(np.sum(slopes**2))
+        return loss + float(self._penalties(np.asarray(weights)[None])[0])
 
     def gradient(self, weights: Array, rows: Array | None = None) -> Array:
         """Return the gradient of `value`.
@@ -524,164 +653,51 @@ class Penalised:
         ndarray of shape `weights_shape`
         """
         gradient = self.objective.gradient(weights, rows)
-        gradient[self._slopes] += self.strength * np.asarray(weights)[self._slopes]
+        first = int(self.objective.intercept)
+        gradient[first:] += self.strength * np.asarray(weights)[first:]
         return gradient
 
-
-class Landscape:
-    """A plain function of the weights, and rows that tilt it.
-
-    Row i adds ``tilts[i] @ weights``. The tilts' mean is zero, so over all rows they cancel
-    and leave the function itself; a batch of some rows sees a tilted one. This is mini-batch
-    noise in its purest form: it has the same strength everywhere.
-
-    Parameters
-    ----------
-    tilts : array_like of shape (n, d), optional
-        Their mean is subtracted. Without them there is one row, and no noise.
-    """
-
-    dimensions: int
-
-    def __init__(self, tilts: ArrayLike | None = None) -> None:
-        if tilts is None:
-            tilts = np.zeros((1, self.dimensions))
-        tilts = finite_array("tilts", tilts, ndim=2)
-        if len(tilts) == 0 or tilts.shape[1] != self.dimensions:
-            raise ValueError(f"tilts must have the shape (n, {self.dimensions}), not {tilts.shape}")
-        self.tilts = tilts - tilts.mean(axis=0)
-
-    @property
-    def n_rows(self) -> int:
-        """Number of rows, n."""
-        return len(self.tilts)
-
-    def value(self, weights: Array, rows: Array | None = None) -> float:
-        """Return the function's value, tilted by the mean of the rows' tilts.
+    def values(self, weights: Array, rows: Array | None = None) -> Array:
+        """Return `value` of several weights at once: see `LinearModel.values`.
 
         Parameters
         ----------
-        weights : ndarray of shape (d,)
-        rows : ndarray of int, optional
+        weights : ndarray of shape (runs, *weights_shape)
+        rows : ndarray of int of shape (runs, B), optional
 
         Returns
         -------
-        float
+        ndarray of shape (runs,)
         """
-        weights = self._checked(weights)
-        return float(self._height(weights) + self._tilt(rows) @ weights)
+        return self.objective.values(weights, rows) + self._penalties(weights)
 
-    def gradient(self, weights: Array, rows: Array | None = None) -> Array:
-        """Return the gradient of `value`.
+    def gradients(self, weights: Array, rows: Array | None = None) -> Array:
+        """Return `gradient` of several weights at once: see `LinearModel.gradients`.
 
         Parameters
         ----------
-        weights : ndarray of shape (d,)
-        rows : ndarray of int, optional
+        weights : ndarray of shape (runs, *weights_shape)
+        rows : ndarray of int of shape (runs, B), optional
 
         Returns
         -------
-        ndarray of shape (d,)
+        ndarray of shape (runs, *weights_shape)
         """
-        weights = self._checked(weights)
-        gradient = self._slope(weights) + self._tilt(rows)
-        return gradient.astype(weights.dtype, copy=False)
+        gradients = self.objective.gradients(weights, rows)
+        first = int(self.objective.intercept)
+        gradients[:, first:] += self.strength * np.asarray(weights)[:, first:]
+        return gradients
 
-    def _checked(self, weights: Array) -> Array:
-        weights = floating_weights(weights)
-        if weights.shape != (self.dimensions,):
-            raise ValueError(
-                f"weights must have the shape ({self.dimensions},), not {weights.shape}"
-            )
-        return weights
+    def curvature_bounds(self) -> tuple[float, float]:
+        """Return those of the loss, each more by the strength: see `LinearModel`.
 
-    def _tilt(self, rows: Array | None) -> Array:
-        if rows is None:
-            return np.zeros(self.dimensions)
-        return self.tilts[row_numbers(rows)].mean(axis=0)
+        Returns
+        -------
+        of_loss, of_row : float
+        """
+        of_loss, of_row = self.objective.curvature_bounds()
+        return of_loss + self.strength, of_row + self.strength
 
-    def _height(self, weights: Array) -> float:
-        raise NotImplementedError
-
-    def _slope(self, weights: Array) -> Array:
-        raise NotImplementedError
-
-
-class QuadraticBowl(Landscape):
-    r"""The function :math:`\frac12 w^\top H w`, with its minimum at zero.
-
-    Parameters
-    ----------
-    hessian : array_like of shape (d, d)
-        H, symmetric.
-    tilts : array_like of shape (n, d), optional
-        See `Landscape`.
-
-    Examples
-    --------
-    >>> bowl = QuadraticBowl([[4.0, 0.0], [0.0, 1.0]])
-    >>> bowl.value(np.array([1.0, 2.0])), bowl.gradient(np.array([1.0, 2.0]))
-    (4.0, array([4., 2.]))
-    """
-
-    def __init__(self, hessian: ArrayLike, tilts: ArrayLike | None = None) -> None:
-        self.hessian = symmetric_matrix("hessian", hessian)
-        self.dimensions = len(self.hessian)
-        super().__init__(tilts)
-
-    def _height(self, weights: Array) -> float:
-        return float(weights @ self.hessian @ weights) / 2
-
-    def _slope(self, weights: Array) -> Array:
-        return self.hessian @ weights
-
-
-class DoubleWell(Landscape):
-    r"""The function :math:`\frac14 (w^2 - 1)^2` of one weight: two valleys and a hill.
-
-    Its minima are at -1 and 1, where the curvature is 2. The hill between them, at 0, is
-    1/4 high and has the curvature -1.
-
-    Parameters
-    ----------
-    tilts : array_like of shape (n, 1), optional
-        See `Landscape`.
-
-    Examples
-    --------
-    >>> well = DoubleWell()
-    >>> well.value(np.array([0.0])), well.value(np.array([1.0]))
-    (0.25, 0.0)
-    """
-
-    dimensions = 1
-
-    def _height(self, weights: Array) -> float:
-        return float((weights[0] ** 2 - 1) ** 2) / 4
-
-    def _slope(self, weights: Array) -> Array:
-        return weights * (weights**2 - 1)
-
-
-class Saddle(Landscape):
-    r"""The function :math:`w_1^2 - w_2^2`: a pass that falls away on two sides.
-
-    Parameters
-    ----------
-    tilts : array_like of shape (n, 2), optional
-        See `Landscape`.
-
-    Examples
-    --------
-    >>> saddle = Saddle()
-    >>> saddle.value(np.array([0.0, 2.0])), saddle.gradient(np.array([1.0, 2.0]))
-    (-4.0, array([ 2., -4.]))
-    """
-
-    dimensions = 2
-
-    def _height(self, weights: Array) -> float:
-        return float(weights[0] ** 2 - weights[1] ** 2)
-
-    def _slope(self, weights: Array) -> Array:
-        return np.array([2.0, -2.0]) * weights
+    def _penalties(self, weights: Array) -> Array:
+        slopes = weights[:, int(self.objective.intercept) :].astype(np.float64)
+        return self.strength / 2 * np.sum(slopes.reshape(len(slopes), -1) ** 2, axis=1)

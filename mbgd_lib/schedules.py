@@ -7,10 +7,11 @@ what keeps a schedule from starting anew in every epoch. Schedules can be pickle
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
-from mbgd_lib._arguments import function_or_none, positive_number, whole_number
+from mbgd_lib._arguments import function_or_none, one_number, positive_number, whole_number
 
 Schedule = Callable[[int], float]
 
@@ -148,3 +149,59 @@ def warm_up(steps: int, then: Schedule | None = None) -> Schedule:
 
 def _warm_up(steps: int, then: Schedule, step: int) -> float:
     return (step + 1) / steps if step < steps else then(step - steps)
+
+
+def check_schedule(schedule: Any) -> None:
+    """Refuse what is no schedule, also a function of this module that has not been called.
+
+    Parameters
+    ----------
+    schedule : callable or None
+
+    Raises
+    ------
+    TypeError
+
+    Examples
+    --------
+    >>> check_schedule(cosine(100))
+    """
+    function_or_none("schedule", schedule)
+    if schedule in (constant, step_decay, inverse_time, cosine, warm_up):
+        name = schedule.__name__
+        raise TypeError(f"schedule must be called first, {name}(…), not be {name} itself")
+
+
+def factor_of(schedule: Schedule, step: int) -> float:
+    """Return a schedule's factor, if it is one.
+
+    Parameters
+    ----------
+    schedule : callable
+    step : int
+        Steps made so far.
+
+    Returns
+    -------
+    float
+        Finite, at least 0.
+
+    Raises
+    ------
+    ValueError
+
+    Examples
+    --------
+    >>> factor_of(cosine(100), 0)
+    1.0
+    """
+    value = schedule(step)
+    try:
+        factor = one_number("schedule", value)
+    except TypeError:
+        factor = np.nan
+    if not 0 <= factor < np.inf:
+        raise ValueError(
+            f"schedule must return a finite number at least 0, not {value!r} as for step {step}"
+        )
+    return factor

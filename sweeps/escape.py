@@ -41,7 +41,7 @@ SETTINGS: dict[str, Any] = {
         "deviation": 2,
         "rows": 1000,
         "runs": 400,
-        "most_steps": 3_000_000,
+        "max_steps": 3_000_000,
         "barriers": [2, 3, 4, 5, 6, 7],  # in units of the noise: B ΔV / (η σ² / 2)
         "batch_sizes": [1, 2, 4, 8],
         "rare_batch_sizes": [1, 4, 16, 64],
@@ -69,7 +69,7 @@ def ends(rate: float, batch_size: int, starts: Any, seeds: list[int], steps: int
     """Return where runs end. A full batch draws nothing, so it may stop where it stands."""
     options = {"learning_rate": rate, "bounds": tuple(SETTINGS["bounds"])}
     if batch_size == surface().n_rows:
-        return settle(surface(), starts, most_steps=steps, **options)
+        return settle(surface(), starts, max_steps=steps, **options)
     return ends_of_runs(
         surface(), starts, batch_size=batch_size, steps=steps, seeds=seeds, **options
     )
@@ -134,7 +134,7 @@ def crossing(tilts: Any, rate: float, batch_size: int, **options: Any) -> dict[s
         learning_rate=rate,
         batch_size=batch_size,
         runs=well["runs"],
-        most_steps=well["most_steps"],
+        max_steps=well["max_steps"],
         seed=options.pop("seed", batch_size),
         **options,
     )

@@ -107,7 +107,7 @@ def test_nan_does_not_pass():
 def test_a_gradient_of_the_wrong_shape_is_refused(data):
     column = wrong(lambda gradient, n: gradient[:, None])
 
-    message = r"^the gradient must have the shape of the weights \(3,\), not \(3, 1\)$"
+    message = r"^the objective's gradient must have the weights' shape \(3,\), not \(3, 1\)$"
     with pytest.raises(ValueError, match=message):
         check_gradient(column(*data), AT)
 

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from mbgd_lib import LeastSquares, Logistic, Softmax, TrigonometricSurface, _compiled, descend
+from mbgd_lib import (
+    LeastSquares,
+    Logistic,
+    Momentum,
+    Softmax,
+    TrigonometricSurface,
+    _compiled,
+    descend,
+)
 from mbgd_lib.batches import epochs_of_batches
 
 N, D = 43, 4
@@ -84,7 +92,7 @@ def test_however_an_epoch_is_cut(plain_python, cut, order):
     "changes",
     [
         {"schedule": lambda step: 0.5},
-        {"momentum": 0.5},
+        {"update": Momentum(0.5)},
         {"bounds": (-1, 1)},
         {"average_from": 0},
         {"record_path": True},

@@ -21,7 +21,8 @@ from mbgd_lib import (
     minibatches,
 )
 from mbgd_lib.checks import finite_differences
-from mbgd_lib.objectives import PIECE, Landscape, LinearModel, sigmoid, softmax
+from mbgd_lib.instruments.landscapes import Landscape
+from mbgd_lib.objectives import PIECE, LinearModel, sigmoid, softmax
 
 SOME_ROWS = [None, np.arange(12), np.array([3]), np.array([7, 0, 11]), np.array([2, 2, 5])]
 
@@ -730,7 +731,7 @@ def test_each_model_refuses_bad_weights_and_rows_by_name(name, method):
         ask(weights, np.array([0, 12]))
 
 
-@pytest.mark.parametrize("method", ["_loss_sum", "_slopes"])
+@pytest.mark.parametrize("method", ["_loss_sum", "_score_slopes"])
 def test_a_model_without_a_cost_says_so(method):
     with pytest.raises(NotImplementedError):
         getattr(LinearModel([[1.0]], True), method)(np.zeros(1), np.zeros(1))
@@ -876,8 +877,8 @@ def test_a_landscape_without_a_function_says_so(method):
 @pytest.mark.parametrize(
     ("rows", "error", "message"),
     [
-        ([[0, 1]], ValueError, r"rows must have 1 dimension, not the shape \(1, 2\)"),
-        (0, ValueError, r"rows must have 1 dimension, not the shape \(\)"),
+        ([[0, 1]], ValueError, r"rows must have 1 dimension\(s\), not the shape \(1, 2\)"),
+        (0, ValueError, r"rows must have 1 dimension\(s\), not the shape \(\)"),
         ([True, False], TypeError, "rows must hold whole numbers, not bool"),
     ],
 )
@@ -906,7 +907,7 @@ def test_slopes_of_float32_features_stay_float32(model):
     objective = model(X, [0, 1, 1])
     scores = np.zeros((3, *objective.weights_shape[1:]), dtype=np.float32)
 
-    assert objective._slopes(scores, objective.y).dtype == np.float32
+    assert objective._score_slopes(scores, objective.y).dtype == np.float32
 
 
 @pytest.mark.parametrize("layout", ["C", "F", "strided"])

@@ -241,9 +241,9 @@ def test_the_floors_use_the_covariance_at_the_minimum():
         (
             {"weights": [0.0]},
             ValueError,
-            "weights must have the shape (3,), not (1,)",
+            "weights must have the shape (3,), or (1, 3) for a start of each run, not (1,)",
         ),
-        ({"seeds": []}, ValueError, "seeds must hold at least one seed, not be []"),
+        ({"seeds": []}, ValueError, "seeds must hold at least one seed, but is empty"),
         (
             {"learning_rate": 0},
             ValueError,
@@ -252,7 +252,7 @@ def test_the_floors_use_the_covariance_at_the_minimum():
         (
             {"last_batch": "lose"},
             ValueError,
-            "last_batch must be one of 'keep', 'weigh', 'drop', not 'lose'",
+            "last_batch must be one of 'keep', 'weigh', 'drop', 'spread', not 'lose'",
         ),
         ({"batch_size": 61}, ValueError, "batch_size must be from 1 to 60, not 61"),
         ({"epochs": 0}, ValueError, "epochs must be at least 1, not 0"),

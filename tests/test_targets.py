@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mbgd_lib import LeastSquares, descend
+from mbgd_lib import Adam, LeastSquares, Momentum, descend
 from mbgd_lib.instruments import theory
 from mbgd_lib.instruments.targets import (
     checkpoints,
@@ -102,8 +102,17 @@ def test_bad_arguments_are_refused_at_the_call(training, validation, change, mes
 def test_steps_must_increase(training, validation):
     looks = losses_at([3, 2], training, np.zeros(4), validation, learning_rate=0.1)
     next(looks)
-    with pytest.raises(ValueError, match="steps must increase, but 2 comes after 3"):
+    with pytest.raises(ValueError, match="looks must increase, but 2 comes after 3"):
         next(looks)
+
+
+def test_losses_of_several_runs_are_those_of_each(training, validation):
+    settings = {"learning_rate": 0.05, "batch_size": 4, "update": Momentum(0.5)}
+    looks = [0, 3, 11]
+    several = list(losses_at(looks, training, np.zeros(4), validation, seeds=[0, 1], **settings))
+    for run in (0, 1):
+        alone = list(losses_at(looks, training, np.zeros(4), validation, seed=run, **settings))
+        assert [losses[run] for losses in several] == pytest.approx(alone, rel=1e-12)
 
 
 # --- steps to a target ---
@@ -114,7 +123,7 @@ def test_full_batch_arrives_when_theory_says(training):
     gap = 1e-3
     target = training.value(least) + gap
     expected = theory.steps_to_gap(training.hessian(), -least, 0.1, gap)
-    steps = {"most": 1000, "learning_rate": 0.1}
+    steps = {"max_steps": 1000, "learning_rate": 0.1}
     exact = steps_to_target(training, np.zeros(4), training, target, spacing=1e-9, **steps)
     assert exact == expected
     coarse = steps_to_target(training, np.zeros(4), training, target, spacing=0.1, **steps)
@@ -127,17 +136,36 @@ def test_the_first_look_at_or_below_counts(training, validation):
     losses = list(losses_at(looks, training, np.zeros(4), validation, **settings))
     target = losses[40]  # itself a loss that is looked at: "at" counts as reached
     first = next(step for step, loss in zip(looks, losses, strict=True) if loss <= target)
-    found = steps_to_target(training, np.zeros(4), validation, target, most=300, **settings)
+    found = steps_to_target(training, np.zeros(4), validation, target, max_steps=300, **settings)
     assert found == first
 
 
+def test_steps_of_several_runs_are_those_of_each(training, validation):
+    target = 1.3 * training.value(training.solution())
+    settings = {"learning_rate": 0.1, "batch_size": 2, "max_steps": 200}
+    several = steps_to_target(training, np.zeros(4), training, target, seeds=range(6), **settings)
+    assert len(set(several)) > 1
+    for seed in range(6):
+        alone = steps_to_target(training, np.zeros(4), training, target, seed=seed, **settings)
+        assert several[seed] == alone
+
+
+@pytest.mark.parametrize("update", [Momentum(0.9), Adam()])
+def test_every_rule_can_be_timed_to_a_target(training, update):
+    target = training.value(training.solution()) + 1e-3
+    settings = {"learning_rate": 0.05, "max_steps": 5000, "last_batch": "spread"}
+    found = steps_to_target(training, np.zeros(4), training, target, update=update, **settings)
+    run = descend(training, np.zeros(4), learning_rate=0.05, steps=found, update=update)
+    assert training.value(run.weights) <= target
+
+
 def test_not_reached(training, validation):
-    settings = {"most": 50, "learning_rate": 0.1}
+    settings = {"max_steps": 50, "learning_rate": 0.1}
     assert steps_to_target(training, np.zeros(4), validation, 0.0, **settings) is None
 
 
 def test_diverged(training, validation):
-    settings = {"most": 10**6, "learning_rate": 1e3}
+    settings = {"max_steps": 10**6, "learning_rate": 1e3}
     assert steps_to_target(training, np.zeros(4), validation, 0.0, **settings) is None
 
 

@@ -1,32 +1,26 @@
 r"""Where runs end on a rugged surface, and how long they stay in a valley: many runs at once.
 
 A single run says little where chance decides. The functions here make hundreds of them side by
-side, in NumPy, with the batches that `mbgd_lib.descend` would draw, and in the objective's own
-type: with float32 rows they take a fraction of the time.
+side, in the objective's own type: with float32 rows they take a fraction of the time.
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mbgd_lib._arguments import (
-    finite_array,
-    generator,
-    interval,
-    positive_number,
-    whole_number,
-)
-from mbgd_lib.batches import batch_edges, epochs_of_batches
-from mbgd_lib.objectives import LinearModel
+from mbgd_lib._arguments import finite_array, generator, positive_number, whole_number
+from mbgd_lib.descent import descend
+from mbgd_lib.instruments.landscapes import DoubleWell
+from mbgd_lib.loop import steps
+from mbgd_lib.objectives import Array, LinearModel
 
-Array = NDArray[Any]
 Bounds = tuple[float, float] | None
 
-# Residuals worked on at a time: small enough for a processor's cache.
-PIECE = 60_000
+# How many steps runs make between two looks at whether they have settled.
+LOOK_EVERY = 20
 
 
 def ends_of_runs(
@@ -41,8 +35,7 @@ def ends_of_runs(
 ) -> Array:
     """Return where mini-batch gradient descent ends from many starts, with many seeds.
 
-    They are the runs of `mbgd_lib.descend` with these seeds, but for rounding. The starts of
-    one seed see the same batches.
+    The starts of one seed see the same batches.
 
     Parameters
     ----------
@@ -72,28 +65,22 @@ def ends_of_runs(
             [2., 1.],
             [2., 1.]]])
     """
-    learning_rate = positive_number("learning_rate", learning_rate)
-    steps = whole_number("steps", steps, 1)
-    low, high = (-np.inf, np.inf) if bounds is None else interval("bounds", bounds)
-    n, edges = objective.n_rows, batch_edges(objective.n_rows, batch_size)
     weights = _weights("starts", starts, objective, 3)
     if len(weights) != len(seeds):
         raise ValueError(
             f"starts must have one first entry for each of {len(seeds)} seeds, not {len(weights)}"
         )
-    epochs = -(-steps // (len(edges) - 1))
-    passes = [epochs_of_batches(n, batch_size, epochs=epochs, seed=seed) for seed in seeds]
-    rate = weights.dtype.type(learning_rate)
-    left = steps
-    with np.errstate(over="ignore", invalid="ignore"):  # diverged runs end at NaN
-        for _ in range(epochs):
-            orders = np.array([np.concatenate(list(next(batches))) for batches in passes])
-            X, y = objective.X[orders], objective.y[orders]
-            for first, end in list(pairwise(edges))[:left]:
-                weights -= rate * _gradients(objective, weights, X[:, first:end], y[:, first:end])
-                np.clip(weights, low, high, out=weights)
-            left -= len(edges) - 1
-    return weights
+    run = descend(
+        objective,
+        weights.reshape(-1, objective.n_weights),
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        steps=steps,
+        seeds=[seed for seed in seeds for _ in range(weights.shape[1])],
+        bounds=bounds,
+        record_epoch_losses=False,
+    )
+    return run.weights.reshape(weights.shape)
 
 
 def settle(
@@ -103,7 +90,7 @@ def settle(
     learning_rate: float,
     bounds: Bounds = None,
     tolerance: float = 0.03,
-    most_steps: int = 3000,
+    max_steps: int = 3000,
 ) -> Array:
     """Return where full-batch gradient descent leads from each of many weights.
 
@@ -118,8 +105,8 @@ def settle(
     learning_rate : float
     bounds : (float, float), optional
     tolerance : float
-    most_steps : int
-        Where to stop in any case; looked at every twenty steps.
+    max_steps : int
+        Where to stop in any case. Runs are looked at every twenty steps.
 
     Returns
     -------
@@ -135,25 +122,26 @@ def settle(
     """
     learning_rate = positive_number("learning_rate", learning_rate)
     tolerance = positive_number("tolerance", tolerance)
-    most_steps = whole_number("most_steps", most_steps, 1)
-    low, high = (-np.inf, np.inf) if bounds is None else interval("bounds", bounds)
+    max_steps = whole_number("max_steps", max_steps, 1)
     weights = _weights("weights", weights, objective, np.ndim(weights))
-    rate = weights.dtype.type(learning_rate)
-    shape, weights = weights.shape, weights.reshape(-1, objective.n_weights)
-    together = max(1, PIECE // objective.n_rows)
-    X, y = objective.X[None], objective.y[None]
-    for first in range(0, len(weights), together):
-        running = np.arange(first, min(first + together, len(weights)))
-        for step in range(most_steps):
-            before = weights[running]
-            after = before - rate * _gradients(objective, before[None], X, y)[0]
-            weights[running] = np.clip(after, low, high)
-            if step % 20 == 19:
-                moved = np.abs(weights[running] - before).max(axis=1)
-                running = running[moved > tolerance * learning_rate]
-                if len(running) == 0:
-                    break
-    return weights.reshape(shape)
+    ends = weights.reshape(-1, objective.n_weights)
+    running = np.arange(len(ends))
+    for made in range(0, max_steps, LOOK_EVERY):
+        loop = steps(
+            objective,
+            ends[running],
+            learning_rate=learning_rate,
+            bounds=bounds,
+            seeds=[0] * len(running),  # of all rows nothing is drawn
+        )
+        for step in islice(loop, min(LOOK_EVERY, max_steps - made)):
+            last = step
+        ends[running] = last.weights
+        moved = np.abs(last.weights - last.before).max(axis=1)
+        running = running[moved > tolerance * learning_rate]
+        if len(running) == 0:
+            break
+    return ends.reshape(weights.shape)
 
 
 def nearest(weights: ArrayLike, places: ArrayLike, *, radius: float) -> NDArray[np.int64]:
@@ -189,7 +177,7 @@ def steps_to_cross(
     learning_rate: float,
     batch_size: int,
     runs: int,
-    most_steps: int,
+    max_steps: int,
     order: str = "with_replacement",
     seed: Any = None,
 ) -> NDArray[np.int64]:
@@ -204,57 +192,50 @@ def steps_to_cross(
         What each row adds to the slope; their mean is subtracted. See `mbgd_lib.DoubleWell`.
     learning_rate : float
     batch_size : int
-        Without replacement it must divide n.
     runs : int
-    most_steps : int
+    max_steps : int
         Where to give up.
-    order : {"with_replacement", "reshuffle"}
-        How rows are drawn; every run draws its own.
+    order : {"with_replacement", "reshuffle", "shuffle_once"}
+        How rows are drawn: see `mbgd_lib.minibatches`. Every run draws its own.
     seed : int, numpy.random.Generator or None
 
     Returns
     -------
     ndarray of int of shape (runs,)
-        Steps; `most_steps` + 1 for a run that has not arrived.
+        Steps; `max_steps` + 1 for a run that has not arrived.
 
     Examples
     --------
-    >>> steps_to_cross([-40.0, 40.0], learning_rate=0.1, batch_size=1, runs=4, most_steps=99,
+    >>> steps_to_cross([-40.0, 40.0], learning_rate=0.1, batch_size=1, runs=4, max_steps=99,
     ...                seed=0)
-    array([2, 2, 2, 1])
+    array([2, 2, 2, 2])
     """
-    of_rows = finite_array("tilts", tilts, ndim=1)
-    learning_rate = positive_number("learning_rate", learning_rate)
-    batch_size = whole_number("batch_size", batch_size, 1)
+    well = DoubleWell(finite_array("tilts", tilts, ndim=1)[:, None])
     runs = whole_number("runs", runs, 1)
-    most_steps = whole_number("most_steps", most_steps, 1)
-    if order not in ("with_replacement", "reshuffle"):
-        raise ValueError(f'order must be "with_replacement" or "reshuffle", not {order!r}')
-    n = len(of_rows)
-    if order == "reshuffle" and n % batch_size:
-        raise ValueError(
-            f"batch_size must divide the {n} rows without replacement, not {batch_size}"
+    max_steps = whole_number("max_steps", max_steps, 1)
+    arrived = np.full(runs, max_steps + 1)
+    running, weights = np.arange(runs), np.full((runs, 1), -1.0)
+    generators = generator("seed", seed).spawn(runs)
+    made = 0
+    while made < max_steps and len(running) > 0:
+        loop = steps(
+            well,
+            weights,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            order=order,
+            seeds=[generators[run] for run in running],
         )
-    rng = generator("seed", seed)
-    of_rows = of_rows - of_rows.mean()
-    arrived = np.full(runs, most_steps + 1)
-    running, weights = np.arange(runs), np.full(runs, -1.0)
-    step = 0
-    while step < most_steps and len(running) > 0:
-        # The tilts of the next steps' batches, of each run that is still under way.
-        if order == "reshuffle":
-            drawn = rng.permuted(np.tile(of_rows, (len(running), 1)), axis=1)
-        else:
-            drawn = of_rows[rng.integers(n, size=(len(running), 64 * batch_size))]
-        means = drawn.reshape(len(running), -1, batch_size).mean(axis=2)
-        first = np.zeros(len(running), dtype=np.int64)
-        for tilt in means.T[: most_steps - step]:
-            step += 1
-            weights -= learning_rate * (weights * (weights**2 - 1) + tilt)
-            first[(weights >= 1) & (first == 0)] = step
-            weights[first > 0] = 1.0  # has arrived, and waits
-        arrived[running[first > 0]] = first[first > 0]
-        running, weights = running[first == 0], weights[first == 0]
+        with np.errstate(over="ignore", invalid="ignore"):  # what is far off never arrives
+            for step in islice(loop, max_steps - made):
+                made += 1
+                at_the_right = running[step.weights[:, 0] >= 1]
+                arrived[at_the_right] = np.minimum(arrived[at_the_right], made)
+                # From time to time, between two epochs, those that have arrived stay behind.
+                if step.ends_epoch and np.mean(arrived[running] > made) < 0.75:
+                    break
+        still = arrived[running] > made
+        running, weights = running[still], step.weights[still]
     return arrived
 
 
@@ -271,26 +252,3 @@ def _weights(name: str, weights: ArrayLike, objective: LinearModel, ndim: int) -
             f"not the shape {weights.shape}"
         )
     return np.array(weights, dtype=np.result_type(objective.X, objective.y))
-
-
-def _gradients(objective: LinearModel, weights: Array, X: Array, y: Array) -> Array:
-    """Return gradients for weights (seeds, starts, p) over batches X (seeds, B, d), y (seeds, B).
-
-    A single batch serves all seeds.
-    """
-    gradients = np.empty_like(weights)
-    size = X.shape[1]
-    together = max(1, PIECE // (weights.shape[1] * size))  # seeds
-    skip = int(objective.intercept)
-    for first in range(0, len(weights), together):
-        part = slice(first, first + together)
-        features, targets = X[part], y[part, None, :]
-        scores = weights[part, :, skip:] @ features.swapaxes(1, 2)
-        if objective.intercept:
-            scores += weights[part, :, :1]
-        slopes = objective._slopes(scores, targets)
-        gradients[part, :, skip:] = slopes @ features
-        if objective.intercept:
-            gradients[part, :, 0] = slopes.sum(axis=2)
-    gradients /= size
-    return gradients

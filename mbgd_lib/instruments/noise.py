@@ -11,12 +11,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mbgd_lib._arguments import generator, whole_number
-from mbgd_lib.objectives import Objective, Softmax, softmax
-
-Array = NDArray[Any]
+from mbgd_lib.instruments.curvature import hessian_product
+from mbgd_lib.objectives import PIECE, Array, Objective, Softmax, softmax
 
 
 def row_gradients(objective: Objective, weights: Array, rows: Array | None = None) -> Array:
@@ -41,12 +39,20 @@ def row_gradients(objective: Objective, weights: Array, rows: Array | None = Non
     array([[-1.,  0.],
            [-3., -3.]])
     """
-    return np.array(list(_each_gradient(objective, weights, rows)))
+    return np.concatenate(list(_pieces(objective, weights, rows)))
 
 
-def _each_gradient(objective: Objective, weights: Array, rows: Array | None) -> Iterator[Array]:
-    for row in range(objective.n_rows) if rows is None else rows:
-        yield objective.gradient(weights, np.array([row]))
+def _pieces(objective: Any, weights: Array, rows: Array | None) -> Iterator[Array]:
+    """Yield the gradients of the rows, some hundred rows at a time."""
+    numbers = np.arange(objective.n_rows) if rows is None else np.asarray(rows)
+    weights = np.asarray(weights)
+    for start in range(0, len(numbers), PIECE):
+        piece = numbers[start : start + PIECE]
+        if hasattr(objective, "gradients"):  # runs at the same weights, of one row each
+            same = np.broadcast_to(weights, (len(piece), *weights.shape))
+            yield objective.gradients(same, piece[:, None])
+        else:
+            yield np.array([objective.gradient(weights, np.array([row])) for row in piece])
 
 
 def gradient_covariance(objective: Objective, weights: Array, rows: Array | None = None) -> Array:
@@ -84,8 +90,8 @@ def gradient_variance(
 ) -> tuple[float, float]:
     r"""Return the squared length of the mean gradient and the trace of the covariance.
 
-    One row's gradient is held at a time, so this works where `gradient_covariance` would not
-    fit into memory: :math:`\operatorname{tr} \Sigma = \frac1n \sum_i \lVert g_i - G \rVert^2`.
+    Some hundred rows' gradients are held at a time, so this works where `gradient_covariance` would
+    not fit into memory: :math:`\operatorname{tr} \Sigma = \frac1n \sum_i \lVert g_i - G \rVert^2`.
 
     Parameters
     ----------
@@ -108,9 +114,9 @@ def gradient_variance(
     """
     mean = objective.gradient(weights, rows)
     total, count = 0.0, 0
-    for gradient in _each_gradient(objective, weights, rows):
-        total += float(np.sum((gradient - mean) ** 2))
-        count += 1
+    for gradients in _pieces(objective, weights, rows):
+        total += float(np.sum((gradients - mean) ** 2))
+        count += len(gradients)
     return float(np.sum(mean**2)), total / count
 
 
@@ -192,17 +198,11 @@ def curvature_noise_scale(
 
     def curvature_along(vector: Array) -> float:
         """Return vector' H vector."""
-        length = np.linalg.norm(vector)
-        if length == 0:
-            return 0.0
-        ahead = vector / length * 1e-3
-        change = objective.gradient(weights + ahead, part) - objective.gradient(
-            weights - ahead, part
-        )
-        return float(np.sum(change * vector) * length / 2e-3)
+        return float(np.sum(vector * hessian_product(objective, weights, vector, part, step=1e-3)))
 
+    drawn = rng.integers(n, size=rows)
     deviations = (
-        objective.gradient(weights, np.array([row])) - mean for row in rng.integers(n, size=rows)
+        gradient - mean for piece in _pieces(objective, weights, drawn) for gradient in piece
     )
     noise = float(np.mean([curvature_along(deviation) for deviation in deviations]))
     signal = curvature_along(mean)
@@ -240,14 +240,17 @@ def softmax_curvature_noise_scales(objective: Softmax, places: Sequence[Array]) 
     array([1.169, 1.169])
     """
     n = objective.n_rows
-    X = np.column_stack([np.ones(n, objective.X.dtype), objective.X][not objective.intercept :])
+    ones = [np.ones(n, objective.X.dtype)] if objective.intercept else []
+    X = np.column_stack([*ones, objective.X])
     chances = [softmax(X @ weights) for weights in places]  # each of shape (n, k)
     misses = [p - np.eye(objective.n_classes, dtype=p.dtype)[objective.y] for p in chances]
+    # The bracket of the formula is a product of what belongs to row i and what belongs to row j:
+    # Σ r² p - Σ Σ (r_a r_b) (p_a p_b), so that all pairs are one matrix product.
     of_gradient = [np.hstack([r**2, -_products(r)]) for r in misses]
     of_hessian = np.hstack([np.hstack([p, _products(p)]) for p in chances])
     totals = np.zeros(len(chances))
-    for start in range(0, n, 512):  # all pairs at once would not fit into memory
-        rows = slice(start, start + 512)
+    for start in range(0, n, PIECE):  # all pairs at once would not fit into memory
+        rows = slice(start, start + PIECE)
         met = np.split((X[rows] @ X.T) ** 2 @ of_hessian, len(chances), axis=1)
         totals += [np.vdot(own[rows], other) for own, other in zip(of_gradient, met, strict=True)]
     scales = []

@@ -7,26 +7,18 @@ where a fixed order of the rows leads can be computed without a run.
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from mbgd_lib._arguments import (
-    finite_array,
-    function_or_none,
-    one_of,
-    positive_number,
-    whole_number,
-)
-from mbgd_lib.batches import Rows, batch_edges, epochs_of_batches
+from mbgd_lib._arguments import one_of, positive_number, whole_number
+from mbgd_lib.batches import Rows
 from mbgd_lib.instruments.noise import gradient_covariance
-from mbgd_lib.objectives import LeastSquares
-from mbgd_lib.schedules import Schedule, constant
+from mbgd_lib.loop import steps
+from mbgd_lib.objectives import Array, LeastSquares
+from mbgd_lib.schedules import Schedule
 
-Array = NDArray[Any]
-
+# What is known of a partial last batch's part in the floor.
 LAST_BATCHES = ("keep", "weigh", "drop")
 
 
@@ -45,29 +37,22 @@ def gaps_of_runs(
 ) -> Array:
     r"""Return the loss gaps of many runs of least squares, one for each seed, made side by side.
 
-    They are the runs of `mbgd_lib.descend` with these seeds, but for rounding. All seeds take
-    each step together, which spares most of Python's share of the time.
-
     Parameters
     ----------
     objective : LeastSquares
     weights : array_like of shape (n_weights,)
         Where all runs start.
-    learning_rate, batch_size, epochs, order, schedule
+    learning_rate, batch_size, epochs, order, last_batch, schedule
         As in `mbgd_lib.descend`.
     seeds : sequence of int
         One for each run.
-    last_batch : {"keep", "weigh", "drop"}
-        What becomes of a last batch of :math:`b < B` rows: it makes a step as long as the
-        others, as in `mbgd_lib.descend`; a step shortened to its share of the rows,
-        :math:`b / B`; or none.
     every_step : bool
         Whether to return the gap after every step instead of after every epoch.
 
     Returns
     -------
     ndarray of shape (seeds, epochs + 1) or (seeds, steps + 1)
-        The loss above its minimum, from the start on. A dropped step leaves it as it is.
+        The loss above its minimum, from the start on.
 
     Examples
     --------
@@ -78,40 +63,23 @@ def gaps_of_runs(
     >>> gaps.shape
     (5, 4)
     """
-    learning_rate = positive_number("learning_rate", learning_rate)
-    one_of("last_batch", last_batch, LAST_BATCHES)
-    function_or_none("schedule", schedule)
-    start = finite_array("weights", weights, ndim=1)
-    if start.shape != objective.weights_shape:
-        raise ValueError(
-            f"weights must have the shape {objective.weights_shape}, not {start.shape}"
-        )
-    if len(seeds) == 0:
-        raise ValueError(f"seeds must hold at least one seed, not be {seeds!r}")
-    X, y = _with_ones(objective), objective.y
-    edges = batch_edges(len(y), batch_size)
-    passes = [
-        epochs_of_batches(len(y), batch_size, order=order, epochs=epochs, seed=seed)
-        for seed in seeds
-    ]
-    factor = schedule or constant()
-    every_weights = np.tile(start, (len(seeds), 1))
-    kept = [every_weights]
-    step = 0
-    for _ in range(epochs):
-        orders = np.array([np.concatenate(list(next(batches))) for batches in passes])
-        for first, end in pairwise(edges):
-            rows = orders[:, first:end]
-            features = X.take(rows, axis=0)  # (seeds, rows of the batch, weights)
-            residuals = (features @ every_weights[:, :, None])[:, :, 0] - y.take(rows)
-            gradients = (residuals[:, None, :] @ features)[:, 0] / (end - first)
-            rate = learning_rate * factor(step) * _share(end - first, batch_size, last_batch)
-            every_weights = every_weights - rate * gradients
-            step += 1
-            if every_step:
-                kept.append(every_weights)
-        if not every_step:
-            kept.append(every_weights)
+    epochs = whole_number("epochs", epochs, 1)
+    loop = steps(
+        objective,
+        weights,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        order=order,
+        last_batch=last_batch,
+        schedule=schedule,
+        seeds=seeds,
+    )
+    kept = [loop.state.weights]
+    for step in loop:
+        if every_step or step.ends_epoch:
+            kept.append(step.weights)
+        if step.ends_epoch and step.epoch == epochs:
+            break
     offsets = np.array(kept).transpose(1, 0, 2) - objective.solution()
     return np.asarray(0.5 * ((offsets @ objective.hessian()) * offsets).sum(axis=-1))
 
@@ -227,7 +195,7 @@ def error_floor(
     batch_size : int
     order : {"with_replacement", "shuffle_once", "reshuffle"}
     last_batch : {"keep", "weigh", "drop"}
-        As in `gaps_of_runs`; matters where `order` is "reshuffle".
+        As in `mbgd_lib.minibatches`; matters where `order` is "reshuffle".
 
     Returns
     -------
@@ -261,17 +229,10 @@ def error_floor(
     floor = learning_rate**3 * m * (m + 1) / 48 * np.trace(hessian @ of_batch @ hessian)
     if rest:
         share = {"keep": 1 - rest / batch_size, "weigh": 0.0, "drop": rest / batch_size}[last_batch]
-        steps = n // batch_size + (last_batch == "keep")
+        in_epoch = n // batch_size + (last_batch == "keep")
         of_rest = np.trace(covariance) / rest * (n - rest) / (n - 1)
-        floor += learning_rate * share**2 / (4 * steps) * of_rest
+        floor += learning_rate * share**2 / (4 * in_epoch) * of_rest
     return float(floor)
-
-
-def _share(size: int, batch_size: int, last_batch: str) -> float:
-    """Return the factor of the step of a batch of so many rows."""
-    if size == batch_size or last_batch == "keep":
-        return 1.0
-    return size / batch_size if last_batch == "weigh" else 0.0
 
 
 def _with_ones(objective: LeastSquares) -> Array:

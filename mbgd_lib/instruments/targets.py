@@ -5,18 +5,17 @@ them to come equally far. The second needs a target, and a look at the loss ofte
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import repeat
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mbgd_lib._arguments import finite_array, generator, positive_number, whole_number
-from mbgd_lib.batches import Rows, minibatches
+from mbgd_lib._arguments import finite_array, positive_number, whole_number
+from mbgd_lib.loop import Loop, State, steps
 from mbgd_lib.objectives import Array, Objective
 
 
-def checkpoints(most: int, spacing: float = 0.03) -> list[int]:
+def checkpoints(max_steps: int, spacing: float = 0.03) -> list[int]:
     """Return the numbers of steps after which to look at the loss, a few per cent apart.
 
     A look may cost more than a step, so not every step can have one. Evenly spaced on a
@@ -24,7 +23,7 @@ def checkpoints(most: int, spacing: float = 0.03) -> list[int]:
 
     Parameters
     ----------
-    most : int
+    max_steps : int
         The last of them, at least 1.
     spacing : float
         Each is larger than the one before by about this share, and by at least one step.
@@ -38,77 +37,77 @@ def checkpoints(most: int, spacing: float = 0.03) -> list[int]:
     >>> checkpoints(20, spacing=0.25)
     [1, 2, 3, 4, 5, 7, 9, 12, 15, 19, 20]
     """
-    most = whole_number("most", most, 1)
+    max_steps = whole_number("max_steps", max_steps, 1)
     spacing = positive_number("spacing", spacing)
-    steps = [1]
-    while steps[-1] < most:
-        steps.append(min(most, max(steps[-1] + 1, int(np.ceil(steps[-1] * (1 + spacing))))))
-    return steps
+    looks = [1]
+    while looks[-1] < max_steps:
+        looks.append(min(max_steps, max(looks[-1] + 1, int(np.ceil(looks[-1] * (1 + spacing))))))
+    return looks
 
 
 def losses_at(
-    steps: Iterable[int],
+    looks: Iterable[int],
     objective: Objective,
-    weights: ArrayLike,
-    validation: Objective,
-    *,
-    learning_rate: float,
-    batch_size: int | None = None,
-    order: str = "reshuffle",
-    seed: Any = None,
-) -> Iterator[float]:
+    weights: ArrayLike | State,
+    validation: Any,
+    **settings: Any,
+) -> Iterator[Any]:
     """Train on `objective`, and yield the loss over `validation` after the given numbers of steps.
 
     Parameters
     ----------
-    steps : iterable of int
+    looks : iterable of int
         Numbers of steps since the start, increasing; see `checkpoints`.
     objective : Objective
         What to minimise.
-    weights : array_like
-        Where to start. They are copied, not changed.
+    weights : array_like or State
+        Where to start.
     validation : Objective
         What to judge the weights by: the same loss, over other rows.
-    learning_rate : float
-        The step is this number times the gradient of the batch's mean loss.
-    batch_size, order, seed
-        How each epoch is cut into batches: see `minibatches`. A batch of all rows is taken as
-        it stands, as `descend` does.
+    **settings
+        All that `mbgd_lib.steps` takes: the learning rate, and how it steps.
 
     Yields
     ------
-    float
-        Not finite if the run has diverged.
+    float or ndarray of shape (runs,)
+        Of several runs, given `seeds`, an array. Not finite if a run has diverged.
 
     Examples
     --------
     >>> from mbgd_lib import LeastSquares
     >>> training = LeastSquares([[0.0], [2.0]], [1.0, 5.0])
     >>> validation = LeastSquares([[1.0]], [3.0])
-    >>> looks = losses_at([1, 10, 100], training, [0.0, 0.0], validation, learning_rate=0.3)
-    >>> [round(loss, 4) for loss in looks]
+    >>> losses = losses_at([1, 10, 100], training, [0.0, 0.0], validation, learning_rate=0.3)
+    >>> [round(loss, 4) for loss in losses]
     [0.18, 0.0002, 0.0]
     """
-    weights = np.array(finite_array("weights", weights, ndim=np.ndim(weights)))
-    learning_rate = positive_number("learning_rate", learning_rate)
-    rng = generator("seed", seed)
-    batches = _endless_batches(objective.n_rows, batch_size, order, rng)
-    return _looks(steps, objective, weights, validation, learning_rate, batches)
+    return _losses(looks, steps(objective, weights, **settings), validation)
+
+
+def _losses(looks: Iterable[int], loop: Loop, validation: Any) -> Iterator[Any]:
+    start = done = loop.state.number
+    for look in looks:
+        if start + look < done:
+            raise ValueError(f"looks must increase, but {look} comes after {done - start}")
+        with np.errstate(over="ignore", invalid="ignore"):  # the loss says so
+            for _ in range(start + look - done):
+                next(loop)
+            done = start + look
+            weights = loop.state.weights
+            loss = validation.values if loop.state.side_by_side else validation.value
+            yield loss(weights)
 
 
 def steps_to_target(
     objective: Objective,
-    weights: ArrayLike,
-    validation: Objective,
+    weights: ArrayLike | State,
+    validation: Any,
     target: float,
     *,
-    most: int,
+    max_steps: int,
     spacing: float = 0.03,
-    learning_rate: float,
-    batch_size: int | None = None,
-    order: str = "reshuffle",
-    seed: Any = None,
-) -> int | None:
+    **settings: Any,
+) -> Any:
     """Return the number of steps to the first look that finds the loss at or below the target.
 
     The loss of a noisy run fluctuates, and the first look below the target may find it there
@@ -116,44 +115,42 @@ def steps_to_target(
 
     Parameters
     ----------
-    objective, weights, validation, learning_rate, batch_size, order, seed
+    objective, weights, validation
         As in `losses_at`.
     target : float
-    most : int
+    max_steps : int
         When to give up.
     spacing : float
         How far apart the looks are: see `checkpoints`.
+    **settings
+        All that `mbgd_lib.steps` takes: the learning rate, and how it steps.
 
     Returns
     -------
-    int or None
-        None if no look found it there, or the run diverged.
+    int or None, or a list of them
+        None if no look found it there, or the run diverged. A list, given `seeds`.
 
     Examples
     --------
     >>> from mbgd_lib import LeastSquares
     >>> training = LeastSquares([[0.0], [2.0]], [1.0, 5.0])
     >>> validation = LeastSquares([[1.0]], [3.0])
-    >>> steps_to_target(training, [0.0, 0.0], validation, 0.001, most=100, learning_rate=0.3)
+    >>> steps_to_target(training, [0.0, 0.0], validation, 0.001, max_steps=100, learning_rate=0.3)
     3
     """
-    steps = checkpoints(most, spacing)
-    losses = losses_at(
-        steps,
-        objective,
-        weights,
-        validation,
-        learning_rate=learning_rate,
-        batch_size=batch_size,
-        order=order,
-        seed=seed,
-    )
-    for step, loss in zip(steps, losses, strict=True):
-        if not np.isfinite(loss):
-            return None
-        if loss <= target:
-            return step
-    return None
+    looks = checkpoints(max_steps, spacing)
+    found: list[int | None] = []
+    for look, losses in zip(
+        looks, losses_at(looks, objective, weights, validation, **settings), strict=True
+    ):
+        losses = np.atleast_1d(losses)
+        found = found or [None] * len(losses)
+        for run in np.flatnonzero(losses <= target):
+            found[run] = look if found[run] is None else found[run]
+        waiting = [run for run, steps_made in enumerate(found) if steps_made is None]
+        if not np.isfinite(losses[waiting]).any():  # all others have diverged, or there are none
+            break
+    return found if settings.get("seeds") is not None else found[0]
 
 
 def fit_critical_batch_size(batch_sizes: ArrayLike, steps: ArrayLike) -> tuple[float, float]:
@@ -242,38 +239,3 @@ def time_to_target(steps: ArrayLike, batch_sizes: ArrayLike, overhead: float) ->
         if (numbers <= 0).any():
             raise ValueError(f"{name} must be above 0, but holds {numbers[numbers <= 0][0]}")
     return counts * (positive_number("overhead", overhead) + sizes)
-
-
-def _endless_batches(
-    n: int, batch_size: int | None, order: str, rng: np.random.Generator
-) -> Iterator[Rows | None]:
-    first_epoch = minibatches(n, batch_size, order=order, seed=rng)  # refuses bad arguments here
-    if batch_size in (None, n) and order != "with_replacement":
-        return repeat(None)  # all rows: no shuffle and no copy
-
-    def epochs() -> Iterator[Rows]:
-        yield from first_epoch
-        while True:
-            yield from minibatches(n, batch_size, order=order, seed=rng)
-
-    return epochs()
-
-
-def _looks(
-    steps: Iterable[int],
-    objective: Objective,
-    weights: Array,
-    validation: Objective,
-    learning_rate: float,
-    batches: Iterator[Rows | None],
-) -> Iterator[float]:
-    done = 0
-    for step in steps:
-        if step < done:
-            raise ValueError(f"steps must increase, but {step} comes after {done}")
-        with np.errstate(over="ignore", invalid="ignore"):  # the loss says so
-            for _ in range(step - done):
-                weights -= learning_rate * objective.gradient(weights, next(batches))
-            loss = validation.value(weights)
-        done = step
-        yield loss
