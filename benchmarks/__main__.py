@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(options: argparse.Namespace) -> dict:
     if options.quick:
-        problem, sizes, rounds = made_up(300, 12, 3), (7, 32, 300), 1
+        problem, sizes, rounds = made_up(1000, 12, 3), (7, 32, 1000), 1
     else:
         problem, sizes, rounds = mnist(), BATCH_SIZES, options.rounds
     print(f"Data: {problem.name}")

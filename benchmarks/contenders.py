@@ -106,13 +106,17 @@ def ours_without_numba(problem: Problem, batch_size: int) -> Epoch:
 
 def descent(problem: Problem, batch_size: int, **options: Any) -> Epoch:
     objective = softmax_of(problem)
+    n = objective.n_rows
+    # A batch of all rows is shuffled and gathered too, as the others do it: with its size from a
+    # function, `descend` does not take the rows as they stand.
+    size = batch_size if batch_size < n else lambda epoch: n
 
     def epoch() -> np.ndarray:
         run = descend(
             objective,
             problem.zeros,
             learning_rate=problem.learning_rate,
-            batch_size=batch_size,
+            batch_size=size,
             seed=problem.seed,
             record_epoch_losses=False,  # nobody else reports a loss either
             **options,
@@ -138,10 +142,7 @@ def floor(problem: Problem, batch_size: int) -> Epoch:
         order = problem.order()
         for start, stop in pairwise(batch_edges(n, piece)):
             x, p = batch[: stop - start], scores[: stop - start]
-            if batch_size == n:
-                x = X[start:stop]  # all rows need no gathering
-            else:
-                np.take(X, order[start:stop], axis=0, out=x, mode="clip")
+            np.take(X, order[start:stop], axis=0, out=x, mode="clip")
             np.matmul(x, slopes, out=p)
             p -= p.max(axis=1, keepdims=True)
             np.exp(p, out=p)
@@ -260,23 +261,26 @@ def tutorial_004(problem: Problem, batch_size: int) -> Epoch:
 
 
 def scikit_learn(problem: Problem, batch_size: int) -> Epoch:
-    from sklearn.linear_model import SGDClassifier
+    """A network without a hidden layer is softmax regression; a call of partial_fit is an epoch."""
+    from sklearn.neural_network import MLPClassifier
 
-    classes = np.arange(problem.n_classes)
+    model = MLPClassifier(
+        hidden_layer_sizes=(),
+        solver="sgd",
+        batch_size=batch_size,
+        learning_rate_init=problem.learning_rate,
+        momentum=0,
+        alpha=0,
+        random_state=problem.seed,  # taken anew in each call
+    )
+    few = problem.first(batch_size)
+    model.partial_fit(few.X, few.labels, classes=np.arange(problem.n_classes))
 
     def epoch() -> np.ndarray:
-        model = SGDClassifier(
-            loss="log_loss",
-            penalty=None,
-            learning_rate="constant",
-            eta0=problem.learning_rate,
-            shuffle=False,  # the rows come shuffled
-        )
-        order = problem.order()
-        for start, stop in pairwise(batch_edges(len(order), batch_size)):
-            rows = order[start:stop]
-            model.partial_fit(problem.X[rows], problem.labels[rows], classes=classes)
-        return np.vstack([model.intercept_, model.coef_.T])
+        for start in (*model.coefs_, *model.intercepts_):
+            start[:] = 0
+        model.partial_fit(problem.X, problem.labels)
+        return np.vstack([*model.intercepts_, *model.coefs_])
 
     return epoch
 
@@ -489,12 +493,12 @@ CONTENDERS = (
     Contender("tutorial 003", tutorial_003, "shuffled copy, then slices; new weights each step"),
     Contender("tutorial 004", tutorial_004, "shuffled copy, then slices; weights in place"),
     Contender(
-        "scikit-learn partial_fit",
+        "scikit-learn",
         scikit_learn,
-        "`SGDClassifier`: ten one-against-all models, and a step for every single row whatever "
-        "the batch; not the same loss",
+        "`MLPClassifier` without a hidden layer, an epoch of `partial_fit`; shuffles by itself, so "
+        "in another order, and adds up the loss of each batch",
         module="sklearn",
-        tolerance=None,
+        tolerance=0.05,
     ),
     Contender("PyTorch DataLoader", pytorch_loader, "plain SGD", module="torch"),
     Contender("PyTorch index batches", pytorch_index_batches, "plain SGD", module="torch"),

@@ -15,14 +15,14 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from functools import cache, partial
-from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from mbgd_lib import Softmax, minibatches
+from mbgd_lib import Softmax
 from mbgd_lib.data import load_mnist
 from mbgd_lib.instruments.targets import checkpoints, losses_at
+from mbgd_lib.loop import steps as make_loop
 from sweeps import store
 
 NAME = "batch_size"
@@ -279,14 +279,12 @@ def seconds_per_step() -> dict[str, list[float]]:
 def one_timing(training: Softmax, batch_size: int) -> float:
     """Return the seconds per step of a short run."""
     weights = np.zeros(training.weights_shape, dtype=np.float32)
-    steps = max(2, min(TIMING["steps"], TIMING["rows"] // batch_size))
-    epochs = -(-steps * batch_size // training.n_rows)
-    full = batch_size == training.n_rows
+    number = max(2, min(TIMING["steps"], TIMING["rows"] // batch_size))
+    loop = make_loop(training, weights, learning_rate=0.01, batch_size=batch_size)
     start = time.process_time()
-    batches = [None] * epochs if full else minibatches(training.n_rows, batch_size, epochs=epochs)
-    for rows in islice(batches, steps):
-        weights -= 0.01 * training.gradient(weights, rows)
-    return (time.process_time() - start) / steps
+    for _ in range(number):
+        next(loop)
+    return (time.process_time() - start) / number
 
 
 def run(timings_only: bool = False) -> None:

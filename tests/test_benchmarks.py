@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 
 WITHOUT_FRAMEWORKS = [c for c in CONTENDERS if c.module in ("numpy", "sklearn")]
 EQUAL_WORK = [c for c in WITHOUT_FRAMEWORKS if c.tolerance is not None]
+IN_OUR_ORDER = [c for c in EQUAL_WORK if c.tolerance <= 1e-3]
 UNKNOWN = Contender("nobody", OURS.prepare, "a package that there is not", module="no_such_peer")
 
 
@@ -43,7 +44,7 @@ def measured(problem, contenders, **options):
 
 
 @pytest.mark.parametrize("batch_size", [1, 8, 101])
-@pytest.mark.parametrize("contender", EQUAL_WORK, ids=lambda c: c.name)
+@pytest.mark.parametrize("contender", IN_OUR_ORDER, ids=lambda c: c.name)
 def test_equal_work_is_gradient_descent_step_by_step(problem, contender, batch_size):
     weights = problem.zeros.astype(np.float64)
     objective = Softmax(problem.X.astype(np.float64), problem.labels)
@@ -52,6 +53,28 @@ def test_equal_work_is_gradient_descent_step_by_step(problem, contender, batch_s
     theirs = contender.prepare(problem, batch_size)()
     assert np.abs(weights).max() > 1e-4
     np.testing.assert_allclose(theirs, weights, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("contender", EQUAL_WORK, ids=lambda c: c.name)
+def test_an_epoch_of_all_rows_at_once_is_a_step(problem, contender):
+    """In any order: this holds for those who shuffle by themselves, too."""
+    objective = Softmax(problem.X.astype(np.float64), problem.labels)
+    start = problem.zeros.astype(np.float64)
+    expected = start - problem.learning_rate * objective.gradient(start)
+    theirs = contender.prepare(problem, len(problem.X))()
+    np.testing.assert_allclose(theirs, expected, rtol=1e-4, atol=1e-7)
+
+
+def test_ours_gathers_all_rows_as_the_others_do(problem, monkeypatch):
+    asked = []
+    gradient = Softmax.gradient
+    monkeypatch.setattr(
+        Softmax,
+        "gradient",
+        lambda self, w, rows=None: asked.append(rows) or gradient(self, w, rows),
+    )
+    OURS.prepare(problem, len(problem.X))()
+    assert np.array_equal(asked[0], problem.order())
 
 
 @pytest.mark.parametrize("contender", WITHOUT_FRAMEWORKS, ids=lambda c: c.name)

@@ -178,7 +178,7 @@ def test_a_stored_point_comes_out_again(entries, size):
             np.zeros((785, 10), dtype=np.float32),
             validation,
             result["target"],
-            most=3 * stored,
+            max_steps=3 * stored,
             learning_rate=result["best_rate"],
             batch_size=size,
             seed=[batch_size.SETTINGS["seeds"][number], size],

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from mbgd_lib import LeastSquares, Softmax, descend, minibatches
+from mbgd_lib import Adam, LeastSquares, Momentum, Nesterov, Softmax, descend, minibatches
 
 # Keras's own, where it hands arrays to JAX.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -41,17 +41,15 @@ def batches():
     return minibatches(N, BATCH_SIZE, epochs=EPOCHS, seed=SEED)
 
 
-def ours(objective, dtype):
+def ours(objective, dtype, **changes):
+    settings = {
+        "learning_rate": LEARNING_RATE,
+        "batch_size": BATCH_SIZE,
+        "epochs": EPOCHS,
+        "seed": SEED,
+    }
     start = np.zeros(objective.weights_shape, dtype)
-    run = descend(
-        objective,
-        start,
-        learning_rate=LEARNING_RATE,
-        batch_size=BATCH_SIZE,
-        epochs=EPOCHS,
-        seed=SEED,
-    )
-    return run.weights
+    return descend(objective, start, **settings | changes).weights
 
 
 def assert_same(theirs, weights, dtype, tolerance=TOLERANCE):
@@ -72,14 +70,14 @@ def test_the_last_batch_is_partial_and_the_order_changes():
 # --- PyTorch ---
 
 
-def pytorch_weights(X, y, outputs, loss, learning_rate):
+def pytorch_weights(X, y, outputs, loss, learning_rate, optimizer="SGD", **options):
     import torch
 
     X, y = torch.from_numpy(X), torch.from_numpy(y)
     model = torch.nn.Linear(D, outputs, dtype=X.dtype)
     for parameter in model.parameters():
         torch.nn.init.zeros_(parameter)
-    optimizer = torch.optim.SGD(model.parameters(), lr=learning_rate)
+    optimizer = getattr(torch.optim, optimizer)(model.parameters(), lr=learning_rate, **options)
     for rows in batches():
         index = torch.from_numpy(rows.copy())  # ours are read-only, which PyTorch does not know
         optimizer.zero_grad()
@@ -104,6 +102,27 @@ def test_pytorch_softmax_regression(dtype):
     X, _, labels = rows_to_learn(dtype)
     theirs = pytorch_weights(X, labels, CLASSES, torch.nn.CrossEntropyLoss(), LEARNING_RATE)
     assert_same(theirs, ours(Softmax(X, labels), dtype), dtype)
+
+
+@both_types
+@pytest.mark.parametrize(
+    ("rule", "optimizer", "options"),
+    [
+        (Momentum(0.9), "SGD", {"momentum": 0.9}),
+        (Nesterov(0.7), "SGD", {"momentum": 0.7, "nesterov": True}),
+        (Adam(), "Adam", {}),
+        (Adam(0.5, 0.9, epsilon=1e-3), "Adam", {"betas": (0.5, 0.9), "eps": 1e-3}),
+    ],
+)
+def test_pytorch_rules(dtype, rule, optimizer, options):
+    import torch
+
+    X, _, labels = rows_to_learn(dtype)
+    rate = 0.03  # with momentum, ten times as far
+    loss = torch.nn.CrossEntropyLoss()
+    theirs = pytorch_weights(X, labels, CLASSES, loss, rate, optimizer, **options)
+    weights = ours(Softmax(X, labels), dtype, learning_rate=rate, update=rule)
+    assert_same(theirs, weights, dtype, {"float64": 1e-13, "float32": 2e-5})
 
 
 # --- Keras ---
