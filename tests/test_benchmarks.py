@@ -269,7 +269,19 @@ def test_the_verdict_names_whoever_is_faster(results):
     assert "1.25 to 1.25 times the bare floor" in text
     slower = copy.deepcopy(results)
     next(m for m in slower["measurements"] if m["contender"] == "fast")["seconds"] = [5.0] * 3
-    assert "at 2 of 2 batch sizes.** From batch" in report.verdict(slower)
+    text = report.verdict(slower)
+    assert "faster than every peer at 2 of 2 batch sizes.** In NumPy alone" in text
+
+
+def test_the_verdict_says_first_what_kind_of_model_it_is(results):
+    first, *_ = report.verdict(results).split(".")
+    assert "linear model" in first
+    assert report.verdict(results).startswith("On softmax regression")
+
+
+def test_the_verdict_states_numpy_alone_apart(results):
+    # It takes 0.1 and 0.9 of our time: against it, the fast peer is 5 and 4.4 times slower.
+    assert "In NumPy alone **it is at 2 of 2 batch sizes.**" in report.verdict(results)
 
 
 def test_the_figure_shows_the_table(results):
@@ -335,7 +347,7 @@ def test_without_mnist_the_rows_are_made_up_and_it_is_said(monkeypatch, capsys):
 def test_a_quick_run(tmp_path):
     command = [sys.executable, "-m", "benchmarks", "--quick", "--into", str(tmp_path)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "Data: made-up rows, 300 × 12 float32" in run.stdout
+    assert "Data: made-up rows, 1,000 × 12 float32" in run.stdout
     results = json.loads((tmp_path / "results.json").read_text())
     assert [c["name"] for c in results["contenders"]] == [c.name for c in CONTENDERS]
     assert (tmp_path / "results.md").read_text() == report.page(results)
