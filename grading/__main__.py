@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import statistics
 import sys
@@ -39,6 +40,9 @@ MOST_SHOWN = 10  # files
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; what is wrong with the input is said in one line."""
     options = command_line().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that lacks a student's letters must not cost the summary.
+        sys.stdout.reconfigure(errors="replace")
     try:
         return options.run(options)
     except FAULTS as error:

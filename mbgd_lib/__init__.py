@@ -1,8 +1,8 @@
 """A small library for learning mini-batch gradient descent.
 
 The core is an hour's reading, best in this order: `batches` (which rows), `objectives` (what is
-minimised), `updates` (what a step does with a gradient), `loop` (one step after the other),
-`descent` (whole runs), `schedules` (the learning rate over time), `rates` (which learning rate is
+minimised), `updates` (what a step does with a gradient), `schedules` (the learning rate over
+time), `loop` (one step after the other), `descent` (whole runs), `rates` (which learning rate is
 safe), `checks` (is the gradient right).
 
 Around it, none of it needed to train a model: `instruments` measure what the loop does, `show`

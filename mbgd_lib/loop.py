@@ -6,7 +6,7 @@ Everything here that trains anything, trains with it.
 import copy
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -160,6 +160,7 @@ class Step:
         return self._loop.state.copy()
 
 
+@dataclass(eq=False)
 class Loop(Iterator[Step]):
     """What `steps` returns: an iterator without an end, each ``next`` of which makes a step.
 
@@ -170,8 +171,13 @@ class Loop(Iterator[Step]):
     objective : Objective
     state : State
         Where the run stands now.
+    batching : Batching
     learning_rate : float
         Before the schedule and a weighed last batch.
+    schedule : callable or None
+    bounds : (float, float) or None
+    began : float
+        The clock when the loop was made.
 
     Examples
     --------
@@ -182,22 +188,13 @@ class Loop(Iterator[Step]):
     [1, 1, 2, 2, 3]
     """
 
-    def __init__(
-        self,
-        objective: Objective,
-        state: State,
-        batching: Batching,
-        learning_rate: float,
-        schedule: Schedule | None,
-        bounds: tuple[float, float] | None,
-    ) -> None:
-        self.objective = objective
-        self.state = state
-        self._batching = batching
-        self.learning_rate = learning_rate
-        self._schedule = schedule
-        self._bounds = bounds
-        self._began = time.perf_counter()
+    objective: Objective
+    state: State
+    batching: Batching
+    learning_rate: float
+    schedule: Schedule | None
+    bounds: tuple[float, float] | None
+    began: float = field(default_factory=time.perf_counter)
 
     def __next__(self) -> Step:
         """Make a step and return it."""
@@ -210,30 +207,30 @@ class Loop(Iterator[Step]):
         before = state.weights
         after = self._clipped(state.update(before, self._gradient(before, rows), rate))
         self.have_made(1, after)
-        seconds = time.perf_counter() - self._began
+        seconds = time.perf_counter() - self.began
         over = state.epoch_is_over
         return Step(state.number, state.epoch, rows, rate, before, after, over, seconds, self)
 
     def begin_epoch(self) -> None:
         """Draw the order of the next epoch's rows, for each run, and cut it into batches."""
         state = self.state
-        edges = self._batching.edges(state.epoch)
-        if self._batching.takes_all_rows:
+        edges = self.batching.edges(state.epoch)
+        if self.batching.takes_all_rows:
             orders = np.arange(0)  # all rows as they stand: nothing is drawn
         else:
             orders = self._orders(None if state.batches is None else state.batches.rows)
         state.epoch, state.batch, state.batches = state.epoch + 1, 0, Epoch(orders, edges)
 
     def _orders(self, before: Rows | None) -> Rows:
-        if before is not None and before.shape[-1] != self._batching.n:
+        if before is not None and before.shape[-1] != self.batching.n:
             before = None  # the order of all rows as they stand, or of other rows
         if not self.state.side_by_side:
-            return self._batching.next_order(self.state.generators[0], before)
+            return self.batching.next_order(self.state.generators[0], before)
         orders: dict[int, Rows] = {}  # runs of equal seeds share a generator and its orders
         for run, rng in enumerate(self.state.generators):
             if id(rng) not in orders:
                 previous = None if before is None else before[run]
-                orders[id(rng)] = self._batching.next_order(rng, previous)
+                orders[id(rng)] = self.batching.next_order(rng, previous)
         return np.array([orders[id(rng)] for rng in self.state.generators])
 
     def have_made(self, steps: int, weights: Array) -> None:
@@ -262,8 +259,8 @@ class Loop(Iterator[Step]):
     @property
     def is_plain(self) -> bool:
         """Whether nothing but the learning rate and the batch decides on a step."""
-        weighs = self._batching.last_batch == "weigh"
-        changes = weighs or self._schedule is not None or self._bounds is not None
+        weighs = self.batching.last_batch == "weigh"
+        changes = weighs or self.schedule is not None or self.bounds is not None
         return self.state.update is plain and not changes and not self.state.side_by_side
 
     def _gradient(self, weights: Array, rows: Rows | None) -> Array:
@@ -275,9 +272,9 @@ class Loop(Iterator[Step]):
     def _rate(self, batches: Epoch) -> float:
         """Return the rate of the next step."""
         number, rate = self.state.number, self.learning_rate
-        if self._schedule is not None:
-            rate *= factor_of(self._schedule, number)
-        if self._batching.last_batch == "weigh":
+        if self.schedule is not None:
+            rate *= factor_of(self.schedule, number)
+        if self.batching.last_batch == "weigh":
             rate *= batches.share(self.state.batch)
         return rate
 
@@ -287,7 +284,7 @@ class Loop(Iterator[Step]):
         weights = like_weights("what update returns", weights, was.shape)
         if weights.dtype != was.dtype:
             weights = weights.astype(was.dtype)
-        return weights if self._bounds is None else np.clip(weights, *self._bounds)
+        return weights if self.bounds is None else np.clip(weights, *self.bounds)
 
 
 def steps(

@@ -73,16 +73,17 @@ class LinearModel:
         None where it has no bound.
     """
 
-    y: Array
     score_curvature: float | None = None
 
-    def __init__(self, X: ArrayLike, intercept: bool, *outputs: int) -> None:
-        self.X = number_array("X", X, ndim=2)
+    def __init__(self, X: ArrayLike, y: Array, intercept: bool, *outputs: int) -> None:
+        self.X, self.y = number_array("X", X, ndim=2), y
         self.intercept = bool(intercept)
         self.weights_shape = (self.X.shape[1] + self.intercept, *outputs)
         self._n_scores = outputs[0] if outputs else 1
         if len(self.X) == 0:
             raise ValueError(f"X must have at least one row, not the shape {self.X.shape}")
+        if len(self.X) != len(y):
+            raise ValueError(f"X and y must have as many rows: X has {len(self.X)}, y has {len(y)}")
 
     @property
     def n_rows(self) -> int:
@@ -314,12 +315,6 @@ class LinearModel:
             scores += W[:, :1]
         return scores if len(self.weights_shape) > 1 else scores[..., 0]
 
-    def _require_one_target_per_row(self) -> None:
-        if len(self.X) != len(self.y):
-            raise ValueError(
-                f"X and y must have as many rows: X has {len(self.X)}, y has {len(self.y)}"
-            )
-
 
 def _largest_eigenvalue(product: Callable[[Array], Array], size: int) -> float:
     """Return the largest eigenvalue of a positive matrix by the power method, to 0.1 % or so.
@@ -380,9 +375,7 @@ class LeastSquares(LinearModel):
     score_curvature = 1.0  # half a square
 
     def __init__(self, X: ArrayLike, y: ArrayLike, *, intercept: bool = True) -> None:
-        super().__init__(X, intercept)
-        self.y = finite_array("y", y, ndim=1)
-        self._require_one_target_per_row()
+        super().__init__(X, finite_array("y", y, ndim=1), intercept)
 
     def hessian(self) -> Array:
         r"""Return the matrix of second derivatives, the same at all weights.
@@ -459,9 +452,7 @@ class Logistic(LinearModel):
     score_curvature = 0.25  # p (1 - p) at p = 1/2
 
     def __init__(self, X: ArrayLike, y: ArrayLike, *, intercept: bool = True) -> None:
-        super().__init__(X, intercept)
-        self.y = class_labels("y", y, 2)
-        self._require_one_target_per_row()
+        super().__init__(X, class_labels("y", y, 2), intercept)
 
     def _loss_sum(self, scores: Array, y: Array) -> Any:
         return np.logaddexp(0, np.where(y == 1, -scores, scores)).sum(axis=-1)
@@ -537,9 +528,7 @@ class Softmax(LinearModel):
             n_classes = whole_number("n_classes", n_classes, 2)
         labels = class_labels("y", y, n_classes)
         self.n_classes = n_classes or max(2, int(labels.max(initial=0)) + 1)
-        super().__init__(X, intercept, self.n_classes)
-        self.y = labels
-        self._require_one_target_per_row()
+        super().__init__(X, labels, intercept, self.n_classes)
 
     def _loss_sum(self, scores: Array, y: Array) -> Any:
         scores -= scores.max(axis=-1, keepdims=True)

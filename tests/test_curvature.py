@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mbgd_lib import LeastSquares, Logistic, QuadraticBowl, Softmax
-from mbgd_lib.instruments.curvature import sharpness
+from mbgd_lib.instruments.curvature import hessian_product, sharpness
 
 
 def features(seed, n=200, d=5):
@@ -49,3 +49,35 @@ def test_it_refuses():
         sharpness(bowl, [1.0], step=0.0)
     with pytest.raises(ValueError, match="weights must be finite"):
         sharpness(bowl, [np.nan])
+
+
+class Kinked:
+    """The mean distance from 0: its gradient jumps, and has no slope of its own."""
+
+    n_rows = 1
+
+    def value(self, weights, rows=None):
+        return float(np.abs(weights).sum())
+
+    def gradient(self, weights, rows=None):
+        return np.sign(weights)
+
+
+def test_a_kink_has_no_sharpness():
+    with pytest.raises(ValueError, match="objective must have second derivatives at the weights"):
+        sharpness(Kinked(), [0.0, 0.0])
+    assert sharpness(Kinked(), [1.0, -1.0]) == 0.0  # flat, beside the kink
+
+
+def test_products_with_the_hessian():
+    rng = np.random.default_rng(0)
+    objective = LeastSquares(rng.normal(size=(30, 4)), rng.normal(size=30))
+    vector = rng.normal(size=5)
+    rows = np.arange(7)
+    part = LeastSquares(objective.X[rows], objective.y[rows])
+    for given, hessian in ((None, objective.hessian()), (rows, part.hessian())):
+        product = hessian_product(objective, rng.normal(size=5), vector, given)
+        np.testing.assert_allclose(product, hessian @ vector, rtol=1e-8)
+    assert hessian_product(objective, np.zeros(5), np.zeros(5)).tolist() == [0.0] * 5
+    with pytest.raises(ValueError, match=r"vector must have the shape \(5,\), not \(4,\)"):
+        hessian_product(objective, np.zeros(5), np.zeros(4))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 from scipy import special
+from scipy.sparse import csr_array
 
 from mbgd_lib import (
     DoubleWell,
@@ -734,7 +735,7 @@ def test_each_model_refuses_bad_weights_and_rows_by_name(name, method):
 @pytest.mark.parametrize("method", ["_loss_sum", "_score_slopes"])
 def test_a_model_without_a_cost_says_so(method):
     with pytest.raises(NotImplementedError):
-        getattr(LinearModel([[1.0]], True), method)(np.zeros(1), np.zeros(1))
+        getattr(LinearModel([[1.0]], np.zeros(1), True), method)(np.zeros(1), np.zeros(1))
 
 
 # Plain functions of the weights.
@@ -979,3 +980,36 @@ def test_symmetry_counts_by_the_size_of_the_matrix():
     with pytest.raises(ValueError, match="hessian must be symmetric"):
         QuadraticBowl([[1e-9, 1e-9], [0, 1e-9]])
     QuadraticBowl([[1e9, 1.0], [1.0 + 1e-7, 1e9]])  # rounding of such a matrix
+
+
+# --- kinds of data that people bring ---
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, bool])
+def test_softmax_of_small_whole_numbers_does_not_overflow(dtype):
+    high = np.iinfo(dtype).max if dtype is not bool else True
+    chances = softmax(np.array([0, high], dtype=dtype))
+    assert chances.dtype == np.float64
+    assert_allclose(chances, special.softmax([0.0, float(high)]))
+
+
+def test_softmax_of_a_list():
+    assert softmax([0.0, 0.0]).tolist() == [0.5, 0.5]
+
+
+def test_a_table_of_numbers_and_booleans_is_taken():
+    table = np.array([[1.5, True], [2, np.False_], [np.float32(0.5), True]], dtype=object)
+    objective = LeastSquares(table, np.array([1, 2.5, True], dtype=object))
+    assert objective.X.tolist() == [[1.5, 1.0], [2.0, 0.0], [0.5, 1.0]]
+    assert objective.y.tolist() == [1.0, 2.5, 1.0]
+
+
+@pytest.mark.parametrize("entry", ["1.5", None, 1j])
+def test_a_table_with_anything_else_is_not(entry):
+    with pytest.raises(TypeError, match="X must hold real numbers, not object"):
+        LeastSquares(np.array([[1.5, entry]], dtype=object), [1.0])
+
+
+def test_a_sparse_matrix_is_refused_with_the_way_out():
+    with pytest.raises(TypeError, match=r"X must be a dense array, .* give X\.toarray\(\)"):
+        LeastSquares(csr_array(np.eye(3)), np.ones(3))

@@ -249,10 +249,8 @@ class TrigonometricSurface(LinearModel):
     def __init__(
         self, X: ArrayLike, y: ArrayLike, *, period: float = 50.0, intercept: bool = True
     ) -> None:
-        super().__init__(X, intercept)
-        self.y = finite_array("y", y, ndim=1)
+        super().__init__(X, finite_array("y", y, ndim=1), intercept)
         self.period = positive_number("period", period)
-        self._require_one_target_per_row()
 
     def _loss_sum(self, scores: Array, y: Array) -> Any:
         residuals = scores - y
