@@ -2,17 +2,16 @@
 
 The tutorials that the course puts on trial drew their rows with NumPy's legacy generator.
 Its streams are frozen, so the functions here use it too, in an instance of their own, and
-return those tutorials' very rows. `load_mnist` lives in `mbgd_lib.mnist`.
+return those tutorials' very rows. Handwritten digits are in `mbgd_lib.mnist`.
 """
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.datasets import load_diabetes, make_regression
 
 from mbgd_lib._arguments import finite_array, positive_number, whole_number
-from mbgd_lib.mnist import load_mnist as load_mnist
+from mbgd_lib.mnist import load_mnist as load_mnist  # its old address, for chapters 3 and 4
 
 Array = NDArray[Any]
 
@@ -80,6 +79,8 @@ def noisy_regression(
     """
     n = whole_number("n", n, 1)
     noise = positive_number("noise", noise)
+    from sklearn.datasets import make_regression  # here: the library itself needs NumPy alone
+
     X, y = make_regression(
         n, 1, noise=noise, bias=bias, random_state=whole_number("seed", seed, 0, 2**32 - 1)
     )
@@ -137,6 +138,8 @@ def diabetes() -> tuple[Array, Array]:
     >>> X[0, :4].tolist(), float(y[0])  # age, sex, body mass index, blood pressure; the score
     ([59.0, 2.0, 32.1, 101.0], 151.0)
     """
+    from sklearn.datasets import load_diabetes
+
     X, y = load_diabetes(return_X_y=True, scaled=False)
     return X, y
 
