@@ -19,6 +19,8 @@ from mbgd_lib.objectives import (
     TrigonometricSurface,
 )
 
+__version__ = "0.1.0"
+
 __all__ = [
     "DivergenceError",
     "DoubleWell",
