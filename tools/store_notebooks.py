@@ -1,7 +1,7 @@
 """Run notebooks and store their outputs, so that every machine stores the same bytes.
 
-    python tests/stored_notebooks.py                 # every notebook of the course
-    python tests/stored_notebooks.py notebooks/01_*  # these only
+    python tools/store_notebooks.py                 # every notebook of the course
+    python tools/store_notebooks.py notebooks/01_*  # these only
 
 A notebook that fails is left as it was stored before, and the command ends with status 1.
 """
@@ -78,7 +78,7 @@ class ThisInterpreter(AsyncKernelManager):
 
 def course_notebooks() -> list[Path]:
     """Return the paths of the course's notebooks, in order."""
-    return sorted(NOTEBOOKS.glob("*.ipynb"))
+    return sorted(p for p in NOTEBOOKS.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
 
 
 def read(path: Path) -> NotebookNode:
@@ -144,12 +144,14 @@ def execute(path: Path) -> NotebookNode:
         store_widget_state=False,
         on_cell_start=lambda cell, cell_index: running.append(cell_index),
     )
-    # A profile of the user's could import or print things before the first cell, and another
-    # back end of Matplotlib in the environment would make every figure vanish.
+    # A profile of the user's could import or print things before the first cell, another back end
+    # of Matplotlib would make every figure vanish, and more threads may round otherwise.
     with tempfile.TemporaryDirectory() as profile:
         env = os.environ | {
             "IPYTHONDIR": profile,
             "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
         }
         try:
             client.execute(env=env)
