@@ -105,6 +105,50 @@ def test_every_package_that_is_imported_is_named(folder):
     assert not missing, "\n".join(sorted(missing))
 
 
+# --- Windows, which has no such modules and names ---
+
+POSIX = {"fcntl", "grp", "pwd", "resource", "termios"}
+POSIX_NAMES = {
+    *(f"os.{name}" for name in ("fork", "getuid", "killpg", "mkfifo", "setsid")),
+    *(f"signal.{name}" for name in ("SIGALRM", "SIGHUP", "SIGKILL", "alarm")),
+}
+
+
+def run_at_import(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes that are run when a module is imported: not what stands in functions."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and child in node.body:
+            continue
+        yield child
+        yield from run_at_import(child)
+
+
+def posix_only(source: str) -> set[str]:
+    found = set()
+    for node in run_at_import(ast.parse(source)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {name for name in imported(ast.unparse(node)) if name.split(".")[0] in POSIX}
+        elif isinstance(node, ast.Attribute):
+            found |= {ast.unparse(node)} & POSIX_NAMES
+    return found
+
+
+def test_what_only_linux_and_macos_have_is_found():
+    assert posix_only("import os, resource\nfrom pwd import getpwnam") == {
+        "resource",
+        "pwd.getpwnam",
+    }
+    assert posix_only("@mark(signal.SIGKILL)\ndef test(): os.killpg(1, 2)") == {"signal.SIGKILL"}
+
+
+def test_tests_can_be_collected_on_windows():
+    found = {f"{path}: {name}" for path in tracked("*.py") for name in posix_only(code(path))}
+    assert not found, "\n".join(sorted(found))
+
+
+# --- the lock ---
+
+
 def locked() -> dict[str, str]:
     lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     found = [re.match(r"([\w.-]+)==([^\s;]+)", line) for line in lines]
