@@ -5,6 +5,8 @@ Its streams are frozen, so the functions here use it too, in an instance of thei
 return those tutorials' very rows. Handwritten digits are in `mbgd_lib.mnist`.
 """
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -174,3 +176,38 @@ def standardise(X: ArrayLike) -> Array:
     if len(constant) > 0:
         raise ValueError(f"X must have no constant column, but column {constant[0]} is constant")
     return (X - X.mean(axis=0)) / X.std(axis=0)
+
+
+def stored_sweep(name: str) -> dict[str, Any]:
+    """Return what a measurement that takes minutes has found, from the course's folder `sweeps`.
+
+    Parameters
+    ----------
+    name : str
+        The name of a file in that folder, without its ending. The folder is looked for where
+        the code runs, and above.
+
+    Returns
+    -------
+    dict
+        Settings and results, as the measurement has stored them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file, as when a notebook is run outside the course's folder.
+
+    Examples
+    --------
+    >>> "settings" in stored_sweep("batch_size")
+    True
+    """
+    here = Path.cwd()
+    paths = [folder / "sweeps" / f"{name}.json" for folder in (here, *here.parents)]
+    path = next(filter(Path.is_file, paths), None)
+    if path is None:
+        raise FileNotFoundError(
+            f"name must be that of a result in the course's folder, but there is no "
+            f"sweeps/{name}.json in {here} or above it: run this in a copy of the whole course"
+        )
+    return json.loads(path.read_text(encoding="utf-8"))
