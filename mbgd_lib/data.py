@@ -179,7 +179,7 @@ def standardise(X: ArrayLike) -> Array:
 
 
 def stored_sweep(name: str) -> dict[str, Any]:
-    """Return what a measurement that takes minutes has found, from the course's folder `sweeps`.
+    """Return what a measurement that takes minutes has found, from the course's folder ``sweeps``.
 
     Parameters
     ----------
