@@ -15,7 +15,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from benchmarks.contenders import OURS, Contender, Problem
-from mbgd_lib.data import load_mnist
+from mbgd_lib.mnist import load_mnist
 
 BATCH_SIZES = (1, 8, 32, 64, 256, 1024, 8192, 60000)
 PROBED_ROWS = 2000

@@ -22,6 +22,8 @@ from mbgd_lib.loop import State, Step, steps
 from mbgd_lib.objectives import LeastSquares, Logistic, Penalised, Softmax
 from mbgd_lib.updates import Adam, Momentum, Nesterov
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Adam",
     "DivergenceError",

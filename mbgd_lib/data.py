@@ -2,17 +2,18 @@
 
 The tutorials that the course puts on trial drew their rows with NumPy's legacy generator.
 Its streams are frozen, so the functions here use it too, in an instance of their own, and
-return those tutorials' very rows. `load_mnist` lives in `mbgd_lib.mnist`.
+return those tutorials' very rows. Handwritten digits are in `mbgd_lib.mnist`.
 """
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.datasets import load_diabetes, make_regression
 
 from mbgd_lib._arguments import finite_array, positive_number, whole_number
-from mbgd_lib.mnist import load_mnist as load_mnist
+from mbgd_lib.mnist import load_mnist as load_mnist  # its old address, for chapters 3 and 4
 
 Array = NDArray[Any]
 
@@ -80,6 +81,8 @@ def noisy_regression(
     """
     n = whole_number("n", n, 1)
     noise = positive_number("noise", noise)
+    from sklearn.datasets import make_regression  # here: the library itself needs NumPy alone
+
     X, y = make_regression(
         n, 1, noise=noise, bias=bias, random_state=whole_number("seed", seed, 0, 2**32 - 1)
     )
@@ -137,6 +140,8 @@ def diabetes() -> tuple[Array, Array]:
     >>> X[0, :4].tolist(), float(y[0])  # age, sex, body mass index, blood pressure; the score
     ([59.0, 2.0, 32.1, 101.0], 151.0)
     """
+    from sklearn.datasets import load_diabetes
+
     X, y = load_diabetes(return_X_y=True, scaled=False)
     return X, y
 
@@ -171,3 +176,38 @@ def standardise(X: ArrayLike) -> Array:
     if len(constant) > 0:
         raise ValueError(f"X must have no constant column, but column {constant[0]} is constant")
     return (X - X.mean(axis=0)) / X.std(axis=0)
+
+
+def stored_sweep(name: str) -> dict[str, Any]:
+    """Return what a measurement that takes minutes has found, from the course's folder ``sweeps``.
+
+    Parameters
+    ----------
+    name : str
+        The name of a file in that folder, without its ending. The folder is looked for where
+        the code runs, and above.
+
+    Returns
+    -------
+    dict
+        Settings and results, as the measurement has stored them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file, as when a notebook is run outside the course's folder.
+
+    Examples
+    --------
+    >>> "settings" in stored_sweep("batch_size")
+    True
+    """
+    here = Path.cwd()
+    paths = [folder / "sweeps" / f"{name}.json" for folder in (here, *here.parents)]
+    path = next(filter(Path.is_file, paths), None)
+    if path is None:
+        raise FileNotFoundError(
+            f"name must be that of a result in the course's folder, but there is no "
+            f"sweeps/{name}.json in {here} or above it: run this in a copy of the whole course"
+        )
+    return json.loads(path.read_text(encoding="utf-8"))

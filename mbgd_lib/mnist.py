@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.datasets import fetch_openml
 
 from mbgd_lib._arguments import number_array, one_of, whole_number
 
@@ -106,8 +105,8 @@ def center_digit(image: ArrayLike) -> Images:
     Parameters
     ----------
     image : array_like of shape (height, width)
-        From 0 (paper) to 255 (ink), of any size. When it is scaled, each new pixel is the mean
-        of what it covers.
+        From 0 (paper) to 255 (ink), of any size; not from 0 to 1. When it is scaled, each new
+        pixel is the mean of what it covers.
 
     Returns
     -------
@@ -116,7 +115,7 @@ def center_digit(image: ArrayLike) -> Images:
     Raises
     ------
     ValueError
-        If a number is not from 0 to 255, or no pixel would keep any ink.
+        If a number is not from 0 to 255, if none is above 1, or if no pixel would keep any ink.
 
     Examples
     --------
@@ -133,6 +132,11 @@ def center_digit(image: ArrayLike) -> Images:
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     if len(rows) == 0:
         raise ValueError("image must hold some ink, but all of it is 0")
+    if ink.max() <= 1:
+        raise ValueError(
+            "image must hold numbers from 0 (paper) to 255 (ink), but none is above 1: "
+            "multiply it by 255"
+        )
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     fit = INK_SIZE / max(ink.shape)
     height, width = (max(1, round(length * fit)) for length in ink.shape)
@@ -195,11 +199,14 @@ def _checked_digits(digits: Collection[int]) -> list[int]:
 
 
 def _sample(split: str) -> tuple[Images, Labels]:
+    rows = _sample_rows()[_part(split, SAMPLE_TRAIN_ROWS)]
+    return rows[:, 1:], rows[:, 0].astype(np.int64)
+
+
+@cache  # unpacking takes half a second, and the second split needs it again
+def _sample_rows() -> NDArray[np.uint8]:
     with bz2.open(SAMPLE) as file:
-        rows = np.load(file)
-    labels, images = rows[:, 0].astype(np.int64), rows[:, 1:]
-    part = _part(split, SAMPLE_TRAIN_ROWS)
-    return images[part], labels[part]
+        return np.load(file)
 
 
 def _full(split: str) -> tuple[Images, Labels]:
@@ -252,6 +259,13 @@ def _unzipped(content: bytes) -> bytes:
 
 @cache  # parsing takes a minute, and the second split needs it again
 def _fetch_openml() -> tuple[Images, Labels]:
+    try:
+        from sklearn.datasets import fetch_openml  # here: the sample needs NumPy alone
+    except ImportError as error:
+        raise ImportError(
+            "all of MNIST needs scikit-learn to download it (pip install scikit-learn), "
+            "or MNIST_DIR, the folder with its four original files"
+        ) from error
     try:
         images, labels = fetch_openml(
             "mnist_784",

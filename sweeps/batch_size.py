@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from mbgd_lib import Softmax
-from mbgd_lib.data import load_mnist
 from mbgd_lib.instruments.targets import checkpoints, losses_at
 from mbgd_lib.loop import steps as make_loop
+from mbgd_lib.mnist import load_mnist
 from sweeps import store
 
 NAME = "batch_size"

@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from mbgd_lib import Softmax, descend, schedules
-from mbgd_lib.data import load_mnist
+from mbgd_lib.mnist import load_mnist
 from mbgd_lib.objectives import Penalised
 from sweeps import store
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
+import pytest
+
 from grading.marking import Answers, StudentCell, reference
 from grading.sets import ExerciseSet, read_set
+
+# Answers run in a process of their own, with pipes and signals that Windows does not have.
+runs_answers = pytest.mark.skipif(
+    not hasattr(os, "killpg"), reason="grading needs Linux or macOS; on Windows, use WSL"
+)
 
 # One exercise has its solution inside a function, the other at the left margin.
 SMALL = '''\

@@ -4,7 +4,14 @@ from numpy.testing import assert_allclose
 from sklearn.datasets import make_regression
 
 from mbgd_lib import LeastSquares
-from mbgd_lib.data import correlated_gaussian, diabetes, noisy_line, noisy_regression, standardise
+from mbgd_lib.data import (
+    correlated_gaussian,
+    diabetes,
+    noisy_line,
+    noisy_regression,
+    standardise,
+    stored_sweep,
+)
 
 
 def test_correlated_gaussian_has_the_rows_of_tutorial_000():
@@ -145,3 +152,22 @@ def test_tutorial_data_lie_together_in_memory(make):
 def test_standardise_refuses_no_rows():
     with pytest.raises(ValueError, match=r"X must have at least one row, not the shape \(0, 2\)"):
         standardise(np.empty((0, 2)))
+
+
+@pytest.mark.parametrize("place", [".", "notebooks", "notebooks/deeper"])
+def test_a_stored_sweep_is_found_from_where_notebooks_run(tmp_path, monkeypatch, place):
+    (tmp_path / "sweeps").mkdir()
+    (tmp_path / "sweeps" / "speed.json").write_text('{"x": "≥"}', encoding="utf-8")
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(tmp_path / place)
+
+    assert stored_sweep("speed") == {"x": "≥"}
+
+
+def test_a_notebook_alone_is_told_what_it_needs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError) as caught:
+        stored_sweep("speed")
+
+    assert f"no sweeps/speed.json in {tmp_path} or above it" in str(caught.value)
+    assert str(caught.value).endswith("run this in a copy of the whole course")

@@ -10,11 +10,13 @@ import re
 
 import pytest
 from exercise_lines import EXAMPLE, known_set
-from small_set import SMALL, read_text, small_set
+from small_set import SMALL, read_text, runs_answers, small_set
 
 from grading.marking import Outcome, mark, reference, untouched
 from grading.sets import LEVELS, STUB, set_names
 from grading.try_out import faults, published_answers_faults, set_faults
+
+pytestmark = runs_answers
 
 SETS = [(name, variant) for name in set_names() for variant in ("", EXAMPLE)]
 

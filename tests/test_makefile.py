@@ -1,4 +1,4 @@
-"""The Makefile: its help, its one clear line where Python is wanting, and when .venv is made anew.
+"""The Makefile's help, and tools/make_venv.sh: when an environment is made anew, and of what.
 
 The interpreters are stand-ins, so that nothing is installed.
 """
@@ -14,16 +14,21 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+READ, DEV, FRAMEWORKS = (f"requirements{part}.txt" for part in ("", "-dev", "-frameworks"))
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no make")
 
 # Answers as an interpreter of the given version. As `-m venv` it copies itself; as `-m pip` it
-# writes a line to the journal and succeeds or not, as told by the file that is named `offline`.
+# writes a line to the journal, and fails where there is a file `offline`, or `misfit` and a lock.
 STAND_IN = """\
 #!/bin/sh
 case "$1 $2" in
 "-m venv")
     mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
 "-m pip")
-    echo installed >> journal; test ! -e offline ;;
+    echo "$@" >> journal
+    case "$*" in *.lock) test ! -e misfit || exit 1 ;; esac
+    test ! -e offline ;;
 *)
     exec "{real}" -c 'import sys; sys.version_info = {version}; exec(sys.argv[1])' "$2" ;;
 esac
@@ -34,9 +39,10 @@ esac
 def project(tmp_path):
     """A folder, with a space in its name, that holds what `make venv` looks at."""
     folder = tmp_path / "the course"
-    folder.mkdir()
-    for name in ("Makefile", "requirements.txt", "requirements-frameworks.txt", "pyproject.toml"):
+    (folder / "tools").mkdir(parents=True)
+    for name in ("Makefile", "pyproject.toml", "requirements.lock", READ, DEV, FRAMEWORKS):
         shutil.copy(ROOT / name, folder)
+    shutil.copy(ROOT / "tools" / "make_venv.sh", folder / "tools")
     return folder
 
 
@@ -53,32 +59,35 @@ def make(folder: Path, *arguments: str, **environment: str) -> subprocess.Comple
 
 
 def stand_in(folder: Path, name: str, version: tuple[int, int]) -> str:
-    """Write an interpreter that says it is of this version."""
+    """Write an interpreter that says it is of this version; return how make is told of it."""
     path = folder / name
     path.write_text(STAND_IN.format(real=sys.executable, version=(*version, 0)))
     path.chmod(0o755)
-    return str(path)
+    return f"PYTHON={path}"
 
 
-def installations(project: Path) -> int:
+def installed(project: Path) -> list[str]:
+    """What pip was asked for since the last look, such as "requirements.txt locked"."""
     journal = project / "journal"
-    return len(journal.read_text().splitlines()) if journal.exists() else 0
+    lines = journal.read_text().splitlines() if journal.exists() else []
+    journal.unlink(missing_ok=True)
+    return [
+        re.search(r"-r (\S+)", line)[1] + " locked" * line.endswith(" -c requirements.lock")
+        for line in lines
+    ]
 
 
 def phony_targets() -> set[str]:
-    return set(re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.M)[1].split())
+    makefile = (ROOT / "Makefile").read_text().replace("\\\n", "")
+    return set(re.search(r"^\.PHONY: (.*)$", makefile, re.M)[1].split())
 
 
 # --- help ---
 
 
-def test_help_lists_every_target(project):
-    shown = make(project, "help", "PYTHON=/missing").stdout
+def test_help_is_the_default_and_lists_every_target(project):
+    shown = make(project, "PYTHON=/missing").stdout
     assert set(re.findall(r"^  make ([\w-]+) +\S", shown, re.M)) == phony_targets()
-
-
-def test_help_is_the_default(project):
-    assert make(project).stdout == make(project, "help").stdout
 
 
 def test_every_command_is_phony():
@@ -87,154 +96,166 @@ def test_every_command_is_phony():
 
 
 def test_clean_needs_no_python(project):
-    (project / "_build").mkdir()
-    (project / ".venv").mkdir()
+    for name in ("_build", ".venv", ".venv-frameworks"):
+        (project / name).mkdir()
     assert make(project, "clean", "PYTHON=/missing").returncode == 0
-    assert not (project / "_build").exists()
-    assert not (project / ".venv").exists()
+    assert not [path for path in project.iterdir() if path.name.startswith((".venv", "_build"))]
+
+
+@pytest.mark.parametrize("target", ["test-chapter", "grade"])
+def test_a_missing_argument_is_named(project, target):
+    result = make(project, target, stand_in(project, "python3.12", (3, 12)))
+    assert re.search(r"(N|SUBMISSIONS) is missing: the (number|folder)", result.stderr)
+
+
+def test_every_test_file_is_in_one_group():
+    groups = "$(CHAPTER_TESTS) $(EXERCISE_TESTS) $(SITE_TESTS) $(OTHER_TESTS) $(LIBRARY_TESTS)"
+    show = f"--eval=show: ; @echo {groups}"
+    files = make(ROOT, show, "show").stdout.split()
+    assert sorted(files) == sorted(f"tests/{p.name}" for p in (ROOT / "tests").glob("test_*.py"))
 
 
 # --- Python missing or old ---
 
 
-def assert_one_clear_line(result, *words: str) -> None:
-    """The line says what is wanted, what was found, and how to name another."""
+def assert_refused(result, *words: str) -> None:
+    """One line says what is wanted, what was found, and how to name another."""
     assert result.returncode != 0
-    (line,) = (result.stdout + result.stderr).splitlines()
+    (line,) = [line for line in (result.stdout + result.stderr).splitlines() if "***" not in line]
     for word in ("Python 3.11 or newer", "PYTHON=python3", *words):
         assert word in line
 
 
-@pytest.mark.parametrize(
-    "target",
-    [
-        "site",
-        "test",
-        "lab",
-        "lint",
-        "notebooks",
-        "serve",
-        "test-frameworks",
-        "bench",
-    ],
-)
+@pytest.mark.parametrize("target", ["site", "test", "lab", "check", "notebooks", "bench"])
 def test_missing_python(project, target):
-    assert_one_clear_line(make(project, target, "PYTHON=/missing/python"), "/missing/python")
+    assert_refused(make(project, target, "PYTHON=/missing/python"), "/missing/python")
 
 
 @pytest.mark.parametrize("version", [(2, 7), (3, 9), (3, 10)])
 def test_old_python(project, tmp_path, version):
-    python = stand_in(tmp_path, "old", version)
-    assert_one_clear_line(make(project, "site", f"PYTHON={python}"), "is {}.{}".format(*version))
+    assert_refused(
+        make(project, "site", stand_in(tmp_path, "old", version)), "is {}.{}".format(*version)
+    )
 
 
 def test_shim_that_leads_nowhere(project, tmp_path):
     shim = tmp_path / "python3"
     shim.write_text("#!/bin/sh\necho 'pyenv: python3: command not found' >&2\nexit 127\n")
     shim.chmod(0o755)
-    result = make(project, "site", PATH=f"{tmp_path}:/usr/bin:/bin")
-    assert_one_clear_line(result, '"python3"')
+    assert_refused(make(project, "site", PATH=f"{tmp_path}:/usr/bin:/bin"), '"python3"')
 
 
-@pytest.mark.parametrize("version", [(3, 11), (3, 13), (4, 0)])
-def test_new_python(project, tmp_path, version):
-    python = stand_in(tmp_path, "new", version)
-    assert make(project, "venv", f"PYTHON={python}").returncode == 0
-    assert (project / ".venv" / "ready-{}.{}".format(*version)).is_file()
-
-
-# --- when .venv is made anew ---
+# --- what is installed ---
 
 
 @pytest.fixture
 def python(tmp_path):
-    return f"PYTHON={stand_in(tmp_path, 'python3.12', (3, 12))}"
-
-
-@pytest.fixture
-def installed(project, python):
-    """A project whose .venv is ready."""
-    assert make(project, "venv", python).returncode == 0
-    assert installations(project) == 1
-    return project
-
-
-def test_ready_venv_is_used_again(installed, python):
-    make(installed, "venv", python)
-    assert installations(installed) == 1
-
-
-def test_ready_venv_will_do_where_no_python_is_named(installed):
-    assert make(installed, "venv", PATH="/usr/bin:/bin").returncode == 0
-    assert installations(installed) == 1
-
-
-@pytest.mark.parametrize("name", ["requirements.txt", "pyproject.toml"])
-def test_changed_requirements_need_a_new_venv(installed, python, name):
-    with (installed / name).open("a") as file:
-        file.write("# changed\n")
-    leftover = installed / ".venv" / "leftover"
-    leftover.touch()
-    make(installed, "venv", python)
-    assert installations(installed) == 2
-    assert not leftover.exists()
-
-
-def test_another_python_needs_a_new_venv(installed, tmp_path):
-    other = stand_in(tmp_path, "python3.13", (3, 13))
-    make(installed, "venv", f"PYTHON={other}")
-    assert installations(installed) == 2
-    assert [path.name for path in (installed / ".venv").glob("ready-*")] == ["ready-3.13"]
-
-
-def test_copied_venv_is_made_anew(installed, python):
-    """Its editable installation would import the original's library."""
-    copy = installed.with_name("copy")
-    shutil.copytree(installed, copy)
-    make(copy, "venv", python)
-    assert installations(copy) == 2
-
-
-def test_interrupted_installation_is_not_ready(project, python):
-    (project / "offline").touch()
-    assert make(project, "venv", python).returncode != 0
-    (project / "offline").unlink()
-    assert make(project, "venv", python).returncode == 0
-    assert installations(project) == 2
-
-
-def test_venv_whose_python_is_gone_is_made_anew(installed, python):
-    (installed / ".venv" / "bin" / "python").unlink()
-    assert make(installed, "venv", python).returncode == 0
-    assert installations(installed) == 2
-
-
-# --- .venv-frameworks, made in the same manner ---
-
-
-def test_the_frameworks_have_a_venv_of_their_own(installed, python):
-    assert make(installed, "venv-frameworks", python).returncode == 0
-    assert installations(installed) == 2
-    assert (installed / ".venv-frameworks" / "ready-3.12").is_file()
-    make(installed, "venv-frameworks", python)
-    make(installed, "venv", python)
-    assert installations(installed) == 2
+    return stand_in(tmp_path, "python3.12", (3, 12))
 
 
 @pytest.mark.parametrize(
-    ("name", "made_anew"), [("requirements.txt", 2), ("requirements-frameworks.txt", 1)]
+    ("target", "files"),
+    [("venv-read", [READ]), ("venv", [READ, DEV]), ("venv-frameworks", [READ, DEV, FRAMEWORKS])],
 )
-def test_changed_requirements_and_the_two_venvs(installed, python, name, made_anew):
-    """The frameworks' environment holds the course's packages, but not the other way round."""
-    make(installed, "venv-frameworks", python)
-    with (installed / name).open("a") as file:
+def test_each_environment_has_its_packages_with_the_versions_of_the_lock(
+    project, python, target, files
+):
+    assert make(project, target, python).returncode == 0
+    assert installed(project) == [f"{file} locked" for file in files]
+
+
+def test_a_python_that_the_lock_does_not_cover_gets_the_ranges(project, tmp_path):
+    result = make(project, "venv-read", stand_in(tmp_path, "python4.0", (4, 0)))
+    assert result.returncode == 0
+    assert installed(project) == [READ]
+    assert "digits may differ" in result.stdout.splitlines()[-1]
+
+
+def test_a_lock_that_does_not_fit_gives_way_to_the_ranges(project, python):
+    (project / "misfit").touch()
+    result = make(project, "venv-read", python)
+    assert result.returncode == 0
+    assert installed(project) == [f"{READ} locked", READ]
+    assert "digits may differ" in result.stdout.splitlines()[-1]
+
+
+def test_a_lock_that_does_not_fit_is_an_error_in_ci(project, python):
+    (project / "misfit").touch()
+    assert make(project, "venv-read", python, CI="true").returncode != 0
+    assert installed(project) == [f"{READ} locked"]
+
+
+# --- when it is made anew ---
+
+
+@pytest.fixture
+def ready(project, python):
+    """A project whose .venv is ready."""
+    assert make(project, "venv", python).returncode == 0
+    assert len(installed(project)) == 2
+    (project / ".venv" / "leftover").touch()
+    return project
+
+
+def is_made_anew(project: Path, *arguments: str, **environment: str) -> bool:
+    assert make(project, "venv", *arguments, **environment).returncode == 0
+    anew = len(installed(project)) == 2
+    assert (project / ".venv" / "leftover").exists() is not anew
+    return anew
+
+
+def test_a_ready_one_is_used_again_and_serves_readers_too(ready, python):
+    assert not is_made_anew(ready, python)
+    assert make(ready, "venv-read", python).returncode == 0
+    assert installed(ready) == []
+
+
+def test_a_ready_one_will_do_where_no_python_is_named(ready):
+    assert not is_made_anew(ready, PATH="/usr/bin:/bin")
+
+
+def test_another_python_needs_a_new_one(ready, tmp_path):
+    assert is_made_anew(ready, stand_in(tmp_path, "python3.13", (3, 13)))
+
+
+@pytest.mark.parametrize("name", [READ, "requirements.lock"])
+def test_changed_requirements_need_a_new_one(ready, python, name):
+    with (ready / name).open("a") as file:
         file.write("# changed\n")
-    make(installed, "venv", python)
-    make(installed, "venv-frameworks", python)
-    assert installations(installed) == 2 + made_anew
+    assert is_made_anew(ready, python)
 
 
-def test_clean_removes_both_venvs(installed, python):
-    make(installed, "venv-frameworks", python)
-    make(installed, "clean")
-    assert not list(installed.glob(".venv*"))
+@pytest.mark.parametrize(("table", "anew"), [("[project]", True), ("[tool.ruff]", False)])
+def test_of_the_settings_those_of_the_package_matter(ready, python, table, anew):
+    settings = ready / "pyproject.toml"
+    settings.write_text(settings.read_text().replace(table, f"{table}\n# changed"))
+    assert is_made_anew(ready, python) is anew
+
+
+def test_what_tests_need_in_addition_goes_on_top(ready, python):
+    with (ready / DEV).open("a") as file:
+        file.write("# changed\n")
+    make(ready, "venv", python)
+    assert installed(ready) == [f"{DEV} locked"]
+    assert (ready / ".venv" / "leftover").exists()
+
+
+def test_a_copied_one_is_made_anew(ready, python):
+    """Its editable installation would import the original's library."""
+    copy = ready.with_name("copy")
+    shutil.copytree(ready, copy)
+    assert is_made_anew(copy, python)
+
+
+def test_an_interrupted_one_is_made_anew(project, python):
+    (project / "offline").touch()
+    assert make(project, "venv", python, CI="true").returncode != 0
+    (project / "offline").unlink()
+    assert installed(project) == [f"{READ} locked"]
+    assert make(project, "venv", python).returncode == 0
+    assert installed(project) == [f"{READ} locked", f"{DEV} locked"]
+
+
+def test_one_whose_python_is_gone_is_made_anew(ready, python):
+    (ready / ".venv" / "bin" / "python").unlink()
+    assert is_made_anew(ready, python)

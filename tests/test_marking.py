@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from small_set import changed, read_text, small_set, with_answer
+from small_set import changed, read_text, runs_answers, small_set, with_answer
 
 from grading import sandbox
 from grading.marking import (
@@ -25,6 +25,8 @@ from grading.marking import (
     untouched,
 )
 from grading.sandbox import PROJECT, Limits
+
+pytestmark = runs_answers
 
 RIGHT = "def half(x):\n    return np.asarray(x) * 0.5\n"
 WRONG = "def half(x):\n    return np.asarray(x) * 0.7\n"
