@@ -213,13 +213,13 @@ def repeats_problems(notebook: NotebookNode) -> list[str]:
             "the alt text": (mystnb.get("image") or {}).get("alt", ""),
         }
         for place, text in texts.items():
-            mend = (
+            instead = (
                 "leave it to the caption, which can quote it"
                 if place == "the alt text"
                 else "quote it with {glue:text}"
             )
             problems += [
-                f'cell {index}: {place} types the number in "{typed}"; {mend}'
+                f'cell {index}: {place} types the number in "{typed}"; {instead}'
                 for typed in typed_repeats(text)
             ]
     return problems
@@ -275,8 +275,8 @@ def page_problems(notebook: NotebookNode) -> list[str]:
         new_notebook(cells=notebook.cells[sections[-1][0] :])
     ):
         problems.append("the last section must link to the chapter's exercises")
-    ends = [index for index, _ in sections[1:]] + [len(notebook.cells)]
-    for (start, title), end in zip(sections, ends, strict=True):
+    bounds = [index for index, _ in sections] + [len(notebook.cells)]
+    for (start, title), end in zip(sections, bounds[1:], strict=True):
         section = new_notebook(cells=notebook.cells[start:end])
         # A drawing that explains but measures nothing is tagged "illustration".
         experiment = any(
@@ -291,10 +291,29 @@ def page_problems(notebook: NotebookNode) -> list[str]:
     return problems
 
 
+def is_draft(notebook: NotebookNode) -> bool:
+    """Whether the first cell says that the page is a draft."""
+    return re.search(r"(?m)^\*\*Draft\.\*\*", notebook.cells[0].source) is not None
+
+
+def published(toc: Path) -> set[str]:
+    """Return the names of the notebooks that a table of contents lists."""
+    return set(re.findall(r"(?m)^\s*- file: notebooks/(\S+)\s*$", toc.read_text(encoding="utf-8")))
+
+
+def draft_problems(name: str, notebook: NotebookNode, listed: Collection[str]) -> list[str]:
+    """A page is either published or a draft; `listed` names the published ones."""
+    if is_draft(notebook) and name in listed:
+        return [f"{name} is a draft: take **Draft.** out of its first cell, or it out of _toc.yml"]
+    if not is_draft(notebook) and name not in listed:
+        return [f"{name} is not in _toc.yml: list it there, or put **Draft.** below its title"]
+    return []
+
+
 def contract_problems(notebook: NotebookNode, elsewhere: Collection[str] = ()) -> list[str]:
     """Return all that keeps a stored notebook from being a page of the course.
 
-    `elsewhere` names numbers that other pages quote.
+    `elsewhere` names numbers that other pages quote. A draft need not be complete.
     """
     return [
         *run_problems(notebook),
@@ -303,5 +322,5 @@ def contract_problems(notebook: NotebookNode, elsewhere: Collection[str] = ()) -
         *glue_problems(notebook, elsewhere),
         *repeats_problems(notebook),
         *random_problems(notebook),
-        *page_problems(notebook),
+        *([] if is_draft(notebook) else page_problems(notebook)),
     ]

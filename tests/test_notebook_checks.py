@@ -14,7 +14,14 @@ import stored_notebooks
 from matplotlib.figure import Figure
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from page_contract import ROOT, contract_problems, quoted_by_prose, typed_repeats
+from page_contract import (
+    ROOT,
+    contract_problems,
+    draft_problems,
+    published,
+    quoted_by_prose,
+    typed_repeats,
+)
 
 # --- Figures: what counts as the same ------------------------------------------------------------
 
@@ -326,6 +333,35 @@ def test_broken_contract(notebook: NotebookNode, damage, message: str | None):
         assert problems == []
     else:
         assert any(message in problem for problem in problems), problems
+
+
+def test_a_page_without_sections_is_no_crash(notebook: NotebookNode):
+    del notebook.cells[1:]
+    problems = contract_problems(notebook)
+    assert "the last section must be What comes next" in problems
+    assert "fewer than three boxes ask to predict" in problems
+
+
+def test_a_draft_may_be_incomplete_but_not_wrong(notebook: NotebookNode):
+    replace(0, "**Question.** Does it run?", "**Draft.**")(notebook)
+    replace(6, "## What comes next", "TODO")(notebook)
+    assert contract_problems(notebook) == []
+    set_output(1, name="stderr")(notebook)
+    assert contract_problems(notebook) == ["cell 1: wrote to stderr"]
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_page_is_published_or_a_draft(notebook: NotebookNode, tmp_path: Path, listed: bool):
+    toc = tmp_path / "_toc.yml"
+    toc.write_text("chapters:\n  - file: notebooks/small\n  - file: book/other\n")
+    names = published(toc)
+    assert names == {"small"}
+    name = "small" if listed else "other"
+    page = draft_problems(name, notebook, names)
+    replace(0, "**Question.**", "**Draft.** Not done.\n\n**Question.**")(notebook)
+    draft = draft_problems(name, notebook, names)
+    assert [bool(page), bool(draft)] == [not listed, listed]
+    assert all(name in problem and "**Draft.**" in problem for problem in page + draft)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,14 @@ from pathlib import Path
 
 import pytest
 import stored_notebooks
-from page_contract import contract_problems, figure_names, quoted_by_prose
+from page_contract import (
+    ROOT,
+    contract_problems,
+    draft_problems,
+    figure_names,
+    published,
+    quoted_by_prose,
+)
 
 NOTEBOOKS = stored_notebooks.course_notebooks()
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.name for path in NOTEBOOKS])
@@ -25,6 +32,12 @@ def test_there_are_notebooks():
 def test_keeps_the_contract(path: Path):
     problems = contract_problems(stored_notebooks.read(path), quoted_by_prose(path))
     assert not problems, "\n".join(problems)
+
+
+@each_notebook
+def test_is_published_or_a_draft(path: Path):
+    notebook = stored_notebooks.read(path)
+    assert draft_problems(path.stem, notebook, published(ROOT / "_toc.yml")) == []
 
 
 @each_notebook
