@@ -3,43 +3,108 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
-from grading.marking import Answers, Marks, StudentCell, mark, reference, untouched
+from grading.marking import (
+    START_SECONDS,
+    USUAL,
+    Answers,
+    Marking,
+    Marks,
+    Stopped,
+    StudentCell,
+    Worker,
+    mark,
+    reference,
+    untouched,
+)
 from grading.sets import LEVELS, Exercise, ExerciseSet, Project, Wrong
 
 Judge = Callable[[ExerciseSet, Marks], list[str]]
+Case = tuple[Judge, Answers]
 
-WORKERS = 2
 FEWEST_WRONG = 3  # known wrong answers of an exercise
 FEWEST_KINDS = 2  # kinds of exercises in a set
 FEWEST_CRITERIA = 3  # rows of a project's rubric
 
 
-def faults(exercise_set: ExerciseSet) -> list[str]:
-    """What a set does not keep of its promises; nothing, for a set that can be assigned."""
-    with ThreadPoolExecutor(WORKERS) as pool:
-        running = [
-            (judge, pool.submit(mark, exercise_set, answers))
-            for judge, answers in cases(exercise_set)
-        ]
-        return [fault for judge, marks in running for fault in judge(exercise_set, marks.result())]
+def faults(exercise_set: ExerciseSet, published: ExerciseSet | None = None) -> list[str]:
+    """What a set does not keep of its promises; nothing, for a set that can be assigned.
 
-
-def cases(exercise_set: ExerciseSet) -> Iterator[tuple[Judge, Answers]]:
-    """Submissions with a known outcome, each with the function that judges it.
-
-    Exercises do not depend on each other; so one submission tries a wrong answer of every exercise.
+    A variant is compared with the set as it is published.
     """
+    tried = list(cases(exercise_set))
+    if published:
+        tried.append((published_answers_faults, reference(published)))
+    return faults_in(exercise_set, tried)
+
+
+def faults_in(exercise_set: ExerciseSet, tried: Sequence[Case]) -> list[str]:
+    """What the judges of some cases find."""
+    marked = mark_in_copies(exercise_set, [answers for _, answers in tried])
+    return [
+        fault
+        for (judge, _), marks in zip(tried, marked, strict=True)
+        for fault in judge(exercise_set, marks)
+    ]
+
+
+def mark_in_copies(exercise_set: ExerciseSet, submissions: Sequence[Answers]) -> list[Marks]:
+    """The marks of several submissions, in one worker that runs the setup once.
+
+    Each is run in a copy of that process. One that ends its copy ends the worker; then each gets
+    workers of its own, as students do.
+    """
+    with tempfile.TemporaryDirectory(prefix="grading-") as scratch:
+        try:
+            with Worker(USUAL, Path(scratch), threading.Event()) as worker:
+                worker.ask({"kind": "setup", "code": exercise_set.setup}, START_SECONDS)
+                return [mark_in_copy(exercise_set, answers, worker) for answers in submissions]
+        except Stopped:
+            return [mark(exercise_set, answers) for answers in submissions]
+
+
+def mark_in_copy(exercise_set: ExerciseSet, answers: Answers, worker: Worker) -> Marks:
+    """The marks of one submission, which leaves the worker as it was."""
+    worker.ask({"kind": "copy"}, START_SECONDS)
+    trial = Trial(exercise_set, answers, USUAL, worker.cancelled)
+    trial.go_on(worker)
+    worker.ask({"kind": "leave"}, START_SECONDS)
+    return trial.marks
+
+
+class Trial(Marking):
+    """The marking of a set's own answers, which do not deceive."""
+
+    def prove(self, *_: object) -> None:
+        """Checks are believed."""
+
+
+def release_cases(exercise_set: ExerciseSet) -> Iterator[Case]:
+    """The solutions, and the notebook as it is handed out, each with its judge."""
     yield reference_faults, reference(exercise_set)
     yield untouched_faults, untouched(exercise_set)
+
+
+def cases(exercise_set: ExerciseSet) -> Iterator[Case]:
+    """Every submission with a known outcome, each with the function that judges it.
+
+    Exercises do not depend on each other; so one submission tries a wrong answer of every exercise
+    that has as many. The others are left out: their solutions have been tried.
+    """
+    yield from release_cases(exercise_set)
     for k in range(max(len(exercise.wrong) for exercise in exercise_set.exercises)):
         wrong = {e.id: e.wrong[k] for e in exercise_set.exercises if k < len(e.wrong)}
-        answers = {exercise: [StudentCell(answer.code)] for exercise, answer in wrong.items()}
-        yield partial(wrong_faults, wrong), reference(exercise_set) | answers
+        answers = {
+            e.id: [StudentCell(wrong[e.id].code)] if e.id in wrong else []
+            for e in exercise_set.exercises
+        }
+        yield partial(wrong_faults, wrong), answers
 
 
 def reference_faults(exercise_set: ExerciseSet, marks: Marks) -> list[str]:
@@ -65,19 +130,18 @@ def wrong_faults(wrong: dict[str, Wrong], exercise_set: ExerciseSet, marks: Mark
     """Wrong answers must fail the checks they name, by assertions that explain, and no others."""
     found = []
     for exercise in exercise_set.exercises:
-        expected = set(wrong[exercise.id].fails) if exercise.id in wrong else set()
-        name = (
-            repr(wrong[exercise.id].name) if exercise.id in wrong else "the solution beside others"
-        )
+        if exercise.id not in wrong:
+            continue
+        answer = wrong[exercise.id]
         for check in exercise.checks:
             outcome = marks.outcomes[exercise.id, check.id]
             seen = f"{exercise.id}-{check.id}: {outcome.message}"
-            if outcome.passed and check.id in expected:
-                found.append(f"{name} passes {exercise.id}-{check.id}")
-            elif not outcome.passed and check.id not in expected:
-                found.append(f"{name} fails as well {seen}")
+            if outcome.passed and check.id in answer.fails:
+                found.append(f"{answer.name!r} passes {exercise.id}-{check.id}")
+            elif not outcome.passed and check.id not in answer.fails:
+                found.append(f"{answer.name!r} fails as well {seen}")
             elif not outcome.passed and outcome.kind != "failed":
-                found.append(f"{name}: a check does not explain itself, {seen}")
+                found.append(f"{answer.name!r}: a check does not explain itself, {seen}")
     return found
 
 
@@ -184,13 +248,12 @@ def rubric_faults(project: Project) -> list[str]:
     ]
 
 
-def published_answers_faults(published: ExerciseSet, private: ExerciseSet) -> list[str]:
+def published_answers_faults(variant: ExerciseSet, marks: Marks) -> list[str]:
     """Published solutions must not be right in a variant: each exercise must lose points."""
-    marks = mark(private, reference(published))
     return [
         f"the published solution of {exercise.id} gets all points in the variant: change a "
         "parameter that this exercise uses"
-        for exercise in private.exercises
+        for exercise in variant.exercises
         if marks.points(exercise) == exercise.points
     ]
 

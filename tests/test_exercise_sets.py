@@ -1,7 +1,8 @@
 """Every exercise set keeps its promises, with the published values and with the example variant.
 
 Its solutions get all points, its untouched release none, and every known wrong answer fails the
-checks that it names, by a message that explains, and no others.
+checks that it names, by a message that explains, and no others. In the example the published
+solutions lose points.
 """
 
 from __future__ import annotations
@@ -16,7 +17,13 @@ from small_set import SMALL, read_text, small_set
 from grading.marking import Outcome, mark, reference, untouched
 from grading.sandbox import PROJECT
 from grading.sets import STUB, set_names
-from grading.try_out import faults, published_answers_faults, set_faults
+from grading.try_out import (
+    faults,
+    faults_in,
+    published_answers_faults,
+    release_cases,
+    set_faults,
+)
 
 SETS = [(name, variant) for name in set_names() for variant in ("", EXAMPLE)]
 
@@ -37,13 +44,17 @@ def test_a_set_has_what_it_takes(exercise_set):
     assert set_faults(exercise_set) == []
 
 
-def test_a_set_keeps_its_promises(exercise_set):
-    assert faults(exercise_set) == []
+@pytest.mark.parametrize("name", set_names())
+def test_a_set_keeps_its_promises(name):
+    assert faults(known_set(name)) == []
 
 
 @pytest.mark.parametrize("name", set_names())
-def test_published_solutions_are_wrong_in_the_example(name):
-    assert published_answers_faults(known_set(name), known_set(name, EXAMPLE)) == []
+def test_the_example_keeps_its_promises(name):
+    """The wrong answers are the published set's; `make exercises VARIANT=example` tries them."""
+    example = known_set(name, EXAMPLE)
+    published_solutions = (published_answers_faults, reference(known_set(name)))
+    assert faults_in(example, [*release_cases(example), published_solutions]) == []
 
 
 # --- the judges: each must find its fault ---
@@ -194,7 +205,15 @@ def test_an_exercise_that_no_variant_can_change_is_found(tmp_path):
 def test_published_answers_that_are_right_in_a_variant_are_found(tmp_path):
     published = small_set(tmp_path)
     private = small_set(tmp_path, "FACTOR = 0.5", "FACTOR = 0.25")
-    assert published_answers_faults(published, private) == [
+    assert faults(private, published) == [
         "the published solution of two gets all points in the variant: change a parameter that "
         "this exercise uses"
     ]
+
+
+def test_a_wrong_answer_that_ends_the_worker_is_found(tmp_path):
+    """And the others are tried all the same."""
+    ends = "    import os; os._exit(3)\n"
+    found = faults(small_set(tmp_path, "    return secret_wrong\n", ends))
+    assert any("'returns the whole': a check does not explain itself, half-one" in f for f in found)
+    assert all("returns the whole" in fault for fault in found)
