@@ -392,8 +392,8 @@ SHORT = "".join(
 def test_no_typo_leaks(tmp_path):
     """Damage every character and every line of the structure, one at a time.
 
-    A character is lost, swapped or mistyped, in turn: in another line of the same kind it is the
-    next of the three. Whatever is still accepted must give a notebook and pages that hold nothing private.
+    A character is either lost or swapped or mistyped, in turn. Whatever is still accepted must
+    give a notebook and pages that hold nothing private.
     """
     outcomes = [(edit, outcome(tmp_path, source)) for edit, source in damaged(SHORT)]
     leaks = [f"{edit}: {said}" for edit, said in outcomes if said not in ("refused", "harmless")]
