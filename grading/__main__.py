@@ -27,7 +27,7 @@ from grading.results import (
 )
 from grading.sandbox import PROJECT, Limits
 from grading.sets import SOURCES, ExerciseSet, SourceError, find_set, read_set, set_names
-from grading.try_out import faults, published_answers_faults, set_faults
+from grading.try_out import faults, set_faults
 from grading.variants import VariantError, read_variant
 
 VARIANTS = SOURCES / "variants"
@@ -151,11 +151,8 @@ def check_sets(options: argparse.Namespace) -> int:
 
 def faults_of(exercise_set: ExerciseSet) -> list[str]:
     """All that a set does not keep of its promises."""
-    found = set_faults(exercise_set) + faults(exercise_set)
-    if exercise_set.variant:
-        published = read_set(find_set(exercise_set.name))
-        found += published_answers_faults(published, exercise_set)
-    return found
+    published = read_set(find_set(exercise_set.name)) if exercise_set.variant else None
+    return set_faults(exercise_set) + faults(exercise_set, published)
 
 
 def make_assignments(options: argparse.Namespace) -> int:

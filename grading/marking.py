@@ -230,13 +230,13 @@ class Marking:
             Worker(self.limits, Path(scratch), self.cancelled) as worker,
         ):
             self.last_cell = None
+            self.run_ours(worker, "setup", self.set.setup)
             self.go_on(worker)
             self.waiting.clear()  # all else is decided: now is the time for these
 
     def go_on(self, worker: Worker) -> None:
-        """Run all that is not decided yet; stops where the worker does."""
+        """After the setup, run all that is not decided yet; stops where the worker does."""
         before = self.set.setup
-        self.run_ours(worker, "setup", before)
         for exercise in self.set.exercises:
             given = "\n\n".join(exercise.given)
             if given:

@@ -17,7 +17,14 @@ from pathlib import Path
 
 import jupytext
 
-from grading.variants import KINDS, Parameters, filled_in, read_parameters, with_values
+from grading.variants import (
+    KINDS,
+    Parameters,
+    filled_in,
+    read_parameters,
+    used_in,
+    with_values,
+)
 
 SOURCES = Path(__file__).parents[1] / "exercises"
 
@@ -66,6 +73,7 @@ class Cell:
     role: str
     text: str
     entries: dict[str, object]
+    uses: frozenset[str] = frozenset()  # the parameters whose values were filled in
 
     def entry(self, name: str) -> str:
         """One entry of the cell's first line, as text."""
@@ -94,7 +102,10 @@ class Wrong:
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise; `stub` is the answer cell as students get it."""
+    """One exercise; `stub` is the answer cell as students get it.
+
+    `uses` names the parameters in the task, the given code and the answer.
+    """
 
     id: str
     title: str
@@ -110,6 +121,7 @@ class Exercise:
     checks: tuple[Check, ...]
     explanation: str
     wrong: tuple[Wrong, ...]
+    uses: frozenset[str]
 
     @property
     def given_code(self) -> str:
@@ -370,6 +382,7 @@ def read_exercise(cells: list[Cell]) -> Exercise:
         checks=checks,
         explanation=by_role["explanation"][0].text,
         wrong=tuple(read_wrong(cell, checks) for cell in by_role["wrong"]),
+        uses=frozenset().union(*(cell.uses for cell in [head, *by_role["given"], answer])),
     )
 
 
@@ -540,7 +553,7 @@ def defined_names(code: str) -> tuple[str, ...]:
 
 
 def filled_in_cell(cell: Cell, parameters: Parameters) -> Cell:
-    """The cell with every parameter's name replaced by its value."""
+    """The cell with every parameter's name replaced by its value, and which those were."""
     entries = {
         key: filled_in(value, parameters) if isinstance(value, str) else value
         for key, value in cell.entries.items()
@@ -549,14 +562,15 @@ def filled_in_cell(cell: Cell, parameters: Parameters) -> Cell:
     text = filled_in(cell.text, parameters, is_code)
     if is_code and cell.role != "parameters":
         parsed(text, f"{cell.place}, with its parameters' values")
-    return Cell(cell.place, cell.role, text, entries)
+    return Cell(cell.place, cell.role, text, entries, frozenset(used_in(cell.text, parameters)))
 
 
 def check_use(cells: list[Cell], parameters: Parameters) -> None:
     """A parameter that nothing uses would be a promise to lecturers that is not kept."""
     text = "\n".join(cell.text for cell in cells if cell.role != "parameters")
+    used = used_in(text, parameters)
     for name in parameters:
-        if not re.search(rf"\b{name}\b", text):
+        if name not in used:
             raise SourceError(f"{cells[1].place}: nothing uses the parameter {name}")
 
 

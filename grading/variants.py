@@ -70,8 +70,17 @@ def filled_in(text: str, parameters: Parameters, is_code: bool = False) -> str:
     if not parameters:
         return text
     written = repr if is_code else str
-    names = re.compile(rf"\b({'|'.join(parameters)})\b")
-    return names.sub(lambda match: written(parameters[match.group()]), text)
+    return names_of(parameters).sub(lambda match: written(parameters[match.group()]), text)
+
+
+def used_in(text: str, parameters: Parameters) -> set[str]:
+    """The parameters that a text names."""
+    return set(names_of(parameters).findall(text))
+
+
+def names_of(parameters: Parameters) -> re.Pattern[str]:
+    """What finds every parameter's name, as a whole word."""
+    return re.compile(rf"\b(?:{'|'.join(parameters)})\b")
 
 
 def read_variant(folder: Path, name: str) -> Parameters:

@@ -69,7 +69,7 @@ def half(secret_wrong):
 def half(secret_wrong):
     return np.asarray(secret_wrong) * FACTOR + 1
 
-# %% [markdown] role="exercise" id="two" title="B" level="stretch" kind="write" minutes=5 goal="b"
+# %% [markdown] role="exercise" id="two" title="B" level="stretch" kind="guess" minutes=5 goal="b"
 # Set `double` to what number is twice as large, for NAME.
 
 # %% role="given"

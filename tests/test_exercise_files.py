@@ -253,7 +253,7 @@ def test_a_zip_is_complete(variant, tmp_path):
 def library_files() -> list[Path]:
     """What the library is made of: code, data and its marks."""
     folder = ROOT / "mbgd_lib"
-    return [*folder.glob("*.py"), folder / "py.typed", *folder.glob("mnist_sample*")]
+    return [*folder.rglob("*.py"), folder / "py.typed", *folder.glob("mnist_sample*")]
 
 
 @pytest.mark.parametrize("name", set_names())

@@ -392,15 +392,16 @@ SHORT = "".join(
 def test_no_typo_leaks(tmp_path):
     """Damage every character and every line of the structure, one at a time.
 
-    Whatever is still accepted must give a notebook and pages that hold nothing private.
+    A character is either lost or swapped or mistyped, in turn. Whatever is still accepted must
+    give a notebook and pages that hold nothing private.
     """
     outcomes = [(edit, outcome(tmp_path, source)) for edit, source in damaged(SHORT)]
     leaks = [f"{edit}: {said}" for edit, said in outcomes if said not in ("refused", "harmless")]
     assert not leaks, "\n".join(leaks)
     found = [said for _, said in outcomes]
     # Else the test would prove little: most damage must be seen, and some does no harm.
-    assert found.count("refused") > 1000
-    assert found.count("harmless") > 100
+    assert found.count("refused") > 500
+    assert found.count("harmless") > 50
 
 
 def test_a_leak_would_be_seen(tmp_path):
@@ -435,7 +436,7 @@ def damaged(source: str) -> Iterator[tuple[str, str]]:
     for k, line in enumerate(lines):
         if not re.match(r"# %%|\s*###|# STUB", line):
             continue
-        for edit, new in [*damaged_characters(line), *damaged_line(line)]:
+        for edit, new in [*damaged_characters(line, k), *damaged_line(line)]:
             yield f"line {k + 1}, {edit}: {new!r}", "".join([*lines[:k], new, *lines[k + 1 :]])
         for other in (k - 2, k - 1, k + 1, k + 2):
             if 0 <= other < len(lines):
@@ -444,7 +445,7 @@ def damaged(source: str) -> Iterator[tuple[str, str]]:
                 yield f"line {k + 1} moved to {other + 1}", "".join(moved)
 
 
-def damaged_characters(line: str) -> Iterator[tuple[str, str]]:
+def damaged_characters(line: str, turn: int) -> Iterator[tuple[str, str]]:
     """The line with a character lost, swapped or mistyped, wherever that is not in free text."""
     others = ' #%x"=[3\t'
     # A lost line end would make one line of what students see and the solution: no typo any more.
@@ -454,9 +455,12 @@ def damaged_characters(line: str) -> Iterator[tuple[str, str]]:
     for k, letter in enumerate(line[:last]):
         if k in text:
             continue
-        yield "lost", line[:k] + line[k + 1 :]
-        yield "swapped", line[:k] + line[k + 1 : k + 2] + letter + line[k + 2 :]
-        yield "mistyped", line[:k] + others[k % len(others)] + line[k + 1 :]
+        edits = [
+            ("lost", line[:k] + line[k + 1 :]),
+            ("swapped", line[:k] + line[k + 1 : k + 2] + letter + line[k + 2 :]),
+            ("mistyped", line[:k] + others[k % len(others)] + line[k + 1 :]),
+        ]
+        yield edits[(k + turn) % len(edits)]
         if k < 4:  # where it tells a cell from what is none
             yield from (("mistyped", line[:k] + other + line[k + 1 :]) for other in 'x"=')
 

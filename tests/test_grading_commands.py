@@ -85,6 +85,13 @@ def sources(tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def small_sources(sources, monkeypatch):
+    """The small set in place of the course's, without a process of its own."""
+    for function in (sets.find_set, sets.set_names):
+        monkeypatch.setattr(function, "__defaults__", (sources,))
+
+
 @pytest.fixture(scope="module")
 def exercises(sources, tmp_path_factory):
     return small_set(tmp_path_factory.mktemp("set"))
@@ -161,34 +168,35 @@ def test_no_submission_changes_anything(graded, pile):
     assert rows(out)["vandal"][2] == "4"
 
 
+@pytest.mark.usefixtures("small_sources")
 @pytest.mark.parametrize("name", ["right", "forger", "half a letter"])
-def test_alone_as_in_the_pile(sources, exercises, graded, tmp_path, name):
+def test_alone_as_in_the_pile(exercises, graded, tmp_path, name):
     """What others hand in has no effect on a student's points, notes and feedback."""
     put(tmp_path, f"pile/{name}/x.ipynb", notebook(exercises, half=(HONEST | HOSTILE)[name]))
     out = tmp_path / "results"
-    done = run(sources, "grade", "07_halves", tmp_path / "pile", "--out", out)
-    assert done.returncode == 0, done.stderr
+    assert main(["grade", "07_halves", str(tmp_path / "pile"), "--out", str(out)]) == 0
     assert rows(out)[name] == rows(graded[1])[name]
     page = Path("07_halves", "feedback", f"{name}.html")
     assert (out / page).read_bytes() == (graded[1] / page).read_bytes()
 
 
-def test_graded_again_with_the_projects_marks(sources, exercises, tmp_path):
+@pytest.mark.usefixtures("small_sources")
+def test_graded_again_with_the_projects_marks(exercises, tmp_path, capsys):
     put(tmp_path, "pile/Ann_1_assignsubmission_file_/x.ipynb", notebook(exercises))
     out = tmp_path / "out"
-    arguments = ("grade", "7", tmp_path / "pile", "--out", out)
-    assert run(sources, *arguments).returncode == 0
+    arguments = ["grade", "7", str(tmp_path / "pile"), "--out", str(out)]
+    assert main(arguments) == 0
     path = out / "07_halves" / "project.csv"
     path.write_text(path.read_text(encoding="utf-8-sig").replace("Ann,1,,,", "Ann,1,2,1,good"))
     before = path.read_bytes()
-    assert run(sources, *arguments).returncode == 0
+    assert main(arguments) == 0
     assert rows(out)["Ann"][5:7] == ["3", "9"]
     assert path.read_bytes() == before
     assert (out / "07_halves" / "earlier" / "1" / "grades.csv").is_file()
 
     table = put(tmp_path, "table.csv", "Identifier,Full name,Grade\nParticipant 1,Ann,\n")
-    done = run(sources, "export", "7", "moodle", table, "--out", out)
-    assert "1 of 1 rows filled in" in done.stdout
+    assert main(["export", "7", "moodle", str(table), "--out", str(out)]) == 0
+    assert "1 of 1 rows filled in" in capsys.readouterr().out
     assert "Participant 1,Ann,9" in (out / "07_halves" / "moodle.csv").read_text()
 
 
@@ -206,13 +214,6 @@ def wrong_commands(folder: Path) -> dict[str, tuple[object, ...]]:
         "the first line must be": ("grade", "7", folder, "--out", folder / "spoilt"),
         "File exists": ("grade", "7", folder / "pile", "--out", folder / "file"),
     }
-
-
-@pytest.fixture
-def small_sources(sources, monkeypatch):
-    """The small set in place of the course's, without a process of its own."""
-    for function in (sets.find_set, sets.set_names):
-        monkeypatch.setattr(function, "__defaults__", (sources,))
 
 
 @pytest.mark.usefixtures("small_sources")

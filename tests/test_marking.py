@@ -25,6 +25,8 @@ from grading.marking import (
     untouched,
 )
 from grading.sandbox import PROJECT, Limits
+from grading.sets import ExerciseSet
+from grading.try_out import mark_in_copies
 
 pytestmark = runs_answers
 
@@ -91,10 +93,11 @@ def test_no_answer_at_all(exercises):
     assert kinds(marks) == {"unanswered"}
 
 
-# What an answer does, the points it keeps, and what its feedback says.
+# What an answer does, the points it keeps, and what its feedback says. These end the worker; after
+# these it goes on.
 # fmt: off
 ENDS = {
-    "endless loop in a cell": (RIGHT + "while True: pass", 0, "look for a loop"),
+    "endless loop in a cell": ("import time\nwhile True: time.sleep(1)", 0, "look for a loop"),
     "endless loop in a function": (ENDLESS, 0, "look for a loop"),
     "endless loop for arrays alone": (
         ENDLESS.replace("True", "np.ndim(x)") + "    return x / 2",
@@ -103,11 +106,13 @@ ENDS = {
     ),
     "os._exit in a function": ("import os\ndef half(x): os._exit(0)", 0, "it ended Python itself"),
     "os._exit in a cell": (RIGHT + "import os; os._exit(7)", 0, "exit code 7"),
+    "crash": ("import ctypes\ndef half(x): ctypes.string_at(0)", 0, "it made Python crash"),
+    "closed descriptors": ("import os\ndef half(x): os.closerange(0, 100)", 0, "was stopped"),
+}
+GOES_ON = {
     "sys.exit in a function": ("import sys\ndef half(x): sys.exit()", 0, "raised SystemExit"),
     "sys.exit in a cell, below the answer": (RIGHT + "import sys; sys.exit()", 4, ""),
     "exit in a cell": ("exit\n" + RIGHT + "exit()", 4, ""),
-    "crash": ("import ctypes\ndef half(x): ctypes.string_at(0)", 0, "it made Python crash"),
-    "closed descriptors": ("import os\ndef half(x): os.closerange(0, 100)", 0, "was stopped"),
     "syntax error": ("def half(x:\n    return x", 0, "did not finish: SyntaxError"),
     "error in the cell": ("1 / 0\n" + RIGHT, 0, "did not finish: ZeroDivisionError"),
     "error in the function": ("def half(x):\n    return x / 0", 0, "line 2: return x / 0"),
@@ -135,7 +140,8 @@ ENDS = {
     "magic of a cell": ("%%time\n" + RIGHT, 4, ""),
     "settings": (
         "import sys, warnings\nnp.seterr(all='raise'); warnings.simplefilter('error')\n"
-        "sys.setrecursionlimit(200)\n" + RIGHT + "    np.log(0)\n",
+        # The function is right under usual settings alone.
+        "sys.setrecursionlimit(200)\n" + RIGHT.replace("return", "np.log(np.zeros(1)); return"),
         4,
         "",
     ),
@@ -146,16 +152,30 @@ ENDS = {
 @pytest.mark.parametrize("name", ENDS)
 def test_end(exercises, name):
     answer, kept, said = ENDS[name]
-    if name == "settings":  # the function is right under usual settings alone
-        answer = answer.replace("return np", "np.log(np.zeros(1)); return np")
     marks = marks_of(exercises, answer)
     assert points(exercises, marks) == (kept, TWO)
     assert said in messages(marks)
 
 
+@pytest.fixture(scope="module")
+def gone_on(tmp_path_factory) -> tuple[ExerciseSet, dict[str, Marks]]:
+    """The set, and what is found of every answer that lets the worker go on."""
+    exercise_set = small_set(tmp_path_factory.mktemp("set"))
+    answers = [with_answer(exercise_set, "half", answer) for answer, _, _ in GOES_ON.values()]
+    return exercise_set, dict(zip(GOES_ON, mark_in_copies(exercise_set, answers), strict=True))
+
+
+@pytest.mark.parametrize("name", GOES_ON)
+def test_going_on(gone_on, name):
+    _, kept, said = GOES_ON[name]
+    exercise_set, marks = gone_on
+    assert points(exercise_set, marks[name]) == (kept, TWO)
+    assert said in messages(marks[name])
+
+
 @is_linux
 @pytest.mark.parametrize(
-    "take", ["bytearray(2**31)", "np.ones(2**28)", "[bytearray(10**8) for _ in range(99)]"]
+    "take", ["bytearray(2**31)", "np.ones(2**28)", "[np.empty(10**7) for _ in range(99)]"]
 )
 def test_memory(exercises, take):
     limits = Limits(cell_seconds=10, memory=2**30)
@@ -274,10 +294,10 @@ def test_replaced_functions_are_put_back(tmp_path, name):
             f"import mbgd_lib, numpy as np\nassert {condition},",
         ),
     )
-    replaced = marks_of(exercises, RIGHT + REPLACED[name])
+    answers = [with_answer(exercises, "half", code + REPLACED[name]) for code in (RIGHT, WRONG)]
+    replaced, marks = mark_in_copies(exercises, answers)
     assert points(exercises, replaced) == (4, TWO)
     assert name.partition(",")[0] in "; ".join(replaced.notes)
-    marks = marks_of(exercises, WRONG + REPLACED[name])
     assert not marks.outcomes["half", "many"].passed
 
 
@@ -451,6 +471,6 @@ def test_check_needs_only_the_names_that_it_uses(exercises):
     two = exercises.exercises[1]
     assert two.names == ("double", "how")
     assert request_for(two, "assert how, 'how is empty'", "")["names"] == ["how"]
-    for line, left in (("how =", TWO), ("double =", 0)):
-        answer = two.solution.replace(line, f"not_{line}")
-        assert mark(exercises, with_answer(exercises, "two", answer), SHORT).points(two) == left
+    without = [two.solution.replace(line, f"not_{line}") for line in ("how =", "double =")]
+    answers = [with_answer(exercises, "two", answer) for answer in without]
+    assert [marks.points(two) for marks in mark_in_copies(exercises, answers)] == [TWO, 0]
