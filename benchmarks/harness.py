@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_info
 
 from benchmarks.contenders import OURS, Contender, Problem
 from mbgd_lib.mnist import load_mnist
+from sweeps.store import processor
 
 BATCH_SIZES = (1, 8, 32, 64, 256, 1024, 8192, 60000)
 PROBED_ROWS = 2000
@@ -180,15 +181,6 @@ def machine() -> Results:
         "versions": {name: installed_version(name) for name in PACKAGES},
         "threads": threads(),
     }
-
-
-def processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def installed_version(package: str) -> str | None:

@@ -56,7 +56,7 @@ def in_units(
 def machine() -> dict[str, Any]:
     """Return what times depend on."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "system": platform.system(),
         "python": platform.python_version(),
         "numpy": version("numpy"),
@@ -64,12 +64,13 @@ def machine() -> dict[str, Any]:
     }
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return the processor's name, as far as the system tells."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         return next(line.partition(":")[2].strip() for line in lines if "model name" in line)
     except (OSError, StopIteration):
-        return platform.processor()
+        return platform.processor() or platform.machine()
 
 
 def _lists_on_one_line(text: str) -> str:

@@ -280,6 +280,12 @@ COSTS = {
 }
 
 
+def test_every_loss_of_a_linear_model_has_its_cost_here():
+    """Else a new one would pass all tests without being in any."""
+    losses = {cls.__name__ for cls in LinearModel.__subclasses__() if "mbgd_lib" in cls.__module__}
+    assert losses == set(COSTS)
+
+
 def make(name, X, y, intercept=True):
     """An objective; `y` holds the labels 0 to 2, of which the logistic loss takes two."""
     if name == "Logistic":
