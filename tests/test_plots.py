@@ -157,6 +157,13 @@ def test_a_star_is_at_the_lowest_point_of_each_curve():
     assert (first.get_marker(), second.get_color()) == ("*", plots.COLOURS[1])
 
 
+def test_an_arrow_ends_at_its_point():
+    ax = plots.arrow_label(plt.subplots()[1], "here", (0.25, 0.5), (10, 30))
+    (label,) = ax.texts
+    assert (label.get_text(), label.xy, label.xyann) == ("here", (0.25, 0.5), (10, 30))
+    assert label.arrow_patch is not None
+
+
 def test_ticks_are_those_named_and_no_others():
     ax = plt.subplots()[1]
     ax.loglog([1, 8192], [1, 2])

@@ -75,7 +75,7 @@ def test_digits_write_numbers_and_pairs(displayed, capsys):
         digits=2, slope=-0.4931, ends=np.array([-0.511, -0.474]), runs=1000, best=np.float32(7)
     )
 
-    numbers = {"slope": "−0.49", "ends": "−0.51 to −0.47", "runs": "1000", "best": "7.00"}
+    numbers = {"slope": "−0.49", "ends": "−0.51 to −0.47", "runs": "1,000", "best": "7.00"}
     assert pasted(displayed) == numbers
     assert "ends  = −0.51 to −0.47" in capsys.readouterr().out
 

@@ -653,6 +653,34 @@ def mark_lowest(ax: Axes) -> Axes:
     return ax
 
 
+def arrow_label(ax: Axes, text: str, at: tuple[float, float], offset: tuple[float, float]) -> Axes:
+    """Write a text beside a point, with an arrow from the one to the other.
+
+    Parameters
+    ----------
+    ax : Axes
+    text : str
+    at : (x, y)
+        The point.
+    offset : (float, float)
+        From there to the text, across and up, in typographic points.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> ax = plot_curves({"loss": ([0, 1, 2], [4, 1, 3])}, xlabel="steps", ylabel="loss")
+    >>> arrow_label(ax, "here it turns", (1, 1), (10, 30)).texts[0].get_text()
+    'here it turns'
+    >>> plt.close(ax.figure)
+    """
+    arrow = {"arrowstyle": "->"}
+    ax.annotate(text, at, xytext=offset, textcoords="offset points", arrowprops=arrow)
+    return ax
+
+
 def name_ticks(ax: Axes, ticks: ArrayLike, names: Sequence[str] | None = None) -> Axes:
     """Put ticks on the horizontal axis at these numbers only, written in full.
 

@@ -23,11 +23,11 @@ def quote(*, digits: int | None = None, **numbers: object) -> None:
     Parameters
     ----------
     digits : int, optional
-        How many digits after the point numbers are written with, as `signed` does. A pair is
-        written as `interval` does.
+        How many digits after the point numbers are written with, as `signed` does; pairs are
+        written as `interval` does, whole numbers with commas between thousands.
     **numbers : str, int, float or pair of floats
-        Names and values. Strings and whole numbers stay as they are. Without `digits` the
-        others are refused: how many of their digits to show is for the caller to say.
+        Names and values. Strings stay as they are. Without `digits` whole numbers do too, and
+        the others are refused: how many of their digits to show is for the caller to say.
 
     Raises
     ------
@@ -52,8 +52,10 @@ def quote(*, digits: int | None = None, **numbers: object) -> None:
 
 
 def _text(name: str, value: Any, digits: int | None) -> str:
-    if isinstance(value, str | int | np.integer):
-        return str(value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | np.integer):
+        return str(value) if digits is None else signed(value, 0)
     if digits is None:
         raise TypeError(f"{name} must be a string or an int, not {value!r}: format it first")
     try:
@@ -63,7 +65,7 @@ def _text(name: str, value: Any, digits: int | None) -> str:
         raise TypeError(f"{name} must be a number or a pair of numbers, not {value!r}") from None
 
 
-def signed(number: float, digits: int = 2, *, plus: bool = False) -> str:
+def signed(number: float | np.number[Any], digits: int = 2, *, plus: bool = False) -> str:
     """Write a number with a true minus sign, as sentences have it.
 
     Parameters
