@@ -157,6 +157,29 @@ def test_a_star_is_at_the_lowest_point_of_each_curve():
     assert (first.get_marker(), second.get_color()) == ("*", plots.COLOURS[1])
 
 
+def test_thin_lines_go_on_beyond_the_rows():
+    X, y = data.noisy_line(20)
+    ax = plots.plot_fits(X, y, {"truth": (1.2, 3.5)}, span=(-1, 9), xlabel="x", ylabel="y")
+    fit, thin = ax.lines[1:]
+    np.testing.assert_allclose(thin.get_xydata(), [[-1, 1.2 - 3.5], [9, 1.2 + 9 * 3.5]])
+    assert thin.get_color() == fit.get_color()
+    assert thin.get_linewidth() < fit.get_linewidth()
+    assert ax.get_xlim() == (-1, 9)
+    assert len(ax.get_legend().get_texts()) == 1
+
+
+def test_steps_count_from_1_and_some_are_marked():
+    ax = plots.plot_steps(
+        plt.subplots()[1], [4.0, 0.0, 2.0], {"empty": ([2], [0.0]), "all": ([0, 3], [3, 2])}
+    )
+    steps, empty, whole = ax.lines
+    np.testing.assert_array_equal(steps.get_xydata(), [[1, 4], [2, 0], [3, 2]])
+    np.testing.assert_array_equal(empty.get_xydata(), [[2, 0]])
+    np.testing.assert_array_equal(whole.get_xydata(), [[0, 3], [3, 2]])
+    assert len({line.get_color() for line in ax.lines}) == 3
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["empty", "all"]
+
+
 def test_an_arrow_ends_at_its_point():
     ax = plots.arrow_label(plt.subplots()[1], "here", (0.25, 0.5), (10, 30))
     (label,) = ax.texts

@@ -509,9 +509,15 @@ def plot_four_ways(
 
 
 def plot_fits(
-    X: Array, y: Array, lines: Mapping[str, ArrayLike], *, xlabel: str, ylabel: str,
+    X: Array,
+    y: Array,
+    lines: Mapping[str, ArrayLike],
+    *,
+    xlabel: str,
+    ylabel: str,
+    span: tuple[float, float] | None = None,
     ax: Axes | None = None,
-) -> Axes:  # fmt: skip
+) -> Axes:
     """Draw rows of one feature and the lines that were fitted to them.
 
     Parameters
@@ -520,6 +526,8 @@ def plot_fits(
     y : ndarray of shape (n,)
     lines : mapping of label to (intercept, slope)
     xlabel, ylabel : str
+    span : (low, high), optional
+        Where thin lines go on to, beyond the rows.
     ax : Axes, optional
 
     Returns
@@ -543,8 +551,52 @@ def plot_fits(
         ax.plot(
             ends, intercept + slope * ends, color=colour, linestyle=dash, linewidth=2, label=label
         )
+        if span is not None:
+            beyond = np.array(span)
+            ax.plot(beyond, intercept + slope * beyond, color=colour, linewidth=0.8, alpha=0.6)
     ax.set(xlabel=xlabel, ylabel=ylabel)
+    if span is not None:
+        ax.set_xlim(span)
     ax.legend()
+    return ax
+
+
+def plot_steps(
+    ax: Axes,
+    values: ArrayLike,
+    marked: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    marker: str = "o",
+) -> Axes:
+    """Draw a noisy number of every step, and mark some places.
+
+    Parameters
+    ----------
+    ax : Axes
+    values : array_like of shape (steps,)
+        Of steps 1, 2, and so on.
+    marked : mapping of label to (steps, values)
+    marker : str
+        Matplotlib's name of the marker.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> costs = [4.0, 3.0, 0.0, 2.0]
+    >>> ax = plot_steps(plt.subplots()[1], costs, {"empty batch": ([3], [0.0])})
+    >>> ax.lines[0].get_xdata().tolist()
+    [1, 2, 3, 4]
+    >>> plt.close(ax.figure)
+    """
+    values = np.asarray(values)
+    ax.plot(np.arange(1, len(values) + 1), values, color=COLOURS[0], linewidth=0.6)
+    for (label, (x, y)), colour in zip(marked.items(), cycle(COLOURS[1:]), strict=False):
+        ax.plot(np.asarray(x), np.asarray(y), marker, color=colour, zorder=3, label=label)
+    ax.set_xlabel("step")
+    ax.legend(loc="upper right")
     return ax
 
 
