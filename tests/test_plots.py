@@ -180,6 +180,15 @@ def test_steps_count_from_1_and_some_are_marked():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["empty", "all"]
 
 
+def test_curves_are_labelled_in_their_colours():
+    x = [1, 2]
+    ax = plots.plot_curves({"a": (x, x), "b": (x, x)}, xlabel="", ylabel="", in_legend=False)
+    plots.label_curves(ax, {"rising": (1, 2), "as well": (2, 1)})
+    assert [text.get_text() for text in ax.texts] == ["rising", "as well"]
+    assert [text.get_position() for text in ax.texts] == [(1, 2), (2, 1)]
+    assert [text.get_color() for text in ax.texts] == [line.get_color() for line in ax.lines]
+
+
 def test_an_arrow_ends_at_its_point():
     ax = plots.arrow_label(plt.subplots()[1], "here", (0.25, 0.5), (10, 30))
     (label,) = ax.texts

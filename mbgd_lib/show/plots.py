@@ -705,6 +705,32 @@ def mark_lowest(ax: Axes) -> Axes:
     return ax
 
 
+def label_curves(ax: Axes, places: Mapping[str, tuple[float, float]]) -> Axes:
+    """Write beside each curve what it is, in its colour, in place of a legend.
+
+    Parameters
+    ----------
+    ax : Axes
+    places : mapping of text to (x, y)
+        In the order of the curves that `plot_curves` drew.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> curves = {"training": ([1, 2], [3, 1]), "test": ([1, 2], [4, 3])}
+    >>> ax = plot_curves(curves, xlabel="epochs", ylabel="loss", in_legend=False)
+    >>> [text.get_text() for text in label_curves(ax, {"training": (1, 2), "test": (2, 3)}).texts]
+    ['training', 'test']
+    >>> plt.close(ax.figure)
+    """
+    for (text, (x, y)), colour in zip(places.items(), cycle(COLOURS), strict=False):
+        ax.text(x, y, text, color=colour)
+    return ax
+
+
 def arrow_label(ax: Axes, text: str, at: tuple[float, float], offset: tuple[float, float]) -> Axes:
     """Write a text beside a point, with an arrow from the one to the other.
 
