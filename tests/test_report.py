@@ -139,6 +139,11 @@ def test_a_table_is_aligned(capsys):
     )
 
 
+def test_numbers_in_front_are_aligned_as_numbers(capsys):
+    report.table(["B", "steps"], [[np.int64(1), 900], [1024, 7]])
+    assert capsys.readouterr().out == "   B  steps\n   1    900\n1024      7\n"
+
+
 def test_a_table_without_rows_is_its_heads(capsys):
     report.table(["features", "steps"], [])
     assert capsys.readouterr().out == "features  steps\n"

@@ -159,7 +159,7 @@ def _two_ends(ends: ArrayLike) -> tuple[float, float]:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table: the first column to the left, the others to the right.
+    """Print a table: numbers to the right, and the first column to the left if it has texts.
 
     Parameters
     ----------
@@ -188,9 +188,10 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
                 raise TypeError(f"a cell must be a string or an int, not {cell!r}: format it first")
     lines = [[str(cell) for cell in row] for row in (heads, *rows)]
     first, *others = (max(map(len, column)) for column in zip(*lines, strict=True))
+    side = "<" if any(isinstance(row[0], str) for row in rows) else ">"
     for name, *cells in lines:
         right = (f"{cell:>{width}}" for cell, width in zip(cells, others, strict=True))
-        print("  ".join([f"{name:{first}}", *right]).rstrip())
+        print("  ".join([f"{name:{side}{first}}", *right]))
 
 
 def _paste(name: str, text: str) -> None:
