@@ -6,7 +6,7 @@ the stored sweep, and with what the text says of it.
 
 import numpy as np
 import pytest
-from chapter_numbers import glued_numbers, number
+from chapter_numbers import glued_numbers, interval, number
 
 from mbgd_lib import LeastSquares, QuadraticBowl, data, descend, schedules
 from mbgd_lib.instruments import noise, theory
@@ -71,21 +71,21 @@ def test_a_stored_number_is_what_theory_says(glued, name, expected, tolerance):
 
 
 @pytest.mark.parametrize(
-    ("low", "expected", "high", "width"),
+    ("name", "expected", "width"),
     [
-        ("error_slope_low", -1, "error_slope_high", 0.05),
-        ("left_256_low", (442 - 256) / 441, "left_256_high", 0.1),
-        ("growth_low", 1.21, "growth_high", 0.3),
+        ("error_slope_interval", -1, 0.05),
+        ("left_256_interval", (442 - 256) / 441, 0.1),
+        ("growth_ratio_interval", 1.21, 0.3),
     ],
 )
-def test_a_stored_interval_holds_theorys_value_and_is_narrow(glued, low, expected, high, width):
-    low, high = number(glued[low]), number(glued[high])
+def test_a_stored_interval_holds_theorys_value_and_is_narrow(glued, name, expected, width):
+    low, high = interval(glued[name])
     assert low <= expected <= high
     assert high - low <= width
 
 
 def test_the_floor_is_that_of_theory_to_a_few_per_cent(glued):
-    low, high = number(glued["floor_ratio_low"]), number(glued["floor_ratio_high"])
+    low, high = interval(glued["floor_ratio_interval"])
     assert 0.97 <= low <= high <= 1.03
 
 
@@ -193,7 +193,8 @@ def test_the_fit_of_the_steps(glued, sizes, medians):
     least, critical = fit_critical_batch_size(sizes, medians[0.38])
     assert number(glued["critical"]) == pytest.approx(critical, abs=0.6)
     assert number(glued["least_steps"]) == pytest.approx(least, abs=0.6)
-    assert number(glued["critical_low"]) <= critical <= number(glued["critical_high"])
+    low, high = interval(glued["critical_interval"])
+    assert low <= critical <= high
     # The three regimes, with one curve through all points.
     np.testing.assert_allclose(medians[0.38], least * (1 + critical / sizes), rtol=0.15)
     assert 100 < critical < 300
@@ -319,5 +320,6 @@ def test_where_the_rules_end(glued, sweep, sizes, medians):
 
 def test_generalisation_is_small_against_the_effect_of_the_rate(glued):
     assert abs(number(glued["slow_difference"])) < 0.02
-    assert number(glued["slow_low"]) < number(glued["slow_high"]) < 0.03
+    low, high = interval(glued["slow_interval"])
+    assert low < high < 0.03
     assert number(glued["rate_effect"]) > 0.06

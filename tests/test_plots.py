@@ -9,6 +9,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from mbgd_lib import LeastSquares, data, descend
+from mbgd_lib.instruments.statistics import bootstrap_interval, reliability
 from mbgd_lib.show import plots
 
 LIMITS = ((-1.0, 3.0), (1.0, 5.0))
@@ -93,6 +94,126 @@ def test_points_of_many_seeds_have_a_bar_over_the_middle_90_per_cent():
     assert ax.get_legend().get_texts()[0].get_text() == "runs"
 
 
+def test_curves_have_markers_and_a_legend_only_where_asked():
+    x = np.arange(3)
+    bare = plots.plot_curves({"a": (x, x), "b": (x, x)}, xlabel="", ylabel="", in_legend=False)
+    assert bare.get_legend() is None
+    assert [line.get_marker() for line in bare.lines] == ["None", "None"]
+    marked = plots.plot_curves({"a": (x, x), "b": (x, x)}, xlabel="", ylabel="", markers=True)
+    assert [line.get_marker() for line in marked.lines] == list(plots.MARKERS[:2])
+
+
+def test_means_have_a_bar_over_their_bootstrap_interval():
+    samples = np.random.default_rng(0).exponential(size=(40, 3))
+    ax = plots.plot_means(
+        plt.subplots()[1], {"first": ([1, 2, 3], samples), "second": ([1], [[2.0]])}
+    )
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), samples.mean(axis=0))
+    bars = np.array(ax.collections[0].get_segments())
+    np.testing.assert_allclose(bars[:, :, 1], bootstrap_interval(samples).T)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["first", "second"]
+    assert [line.get_linestyle() for line in ax.lines] == ["None", "None"]
+
+
+def test_intervals_are_drawn_from_end_to_end_and_joined_where_asked():
+    ends = np.array([[0.5, 2.0], [1.5, 2.5]])
+    ax = plt.subplots()[1]
+    plots.plot_intervals(ax, {"a": ([1, 2], [1.0, 2.25], ends)}, joined=True, in_legend=False)
+    np.testing.assert_array_equal(ax.collections[0].get_segments()[1], [[2, 2.0], [2, 2.5]])
+    assert ax.lines[0].get_linestyle() == plots.DASHES[0]
+    assert ax.lines[0].get_color() == plots.COLOURS[0]
+    assert ax.get_legend() is None
+
+
+def test_what_does_not_arrive_is_a_cross_in_its_curves_colour():
+    curves = {"a": ([1, 2, 4], [3.0, 2.0, np.inf]), "b": ([1, 2, 4], [np.inf, np.inf, 5.0])}
+    ax = plots.plot_arrivals(curves, top=100, xlabel="rate", ylabel="steps", yscale="log")
+    first, second, lost_first, lost_second = ax.lines
+    np.testing.assert_array_equal(first.get_xydata(), [[1, 3], [2, 2]])
+    np.testing.assert_array_equal(second.get_xydata(), [[4, 5]])
+    np.testing.assert_array_equal(lost_first.get_xydata(), [[4, 100]])
+    np.testing.assert_allclose(lost_second.get_xydata(), [[1, 80], [2, 80]])
+    assert lost_second.get_color() == second.get_color() != first.get_color()
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+
+
+def test_ratios_stand_in_rows_beside_a_line_at_1():
+    ax = plots.plot_ratios({"a": (1.5, (1.2, 1.9)), "b": (0.5, (0.4, 0.6))}, xlabel="ratio")
+    np.testing.assert_array_equal(ax.lines[0].get_xydata(), [[1.5, 0]])
+    np.testing.assert_array_equal(ax.lines[1].get_xydata(), [[0.5, 1]])
+    np.testing.assert_allclose(ax.collections[1].get_segments()[0], [[0.4, 1], [0.6, 1]])
+    assert set(ax.lines[2].get_xdata()) == {1}
+    low, high = ax.get_ylim()
+    assert low > 1 > 0 > high  # the first row on top
+
+
+def test_a_star_is_at_the_lowest_point_of_each_curve():
+    ax = plots.plot_curves(
+        {"a": ([1, 2, 4], [3, 1, 2]), "b": ([1, 2, 4], [1, 2, 9])}, xlabel="", ylabel=""
+    )
+    first, second = plots.mark_lowest(ax).lines[2:]
+    np.testing.assert_array_equal(first.get_xydata(), [[2, 1]])
+    np.testing.assert_array_equal(second.get_xydata(), [[1, 1]])
+    assert (first.get_marker(), second.get_color()) == ("*", plots.COLOURS[1])
+
+
+def test_thin_lines_go_on_beyond_the_rows():
+    X, y = data.noisy_line(20)
+    ax = plots.plot_fits(X, y, {"truth": (1.2, 3.5)}, span=(-1, 9), xlabel="x", ylabel="y")
+    fit, thin = ax.lines[1:]
+    np.testing.assert_allclose(thin.get_xydata(), [[-1, 1.2 - 3.5], [9, 1.2 + 9 * 3.5]])
+    assert thin.get_color() == fit.get_color()
+    assert thin.get_linewidth() < fit.get_linewidth()
+    assert ax.get_xlim() == (-1, 9)
+    assert len(ax.get_legend().get_texts()) == 1
+
+
+def test_steps_count_from_1_and_some_are_marked():
+    ax = plots.plot_steps(
+        plt.subplots()[1], [4.0, 0.0, 2.0], {"empty": ([2], [0.0]), "all": ([0, 3], [3, 2])}
+    )
+    steps, empty, whole = ax.lines
+    np.testing.assert_array_equal(steps.get_xydata(), [[1, 4], [2, 0], [3, 2]])
+    np.testing.assert_array_equal(empty.get_xydata(), [[2, 0]])
+    np.testing.assert_array_equal(whole.get_xydata(), [[0, 3], [3, 2]])
+    assert len({line.get_color() for line in ax.lines}) == 3
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["empty", "all"]
+
+
+def test_curves_are_labelled_in_their_colours():
+    x = [1, 2]
+    ax = plots.plot_curves({"a": (x, x), "b": (x, x)}, xlabel="", ylabel="", in_legend=False)
+    plots.label_curves(ax, {"rising": (1, 2), "as well": (2, 1)})
+    assert [text.get_text() for text in ax.texts] == ["rising", "as well"]
+    assert [text.get_position() for text in ax.texts] == [(1, 2), (2, 1)]
+    assert [text.get_color() for text in ax.texts] == [line.get_color() for line in ax.lines]
+
+
+def test_an_arrow_ends_at_its_point():
+    ax = plots.arrow_label(plt.subplots()[1], "here", (0.25, 0.5), (10, 30))
+    (label,) = ax.texts
+    assert (label.get_text(), label.xy, label.xyann) == ("here", (0.25, 0.5), (10, 30))
+    assert label.arrow_patch is not None
+
+
+def test_ticks_are_those_named_and_no_others():
+    ax = plt.subplots()[1]
+    ax.loglog([1, 8192], [1, 2])
+    plots.name_ticks(ax, [1, 1024])
+    ax.figure.canvas.draw()
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["1", "1,024"]
+    assert len(ax.get_xticks(minor=True)) == 0
+    plots.name_ticks(ax, [1, 8], ["one", "eight"])
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["one", "eight"]
+
+
+def test_log_spaced_numbers_are_whole_and_differ():
+    numbers = plots.log_spaced(10_000, 400)
+    assert numbers[[0, 1, -1]].tolist() == [1, 2, 10_000]
+    assert (np.diff(numbers) > 0).all()
+    assert np.diff(np.log(numbers))[-50:].max() < 0.024  # evenly, by 10 000^(1/399)
+
+
 def test_loss_grid_puts_the_first_weight_across(line):
     first, second, losses = plots.loss_grid(line, LIMITS, points=5)
     assert losses.shape == (5, 5)
@@ -168,3 +289,72 @@ def test_all_fits_are_drawn_however_many():
     ax = plots.plot_fits(X, y, {f"line {i}": (i, 1.0) for i in range(9)}, xlabel="x", ylabel="y")
     assert len(ax.get_legend().get_texts()) == 9
     plt.close(ax.figure)
+
+
+# --- Theory and measurements together ---
+
+RATES = np.array([0.001, 0.002, 0.004])
+GAPS = np.array([1e-6, 2e-6, 4e-6])
+GAP_ENDS = np.stack([GAPS / 2, GAPS * 2])
+
+
+def bars_of(container) -> np.ndarray:
+    return np.array([segment[:, 1] for segment in container.lines[2][0].get_segments()])
+
+
+def test_points_share_the_colour_and_the_legend_entry_of_their_line():
+    theory = {"one": (RATES, GAPS), "two": (RATES, 3 * GAPS)}
+    measured = [(RATES, GAPS, GAP_ENDS), (RATES, 2 * GAPS, 2 * GAP_ENDS)]
+    ax = plots.plot_with_theory(theory, measured, xlabel="rate", ylabel="gap")
+
+    lines = [line for line in ax.lines if line.get_label() in theory]
+    for line, points, (x, y, ends) in zip(lines, ax.containers, measured, strict=True):
+        np.testing.assert_array_equal(points.lines[0].get_xydata(), np.column_stack([x, y]))
+        np.testing.assert_allclose(bars_of(points), ends.T)
+        assert points.lines[0].get_color() == line.get_color()
+    legend = ax.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["one", "two"]
+    markers = {line.get_marker() for line in legend.findobj(mpl.lines.Line2D)}
+    assert {"o", "s"} <= markers
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+
+
+def test_each_line_needs_its_points():
+    with pytest.raises(ValueError, match="points for each of 1 lines, not 0"):
+        plots.plot_with_theory({"one": (RATES, GAPS)}, [], xlabel="", ylabel="")
+
+
+def test_floors_are_matched_by_name():
+    theory = {"slow": GAPS, "fast": 5 * GAPS}
+    measured = {"fast": (6 * GAPS, 6 * GAP_ENDS), "slow": (2 * GAPS, 2 * GAP_ENDS)}
+    ax = plots.plot_floors(RATES, theory, measured)
+    slow, fast = (container.lines[0].get_ydata() for container in ax.containers)
+    np.testing.assert_array_equal(slow, 2 * GAPS)
+    np.testing.assert_array_equal(fast, 6 * GAPS)
+    np.testing.assert_array_equal(ax.get_xticks(), RATES)
+
+
+def test_training_has_losses_on_the_left_and_accuracies_on_the_right():
+    losses = np.random.default_rng(0).random((4, 3))
+    left, right = plots.plot_training({"a": (losses, 80 + losses)}, first=1)
+    np.testing.assert_array_equal(left.lines[0].get_xdata(), [1, 2, 3])
+    np.testing.assert_allclose(left.lines[0].get_ydata(), np.median(losses, axis=0))
+    np.testing.assert_allclose(right.lines[0].get_ydata(), 80 + np.median(losses, axis=0))
+    assert left.get_legend() is not None
+    assert right.get_legend() is None
+
+
+def test_reliability_lies_under_the_diagonal_where_a_model_is_too_sure():
+    rng = np.random.default_rng(0)
+    said = rng.uniform(0.6, 1, size=500)
+    groups = reliability(said, rng.random(500) < said - 0.2, groups=5)
+    ax = plots.plot_reliability({"too sure": groups})
+    points = ax.containers[0].lines[0]
+    np.testing.assert_allclose(points.get_xdata(), 100 * groups.said)
+    np.testing.assert_allclose(points.get_ydata(), 100 * groups.found)
+    assert np.all(points.get_ydata() < points.get_xdata())
+    np.testing.assert_allclose(
+        bars_of(ax.containers[0]), 100 * np.column_stack([groups.low, groups.high])
+    )
+    diagonal = ax.lines[-1]
+    np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())

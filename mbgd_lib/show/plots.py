@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from mbgd_lib.instruments.statistics import Reliability, bootstrap_interval
 from mbgd_lib.objectives import LeastSquares, Objective
 
 Array = NDArray[Any]
@@ -89,6 +90,8 @@ def plot_curves(
     ylabel: str,
     xscale: str = "linear",
     yscale: str = "linear",
+    markers: bool = False,
+    in_legend: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw labelled curves; many seeds become their median and a band.
@@ -101,6 +104,10 @@ def plot_curves(
     xlabel, ylabel : str
         With units.
     xscale, yscale : {"linear", "log", "symlog"}
+    markers : bool
+        Whether each point gets a marker too.
+    in_legend : bool
+        Whether the curves get lines of their own in the legend.
     ax : Axes, optional
         Where to draw; a new figure without it.
 
@@ -117,16 +124,24 @@ def plot_curves(
     >>> plt.close(ax.figure)
     """
     ax = ax or plt.subplots()[1]
-    for (label, (x, y)), colour, dash in zip(
-        curves.items(), cycle(COLOURS), cycle(DASHES), strict=False
+    for (label, (x, y)), colour, dash, marker in zip(
+        curves.items(), cycle(COLOURS), cycle(DASHES), cycle(MARKERS), strict=False
     ):
         y = np.asarray(y)
         if y.ndim == 2:
             low, y, high = quantile_band(y)
             ax.fill_between(np.asarray(x), low, high, color=colour, alpha=0.2, linewidth=0)
-        ax.plot(np.asarray(x), y, color=colour, linestyle=dash, label=label)
+        ax.plot(
+            np.asarray(x),
+            y,
+            color=colour,
+            linestyle=dash,
+            marker=marker if markers else None,
+            label=label if in_legend else None,
+        )
     ax.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
-    ax.legend()
+    if in_legend:
+        ax.legend()
     return ax
 
 
@@ -157,19 +172,93 @@ def plot_points(
     ['1/B', 'measured']
     >>> plt.close(ax.figure)
     """
-    for (label, (x, y)), colour, marker in zip(
-        points.items(), cycle(COLOURS), cycle(MARKERS), strict=False
-    ):
+    drawn = {}
+    for label, (x, y) in points.items():
         y = np.asarray(y)
-        bars = None
-        if y.ndim == 2:
-            low, y, high = quantile_band(y)
-            bars = np.stack([y - low, high - y])
+        low, middle, high = quantile_band(y) if y.ndim == 2 else (y, y, y)
+        drawn[label] = x, middle, np.stack([low, high])
+    return plot_intervals(ax, drawn, in_legend=in_legend)
+
+
+def plot_means(
+    ax: Axes,
+    points: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    joined: bool = False,
+    in_legend: bool = True,
+) -> Axes:
+    """Add means over seeds to axes, each in its 95 % bootstrap interval.
+
+    Parameters
+    ----------
+    ax : Axes
+    points : mapping of label to (x, y)
+        `y` of shape (seeds, points). The colours come as in `plot_curves`.
+    joined : bool
+        Whether a line joins the means.
+    in_legend : bool
+        Whether the means get lines of their own in the legend.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> losses = [[4.0, 2.0], [5.0, 3.0], [3.0, 1.0]]  # three seeds
+    >>> ax = plot_means(plt.subplots()[1], {"measured": ([0.1, 0.2], losses)})
+    >>> ax.lines[0].get_ydata().tolist()
+    [4.0, 2.0]
+    >>> plt.close(ax.figure)
+    """
+    drawn = {
+        label: (x, np.mean(np.asarray(y), axis=0), bootstrap_interval(y))
+        for label, (x, y) in points.items()
+    }
+    return plot_intervals(ax, drawn, joined=joined, in_legend=in_legend)
+
+
+def plot_intervals(
+    ax: Axes,
+    points: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]],
+    *,
+    joined: bool = False,
+    in_legend: bool = True,
+) -> Axes:
+    """Add points to axes, each with a bar from one number to another.
+
+    Parameters
+    ----------
+    ax : Axes
+    points : mapping of label to (x, y, (low, high))
+        All of shape (points,). The colours come as in `plot_curves`.
+    joined : bool
+        Whether a line joins the points.
+    in_legend : bool
+        Whether the points get lines of their own in the legend.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> ends = [0.8, 0.4], [1.1, 0.7]
+    >>> ax = plot_intervals(plt.subplots()[1], {"measured": ([1, 2], [0.9, 0.6], ends)})
+    >>> plt.close(ax.figure)
+    """
+    for (label, (x, y, ends)), colour, marker, dash in zip(
+        points.items(), cycle(COLOURS), cycle(MARKERS), cycle(DASHES), strict=False
+    ):
+        y = np.asarray(y, dtype=float)
+        low, high = np.asarray(ends, dtype=float)
+        bars = np.stack([y - low, high - y])
         ax.errorbar(
             np.asarray(x),
             y,
-            yerr=bars,
-            fmt=marker,
+            yerr=bars if bars.any() else None,
+            marker=marker,
+            linestyle=dash if joined else "none",
             color=colour,
             markerfacecolor="white",
             markeredgewidth=1.5,
@@ -420,9 +509,15 @@ def plot_four_ways(
 
 
 def plot_fits(
-    X: Array, y: Array, lines: Mapping[str, ArrayLike], *, xlabel: str, ylabel: str,
+    X: Array,
+    y: Array,
+    lines: Mapping[str, ArrayLike],
+    *,
+    xlabel: str,
+    ylabel: str,
+    span: tuple[float, float] | None = None,
     ax: Axes | None = None,
-) -> Axes:  # fmt: skip
+) -> Axes:
     """Draw rows of one feature and the lines that were fitted to them.
 
     Parameters
@@ -431,6 +526,8 @@ def plot_fits(
     y : ndarray of shape (n,)
     lines : mapping of label to (intercept, slope)
     xlabel, ylabel : str
+    span : (low, high), optional
+        Where thin lines go on to, beyond the rows.
     ax : Axes, optional
 
     Returns
@@ -454,6 +551,417 @@ def plot_fits(
         ax.plot(
             ends, intercept + slope * ends, color=colour, linestyle=dash, linewidth=2, label=label
         )
+        if span is not None:
+            beyond = np.array(span)
+            ax.plot(beyond, intercept + slope * beyond, color=colour, linewidth=0.8, alpha=0.6)
     ax.set(xlabel=xlabel, ylabel=ylabel)
+    if span is not None:
+        ax.set_xlim(span)
+    ax.legend()
+    return ax
+
+
+def plot_steps(
+    ax: Axes,
+    values: ArrayLike,
+    marked: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    marker: str = "o",
+) -> Axes:
+    """Draw a noisy number of every step, and mark some places.
+
+    Parameters
+    ----------
+    ax : Axes
+    values : array_like of shape (steps,)
+        Of steps 1, 2, and so on.
+    marked : mapping of label to (steps, values)
+    marker : str
+        Matplotlib's name of the marker.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> costs = [4.0, 3.0, 0.0, 2.0]
+    >>> ax = plot_steps(plt.subplots()[1], costs, {"empty batch": ([3], [0.0])})
+    >>> ax.lines[0].get_xdata().tolist()
+    [1, 2, 3, 4]
+    >>> plt.close(ax.figure)
+    """
+    values = np.asarray(values)
+    ax.plot(np.arange(1, len(values) + 1), values, color=COLOURS[0], linewidth=0.6)
+    for (label, (x, y)), colour in zip(marked.items(), cycle(COLOURS[1:]), strict=False):
+        ax.plot(np.asarray(x), np.asarray(y), marker, color=colour, zorder=3, label=label)
+    ax.set_xlabel("step")
+    ax.legend(loc="upper right")
+    return ax
+
+
+def plot_arrivals(
+    curves: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    top: float,
+    xlabel: str,
+    ylabel: str,
+    yscale: str = "linear",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw what it takes to arrive, with crosses at the top where nothing arrives.
+
+    Parameters
+    ----------
+    curves : mapping of label to (x, y)
+        Both of shape (points,); `y` is infinite where the goal is not reached.
+    top : float
+        Where the crosses of the first curve are; those of each other are a little lower.
+    xlabel, ylabel : str
+    yscale : {"linear", "log"}
+        The horizontal axis is logarithmic.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> steps = {"B = 8": ([0.1, 0.2, 0.4], [900, 500, np.inf])}
+    >>> ax = plot_arrivals(steps, top=1000, xlabel="learning rate", ylabel="steps")
+    >>> [line.get_xydata().tolist() for line in ax.lines]
+    [[[0.1, 900.0], [0.2, 500.0]], [[0.4, 1000.0]]]
+    >>> plt.close(ax.figure)
+    """
+    arrived, lost = {}, []
+    for label, (x, y) in curves.items():
+        x, y = np.asarray(x), np.asarray(y, dtype=float)
+        arrived[label] = x[np.isfinite(y)], y[np.isfinite(y)]
+        lost.append(x[~np.isfinite(y)])
+    ax = plot_curves(
+        arrived, xlabel=xlabel, ylabel=ylabel, xscale="log", yscale=yscale, markers=True, ax=ax
+    )
+    for i, (x, colour) in enumerate(zip(lost, cycle(COLOURS), strict=False)):
+        height = np.full(len(x), top * (0.8 if yscale == "log" else 0.94) ** i)
+        ax.plot(x, height, "x", color=colour, markersize=7, markeredgewidth=1.5)
+    return ax
+
+
+def plot_ratios(
+    ratios: Mapping[str, tuple[float, ArrayLike]], *, xlabel: str, ax: Axes | None = None
+) -> Axes:
+    """Draw measured over expected numbers, a row for each, with a line at 1.
+
+    Parameters
+    ----------
+    ratios : mapping of label to (ratio, (low, high))
+    xlabel : str
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> found = {"1 row": (1.28, (1.04, 1.49)), "32 rows": (2.06, (1.89, 2.24))}
+    >>> ax = plot_ratios(found, xlabel="measured / theory")
+    >>> [text.get_text() for text in ax.get_yticklabels()]
+    ['1 row', '32 rows']
+    >>> plt.close(ax.figure)
+    """
+    ax = ax or plt.subplots(figsize=(7.2, 3.2))[1]
+    for i, (ratio, ends) in enumerate(ratios.values()):
+        low, high = np.asarray(ends)
+        ax.errorbar(ratio, i, xerr=[[ratio - low], [high - ratio]], fmt="o", color=COLOURS[0])
+    ax.axvline(1, color=COLOURS[1])
+    ax.set_yticks(range(len(ratios)), list(ratios))
+    ax.set(xlabel=xlabel, ylim=(len(ratios) - 0.4, -0.6))  # the first row on top
+    return ax
+
+
+def mark_lowest(ax: Axes) -> Axes:
+    """Add a star, in its colour, at the lowest point of each curve.
+
+    Parameters
+    ----------
+    ax : Axes
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> ax = plot_curves({"time": ([1, 2, 4], [3, 1, 2])}, xlabel="B", ylabel="time")
+    >>> mark_lowest(ax).lines[-1].get_xydata().tolist()
+    [[2.0, 1.0]]
+    >>> plt.close(ax.figure)
+    """
+    for line in list(ax.lines):
+        x, y = np.asarray(line.get_xydata())[np.argmin(np.asarray(line.get_ydata()))]
+        ax.plot(x, y, "*", color=line.get_color(), markersize=12, zorder=4)
+    return ax
+
+
+def label_curves(ax: Axes, places: Mapping[str, tuple[float, float]]) -> Axes:
+    """Write beside each curve what it is, in its colour, in place of a legend.
+
+    Parameters
+    ----------
+    ax : Axes
+    places : mapping of text to (x, y)
+        In the order of the curves that `plot_curves` drew.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> curves = {"training": ([1, 2], [3, 1]), "test": ([1, 2], [4, 3])}
+    >>> ax = plot_curves(curves, xlabel="epochs", ylabel="loss", in_legend=False)
+    >>> [text.get_text() for text in label_curves(ax, {"training": (1, 2), "test": (2, 3)}).texts]
+    ['training', 'test']
+    >>> plt.close(ax.figure)
+    """
+    for (text, (x, y)), colour in zip(places.items(), cycle(COLOURS), strict=False):
+        ax.text(x, y, text, color=colour)
+    return ax
+
+
+def arrow_label(ax: Axes, text: str, at: tuple[float, float], offset: tuple[float, float]) -> Axes:
+    """Write a text beside a point, with an arrow from the one to the other.
+
+    Parameters
+    ----------
+    ax : Axes
+    text : str
+    at : (x, y)
+        The point.
+    offset : (float, float)
+        From there to the text, across and up, in typographic points.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> ax = plot_curves({"loss": ([0, 1, 2], [4, 1, 3])}, xlabel="steps", ylabel="loss")
+    >>> arrow_label(ax, "here it turns", (1, 1), (10, 30)).texts[0].get_text()
+    'here it turns'
+    >>> plt.close(ax.figure)
+    """
+    arrow = {"arrowstyle": "->"}
+    ax.annotate(text, at, xytext=offset, textcoords="offset points", arrowprops=arrow)
+    return ax
+
+
+def name_ticks(ax: Axes, ticks: ArrayLike, names: Sequence[str] | None = None) -> Axes:
+    """Put ticks on the horizontal axis at these numbers only, written in full.
+
+    Parameters
+    ----------
+    ax : Axes
+        Its scale has to be set before.
+    ticks : array_like of shape (ticks,)
+    names : sequence of str, optional
+        What to write there; without them the numbers.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> ax = plt.subplots()[1]
+    >>> ax.set_xscale("log")
+    >>> [text.get_text() for text in name_ticks(ax, [0.05, 0.4]).get_xticklabels()]
+    ['0.05', '0.4']
+    >>> plt.close(ax.figure)
+    """
+    ticks = np.asarray(ticks)
+    ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks] if names is None else list(names))
+    ax.minorticks_off()
+    return ax
+
+
+def log_spaced(most: float, points: int) -> Array:
+    """Return whole numbers from 1 to `most`, evenly spaced on a logarithmic axis.
+
+    Parameters
+    ----------
+    most : float
+        The last one, at least 1.
+    points : int
+        How many to place; those that fall on the same number count once.
+
+    Returns
+    -------
+    ndarray of int
+
+    Examples
+    --------
+    >>> log_spaced(100, 5).tolist()
+    [1, 3, 10, 31, 100]
+    """
+    return np.unique(np.geomspace(1, most, points).astype(int))
+
+
+def plot_with_theory(
+    theory: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    measured: Sequence[tuple[ArrayLike, ArrayLike, ArrayLike]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    scale: str = "log",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw theory as lines and what was measured as points on them, in one legend.
+
+    Parameters
+    ----------
+    theory : mapping of label to (x, y)
+    measured : sequence of (x, y, (low, high))
+        The points of each line, in the same order, as in `plot_intervals`.
+    xlabel, ylabel : str
+    scale : {"log", "linear"}
+        Of both axes.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> points = [1, 2, 4], [0.9, 0.6, 0.2], ([0.7, 0.4, 0.1], [1.1, 0.8, 0.3])
+    >>> ax = plot_with_theory({"1/B": ([1, 2, 4], [1, 1 / 2, 1 / 4])}, [points],
+    ...                       xlabel="B", ylabel="variance")
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['1/B']
+    >>> plt.close(ax.figure)
+    """
+    if len(measured) != len(theory):
+        raise ValueError(
+            f"measured must hold points for each of {len(theory)} lines, not {len(measured)}"
+        )
+    ax = plot_curves(theory, xlabel=xlabel, ylabel=ylabel, xscale=scale, yscale=scale, ax=ax)
+    lines = ax.lines[-len(theory) :]
+    plot_intervals(ax, dict(zip(theory, measured, strict=True)), in_legend=False)
+    points = ax.lines[-len(theory) :]
+    # An entry of two artists shows one on top of the other: the line with its marker.
+    ax.legend(list(zip(lines, points, strict=True)), list(theory))
+    return ax
+
+
+def plot_floors(
+    rates: ArrayLike,
+    theory: Mapping[str, ArrayLike],
+    measured: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the loss gaps at which runs stop against the learning rate.
+
+    Parameters
+    ----------
+    rates : array_like of shape (rates,)
+    theory : mapping of label to array_like of shape (rates,)
+    measured : mapping of label to (gaps, (low, high))
+        With the labels of `theory`; all of shape (rates,).
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> floors = {"new orders": ([2e-7, 9e-7], ([1e-7, 8e-7], [3e-7, 1e-6]))}
+    >>> ax = plot_floors([0.001, 0.002], {"new orders": [1e-7, 8e-7]}, floors)
+    >>> [text.get_text() for text in ax.get_xticklabels()]
+    ['0.001', '0.002']
+    >>> plt.close(ax.figure)
+    """
+    ax = plot_with_theory(
+        {label: (rates, gaps) for label, gaps in theory.items()},
+        [(rates, *measured[label]) for label in theory],
+        xlabel=r"learning rate $\eta$",
+        ylabel="loss gap at the ends of epochs",
+        ax=ax,
+    )
+    return name_ticks(ax, rates, [f"{rate:.3f}" for rate in np.asarray(rates)])
+
+
+def plot_training(
+    runs: Mapping[str, tuple[ArrayLike, ArrayLike]], *, first: int = 0
+) -> tuple[Axes, Axes]:
+    """Draw training loss and test accuracy side by side, over the epochs.
+
+    Parameters
+    ----------
+    runs : mapping of label to (losses, accuracies)
+        Of shape (epochs,) or (seeds, epochs), as in `plot_curves`; accuracies in per cent.
+    first : int
+        The epoch of the first point: 0 for the start.
+
+    Returns
+    -------
+    losses, accuracies : Axes
+        The first has the legend.
+
+    Examples
+    --------
+    >>> left, right = plot_training({"sorted": ([2.3, 4.2], [10, 10])})
+    >>> right.lines[0].get_ydata().tolist()
+    [10, 10]
+    >>> plt.close(left.figure)
+    """
+    axes = plt.subplots(1, 2, figsize=(7.2, 3.9))[1]
+    for i, ylabel in enumerate(("training loss", "test accuracy (%)")):
+        curves = {}
+        for label, pair in runs.items():
+            epochs = first + np.arange(np.shape(pair[i])[-1])
+            curves[label] = epochs, pair[i]
+        plot_curves(curves, xlabel="epochs", ylabel=ylabel, ax=axes[i])
+    axes[0].legend(fontsize=9, loc="upper right")
+    axes[1].get_legend().remove()
+    return axes[0], axes[1]
+
+
+def plot_reliability(groups: Mapping[str, Reliability], *, ax: Axes | None = None) -> Axes:
+    """Draw how often predictions are right against how sure they are.
+
+    Parameters
+    ----------
+    groups : mapping of label to Reliability
+        As `mbgd_lib.instruments.statistics.reliability` returns them.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+        In per cent, with the diagonal on which calibrated predictions lie.
+
+    Examples
+    --------
+    >>> from mbgd_lib.instruments.statistics import reliability
+    >>> found = reliability([0.6, 0.6, 0.9, 0.9], [True, False, True, True], groups=2)
+    >>> ax = plot_reliability({"a model": found})
+    >>> ax.lines[0].get_xydata().tolist()
+    [[60.0, 50.0], [90.0, 100.0]]
+    >>> plt.close(ax.figure)
+    """
+    ax = ax or plt.subplots(figsize=(5.6, 5))[1]
+    points = {
+        label: (100 * group.said, 100 * group.found, 100 * np.array([group.low, group.high]))
+        for label, group in groups.items()
+    }
+    plot_intervals(ax, points, joined=True)
+    ax.plot([0, 100], [0, 100], color="0.4", linestyle=":", label="calibrated")
+    ax.set(xlabel="mean confidence of the group (%)", ylabel="right (%)", aspect="equal")
     ax.legend()
     return ax
