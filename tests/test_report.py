@@ -75,3 +75,60 @@ def test_nothing_is_shown_of_nothing(displayed, capsys):
 
     assert displayed == []
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("number", "options", "text"),
+    [
+        (-0.4931, {}, "−0.49"),
+        (0.4931, {"plus": True}, "+0.49"),
+        (0.4931, {}, "0.49"),
+        (-1234567.8, {"digits": 0}, "−1,234,568"),
+        (-0.001, {}, "0.00"),
+        (np.float32(-0.5), {"digits": 1}, "−0.5"),
+        (float("-inf"), {}, "−inf"),
+    ],
+)
+def test_a_number_has_a_true_minus_sign(number, options, text):
+    assert report.signed(number, **options) == text
+
+
+def test_an_interval_is_written_in_full():
+    assert report.interval((1.0449, 1.4851)) == "1.04 to 1.49"
+    assert report.interval(np.array([-1.011, -0.994]), 3) == "−1.011 to −0.994"
+    assert report.interval((3, 3), 0) == "3 to 3"
+    assert report.with_interval(-1.003, (-1.011, -0.994), 3) == "−1.003 [−1.011, −0.994]"
+
+
+@pytest.mark.parametrize("ends", [(2.0, 1.0), (1.0,), (1.0, 2.0, 3.0), (1.0, float("nan"))])
+def test_an_interval_has_a_low_and_a_high_end(ends):
+    with pytest.raises(ValueError, match="ends must be a low one and a high one"):
+        report.interval(ends)
+    with pytest.raises(ValueError, match="ends must be a low one and a high one"):
+        report.with_interval(1.5, ends)
+
+
+@pytest.mark.parametrize("digits", [-1, 2.5])
+def test_digits_are_a_whole_number(digits):
+    with pytest.raises((TypeError, ValueError), match="digits must be"):
+        report.signed(1.0, digits)
+
+
+def test_a_table_is_aligned(capsys):
+    report.table(["features", "steps"], [["raw", "25,400,000"], ["standardised", 13]])
+    assert capsys.readouterr().out == (
+        "features           steps\nraw           25,400,000\nstandardised          13\n"
+    )
+
+
+def test_a_table_without_rows_is_its_heads(capsys):
+    report.table(["features", "steps"], [])
+    assert capsys.readouterr().out == "features  steps\n"
+
+
+def test_a_tables_cells_are_formatted_before(capsys):
+    with pytest.raises(TypeError, match=r"a cell must be a string or an int, not 0\.5"):
+        report.table(["a", "b"], [["x", 1], ["y", 0.5]])
+    with pytest.raises(ValueError, match="a row must have 2 cells"):
+        report.table(["a", "b"], [["x", 1], ["y"]])
+    assert capsys.readouterr().out == ""

@@ -1,16 +1,137 @@
-"""How good predictions are, and how sure one can be of that."""
+"""How sure one can be of what was measured, and how good predictions are."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mbgd_lib._arguments import finite_array, positive_number, whole_number
+from mbgd_lib._arguments import finite_array, generator, positive_number, whole_number
 from mbgd_lib.objectives import Array
 
 
+def _mean(values: Array) -> Array:
+    return values.mean(axis=0)
+
+
+def bootstrap_interval(
+    *samples: ArrayLike,
+    statistic: Callable[..., ArrayLike] = _mean,
+    coverage: float = 0.95,
+    resamples: int = 1000,
+    seed: int | np.random.Generator | None = 0,
+) -> Array:
+    """Return the interval in which a statistic lies when the samples are drawn again.
+
+    From each sample as many values are drawn as it holds, with replacement, and the statistic
+    is taken of them; so many times over. The interval holds the middle of what comes out
+    (Efron's percentile interval).
+
+    Parameters
+    ----------
+    *samples : array_like of shape (n, …)
+        Drawn independently of each other, each along its first axis: one entry for each run.
+        What belongs together, such as two numbers of the same run, comes as one sample with a
+        column for each.
+    statistic : callable
+        Takes as many arrays as there are samples, of their shapes; returns a number or an
+        array. The default is the mean over the first axis.
+    coverage : float
+        The share of the statistics inside the interval, between 0 and 1.
+    resamples : int
+        How often to draw, at least 1.
+    seed : int, Generator or None
+
+    Returns
+    -------
+    ndarray of shape (2, …)
+        The low ends and the high ends.
+
+    Examples
+    --------
+    >>> steps = [31, 42, 35, 38, 40, 29, 44, 37]  # of eight runs
+    >>> low, high = bootstrap_interval(steps)
+    >>> round(float(low), 1), round(float(high), 1)
+    (33.8, 40.4)
+    >>> pairs = np.column_stack([steps, [62, 80, 75, 71, 85, 60, 83, 79]])  # of the same runs
+    >>> def ratio(pairs):
+    ...     return pairs[:, 1].mean() / pairs[:, 0].mean()
+    >>> bootstrap_interval(pairs, statistic=ratio).round(2).tolist()
+    [1.93, 2.09]
+    """
+    if not samples:
+        raise TypeError("bootstrap_interval needs at least one sample")
+    arrays = [_runs(f"sample {i}", sample) for i, sample in enumerate(samples, start=1)]
+    resamples = whole_number("resamples", resamples, 1)
+    if not 0 < coverage < 1:
+        raise ValueError(f"coverage must be between 0 and 1, not {coverage!r}")
+    rng = generator("seed", seed)
+    values = [
+        statistic(*(array[rng.integers(len(array), size=len(array))] for array in arrays))
+        for _ in range(resamples)
+    ]
+    outside = (1 - coverage) / 2
+    return np.quantile(np.array(values), [outside, 1 - outside], axis=0)
+
+
+def _runs(name: str, sample: ArrayLike) -> Array:
+    # Infinity is welcome: a run that never arrived takes longer than any other.
+    array = np.asarray(sample)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
+    if array.ndim == 0 or len(array) == 0:
+        raise ValueError(f"{name} must hold at least one value, not the shape {array.shape}")
+    if np.isnan(array).any():
+        raise ValueError(f"{name} must not hold NaN")
+    return array
+
+
+def loglog_slope(x: ArrayLike, y: ArrayLike) -> float:
+    r"""Return the exponent of the power law that fits best: the slope between logarithms.
+
+    Where :math:`y = a x^p`, the points :math:`(\log x, \log y)` lie on a line of slope
+    :math:`p`. The line through measured points is that of least squares.
+
+    Parameters
+    ----------
+    x : array_like of shape (points,)
+        Above 0, not all the same.
+    y : array_like of shape (points,) or (runs, points)
+        Above 0. Of many runs the means are fitted.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> sizes = [1, 2, 4, 8]
+    >>> round(loglog_slope(sizes, [6.0, 3.0, 1.5, 0.75]), 6)
+    -1.0
+
+    Its interval over runs:
+
+    >>> runs = [[6.1, 3.0, 1.6, 0.8], [5.8, 3.1, 1.4, 0.7], [6.0, 2.9, 1.5, 0.8]]
+    >>> ends = bootstrap_interval(runs, statistic=lambda r: loglog_slope(sizes, r))
+    >>> ends.round(2).tolist()
+    [-1.03, -0.97]
+    """
+    x = finite_array("x", x, ndim=1)
+    y = finite_array("y", y, ndim=None)
+    if y.ndim not in (1, 2) or y.shape[-1] != len(x) or y.size == 0:
+        raise ValueError(f"y must have the shape {x.shape} or (runs, {len(x)}), not {y.shape}")
+    for name, values in (("x", x), ("y", y)):
+        if values.min() <= 0:
+            raise ValueError(f"{name} must be above 0, but holds {values.min()}")
+    if x.min() == x.max():
+        raise ValueError(f"x must hold two different values at least, not {x.tolist()}")
+    if y.ndim == 2:
+        y = y.mean(axis=0)
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
+
+
 def wilson_interval(hits: int, n: int, *, deviations: float = 1.96) -> tuple[float, float]:
-    r"""Return the shares that would not be surprised to see so many hits among n.
+    r"""Return the interval of the shares that agree with so many hits among n trials.
 
     A share :math:`p` has the standard deviation :math:`\sqrt{p (1 - p) / n}`. The interval
     holds every :math:`p` that is at most so many of *its own* deviations from the measured
@@ -90,9 +211,9 @@ def reliability(confidences: ArrayLike, right: ArrayLike, groups: int = 10) -> R
     Parameters
     ----------
     confidences : array_like of shape (n,)
-        Predicted probabilities of the predicted classes.
+        Predicted probabilities of the predicted classes, from 0 to 1.
     right : array_like of bool, shape (n,)
-        Whether the prediction was right.
+        Whether the prediction was right; not the label that was predicted.
     groups : int
         At least 1, at most n.
 
@@ -109,7 +230,12 @@ def reliability(confidences: ArrayLike, right: ArrayLike, groups: int = 10) -> R
     0.1
     """
     said = finite_array("confidences", confidences, ndim=1)
-    hits = np.asarray(right, dtype=bool)
+    if said.size > 0 and not 0 <= said.min() <= said.max() <= 1:
+        outside = said[(said < 0) | (said > 1)][0]
+        raise ValueError(f"confidences must be from 0 to 1, but holds {outside}")
+    hits = np.asarray(right)
+    if hits.dtype != bool:
+        raise TypeError(f"right must hold True and False, not {hits.dtype}")
     if hits.shape != said.shape:
         raise ValueError(f"right must have the shape {said.shape}, not {hits.shape}")
     groups = whole_number("groups", groups, 1, len(said))
