@@ -9,6 +9,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from mbgd_lib import LeastSquares, data, descend
+from mbgd_lib.instruments.statistics import bootstrap_interval
 from mbgd_lib.show import plots
 
 LIMITS = ((-1.0, 3.0), (1.0, 5.0))
@@ -91,6 +92,87 @@ def test_points_of_many_seeds_have_a_bar_over_the_middle_90_per_cent():
     bars = np.array(ax.collections[0].get_segments())
     np.testing.assert_allclose(bars[:, :, 1], np.stack([low, high], axis=1))
     assert ax.get_legend().get_texts()[0].get_text() == "runs"
+
+
+def test_curves_have_markers_and_a_legend_only_where_asked():
+    x = np.arange(3)
+    bare = plots.plot_curves({"a": (x, x), "b": (x, x)}, xlabel="", ylabel="", in_legend=False)
+    assert bare.get_legend() is None
+    assert [line.get_marker() for line in bare.lines] == ["None", "None"]
+    marked = plots.plot_curves({"a": (x, x), "b": (x, x)}, xlabel="", ylabel="", markers=True)
+    assert [line.get_marker() for line in marked.lines] == list(plots.MARKERS[:2])
+
+
+def test_means_have_a_bar_over_their_bootstrap_interval():
+    samples = np.random.default_rng(0).exponential(size=(40, 3))
+    ax = plots.plot_means(
+        plt.subplots()[1], {"first": ([1, 2, 3], samples), "second": ([1], [[2.0]])}
+    )
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), samples.mean(axis=0))
+    bars = np.array(ax.collections[0].get_segments())
+    np.testing.assert_allclose(bars[:, :, 1], bootstrap_interval(samples).T)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["first", "second"]
+    assert [line.get_linestyle() for line in ax.lines] == ["None", "None"]
+
+
+def test_intervals_are_drawn_from_end_to_end_and_joined_where_asked():
+    ends = np.array([[0.5, 2.0], [1.5, 2.5]])
+    ax = plt.subplots()[1]
+    plots.plot_intervals(ax, {"a": ([1, 2], [1.0, 2.25], ends)}, joined=True, in_legend=False)
+    np.testing.assert_array_equal(ax.collections[0].get_segments()[1], [[2, 2.0], [2, 2.5]])
+    assert ax.lines[0].get_linestyle() == plots.DASHES[0]
+    assert ax.lines[0].get_color() == plots.COLOURS[0]
+    assert ax.get_legend() is None
+
+
+def test_what_does_not_arrive_is_a_cross_in_its_curves_colour():
+    curves = {"a": ([1, 2, 4], [3.0, 2.0, np.inf]), "b": ([1, 2, 4], [np.inf, np.inf, 5.0])}
+    ax = plots.plot_arrivals(curves, top=100, xlabel="rate", ylabel="steps", yscale="log")
+    first, second, lost_first, lost_second = ax.lines
+    np.testing.assert_array_equal(first.get_xydata(), [[1, 3], [2, 2]])
+    np.testing.assert_array_equal(second.get_xydata(), [[4, 5]])
+    np.testing.assert_array_equal(lost_first.get_xydata(), [[4, 100]])
+    np.testing.assert_allclose(lost_second.get_xydata(), [[1, 80], [2, 80]])
+    assert lost_second.get_color() == second.get_color() != first.get_color()
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+
+
+def test_ratios_stand_in_rows_beside_a_line_at_1():
+    ax = plots.plot_ratios({"a": (1.5, (1.2, 1.9)), "b": (0.5, (0.4, 0.6))}, xlabel="ratio")
+    np.testing.assert_array_equal(ax.lines[0].get_xydata(), [[1.5, 0]])
+    np.testing.assert_array_equal(ax.lines[1].get_xydata(), [[0.5, 1]])
+    np.testing.assert_allclose(ax.collections[1].get_segments()[0], [[0.4, 1], [0.6, 1]])
+    assert set(ax.lines[2].get_xdata()) == {1}
+    low, high = ax.get_ylim()
+    assert low > 1 > 0 > high  # the first row on top
+
+
+def test_a_star_is_at_the_lowest_point_of_each_curve():
+    ax = plots.plot_curves(
+        {"a": ([1, 2, 4], [3, 1, 2]), "b": ([1, 2, 4], [1, 2, 9])}, xlabel="", ylabel=""
+    )
+    first, second = plots.mark_lowest(ax).lines[2:]
+    np.testing.assert_array_equal(first.get_xydata(), [[2, 1]])
+    np.testing.assert_array_equal(second.get_xydata(), [[1, 1]])
+    assert (first.get_marker(), second.get_color()) == ("*", plots.COLOURS[1])
+
+
+def test_ticks_are_those_named_and_no_others():
+    ax = plt.subplots()[1]
+    ax.loglog([1, 8192], [1, 2])
+    plots.name_ticks(ax, [1, 1024])
+    ax.figure.canvas.draw()
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["1", "1,024"]
+    assert len(ax.get_xticks(minor=True)) == 0
+    plots.name_ticks(ax, [1, 8], ["one", "eight"])
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["one", "eight"]
+
+
+def test_log_spaced_numbers_are_whole_and_differ():
+    numbers = plots.log_spaced(10_000, 400)
+    assert numbers[[0, 1, -1]].tolist() == [1, 2, 10_000]
+    assert (np.diff(numbers) > 0).all()
+    assert np.diff(np.log(numbers))[-50:].max() < 0.024  # evenly, by 10 000^(1/399)
 
 
 def test_loss_grid_puts_the_first_weight_across(line):

@@ -70,6 +70,23 @@ def test_what_is_neither_text_nor_an_int_is_refused_before_anything_is_shown(
     assert capsys.readouterr().out == ""
 
 
+def test_digits_write_numbers_and_pairs(displayed, capsys):
+    report.quote(
+        digits=2, slope=-0.4931, ends=np.array([-0.511, -0.474]), runs=1000, best=np.float32(7)
+    )
+
+    numbers = {"slope": "−0.49", "ends": "−0.51 to −0.47", "runs": "1000", "best": "7.00"}
+    assert pasted(displayed) == numbers
+    assert "ends  = −0.51 to −0.47" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("value", [None, [0.1, 0.2, 0.3], {"a": 1}])
+def test_with_digits_too_a_value_is_a_number_or_a_pair(displayed, value):
+    with pytest.raises(TypeError, match="limit must be a number or a pair of numbers, not "):
+        report.quote(digits=2, limit=value)
+    assert displayed == []
+
+
 def test_nothing_is_shown_of_nothing(displayed, capsys):
     report.quote()
 

@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from mbgd_lib.instruments.statistics import bootstrap_interval
 from mbgd_lib.objectives import LeastSquares, Objective
 
 Array = NDArray[Any]
@@ -89,6 +90,8 @@ def plot_curves(
     ylabel: str,
     xscale: str = "linear",
     yscale: str = "linear",
+    markers: bool = False,
+    in_legend: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw labelled curves; many seeds become their median and a band.
@@ -101,6 +104,10 @@ def plot_curves(
     xlabel, ylabel : str
         With units.
     xscale, yscale : {"linear", "log", "symlog"}
+    markers : bool
+        Whether each point gets a marker too.
+    in_legend : bool
+        Whether the curves get lines of their own in the legend.
     ax : Axes, optional
         Where to draw; a new figure without it.
 
@@ -117,16 +124,24 @@ def plot_curves(
     >>> plt.close(ax.figure)
     """
     ax = ax or plt.subplots()[1]
-    for (label, (x, y)), colour, dash in zip(
-        curves.items(), cycle(COLOURS), cycle(DASHES), strict=False
+    for (label, (x, y)), colour, dash, marker in zip(
+        curves.items(), cycle(COLOURS), cycle(DASHES), cycle(MARKERS), strict=False
     ):
         y = np.asarray(y)
         if y.ndim == 2:
             low, y, high = quantile_band(y)
             ax.fill_between(np.asarray(x), low, high, color=colour, alpha=0.2, linewidth=0)
-        ax.plot(np.asarray(x), y, color=colour, linestyle=dash, label=label)
+        ax.plot(
+            np.asarray(x),
+            y,
+            color=colour,
+            linestyle=dash,
+            marker=marker if markers else None,
+            label=label if in_legend else None,
+        )
     ax.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
-    ax.legend()
+    if in_legend:
+        ax.legend()
     return ax
 
 
@@ -157,19 +172,93 @@ def plot_points(
     ['1/B', 'measured']
     >>> plt.close(ax.figure)
     """
-    for (label, (x, y)), colour, marker in zip(
-        points.items(), cycle(COLOURS), cycle(MARKERS), strict=False
-    ):
+    drawn = {}
+    for label, (x, y) in points.items():
         y = np.asarray(y)
-        bars = None
-        if y.ndim == 2:
-            low, y, high = quantile_band(y)
-            bars = np.stack([y - low, high - y])
+        low, middle, high = quantile_band(y) if y.ndim == 2 else (y, y, y)
+        drawn[label] = x, middle, np.stack([low, high])
+    return plot_intervals(ax, drawn, in_legend=in_legend)
+
+
+def plot_means(
+    ax: Axes,
+    points: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    joined: bool = False,
+    in_legend: bool = True,
+) -> Axes:
+    """Add means over seeds to axes, each in its 95 % bootstrap interval.
+
+    Parameters
+    ----------
+    ax : Axes
+    points : mapping of label to (x, y)
+        `y` of shape (seeds, points). The colours come as in `plot_curves`.
+    joined : bool
+        Whether a line joins the means.
+    in_legend : bool
+        Whether the means get lines of their own in the legend.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> losses = [[4.0, 2.0], [5.0, 3.0], [3.0, 1.0]]  # three seeds
+    >>> ax = plot_means(plt.subplots()[1], {"measured": ([0.1, 0.2], losses)})
+    >>> ax.lines[0].get_ydata().tolist()
+    [4.0, 2.0]
+    >>> plt.close(ax.figure)
+    """
+    drawn = {
+        label: (x, np.mean(np.asarray(y), axis=0), bootstrap_interval(y))
+        for label, (x, y) in points.items()
+    }
+    return plot_intervals(ax, drawn, joined=joined, in_legend=in_legend)
+
+
+def plot_intervals(
+    ax: Axes,
+    points: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]],
+    *,
+    joined: bool = False,
+    in_legend: bool = True,
+) -> Axes:
+    """Add points to axes, each with a bar from one number to another.
+
+    Parameters
+    ----------
+    ax : Axes
+    points : mapping of label to (x, y, (low, high))
+        All of shape (points,). The colours come as in `plot_curves`.
+    joined : bool
+        Whether a line joins the points.
+    in_legend : bool
+        Whether the points get lines of their own in the legend.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> ends = [0.8, 0.4], [1.1, 0.7]
+    >>> ax = plot_intervals(plt.subplots()[1], {"measured": ([1, 2], [0.9, 0.6], ends)})
+    >>> plt.close(ax.figure)
+    """
+    for (label, (x, y, ends)), colour, marker, dash in zip(
+        points.items(), cycle(COLOURS), cycle(MARKERS), cycle(DASHES), strict=False
+    ):
+        y = np.asarray(y, dtype=float)
+        low, high = np.asarray(ends, dtype=float)
+        bars = np.stack([y - low, high - y])
         ax.errorbar(
             np.asarray(x),
             y,
-            yerr=bars,
-            fmt=marker,
+            yerr=bars if bars.any() else None,
+            marker=marker,
+            linestyle=dash if joined else "none",
             color=colour,
             markerfacecolor="white",
             markeredgewidth=1.5,
@@ -457,3 +546,159 @@ def plot_fits(
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.legend()
     return ax
+
+
+def plot_arrivals(
+    curves: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    top: float,
+    xlabel: str,
+    ylabel: str,
+    yscale: str = "linear",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw what it takes to arrive, with crosses at the top where nothing arrives.
+
+    Parameters
+    ----------
+    curves : mapping of label to (x, y)
+        Both of shape (points,); `y` is infinite where the goal is not reached.
+    top : float
+        Where the crosses of the first curve are; those of each other are a little lower.
+    xlabel, ylabel : str
+    yscale : {"linear", "log"}
+        The horizontal axis is logarithmic.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> steps = {"B = 8": ([0.1, 0.2, 0.4], [900, 500, np.inf])}
+    >>> ax = plot_arrivals(steps, top=1000, xlabel="learning rate", ylabel="steps")
+    >>> [line.get_xydata().tolist() for line in ax.lines]
+    [[[0.1, 900.0], [0.2, 500.0]], [[0.4, 1000.0]]]
+    >>> plt.close(ax.figure)
+    """
+    arrived, lost = {}, []
+    for label, (x, y) in curves.items():
+        x, y = np.asarray(x), np.asarray(y, dtype=float)
+        arrived[label] = x[np.isfinite(y)], y[np.isfinite(y)]
+        lost.append(x[~np.isfinite(y)])
+    ax = plot_curves(
+        arrived, xlabel=xlabel, ylabel=ylabel, xscale="log", yscale=yscale, markers=True, ax=ax
+    )
+    for i, (x, colour) in enumerate(zip(lost, cycle(COLOURS), strict=False)):
+        height = np.full(len(x), top * (0.8 if yscale == "log" else 0.94) ** i)
+        ax.plot(x, height, "x", color=colour, markersize=7, markeredgewidth=1.5)
+    return ax
+
+
+def plot_ratios(
+    ratios: Mapping[str, tuple[float, ArrayLike]], *, xlabel: str, ax: Axes | None = None
+) -> Axes:
+    """Draw measured over expected numbers, a row for each, with a line at 1.
+
+    Parameters
+    ----------
+    ratios : mapping of label to (ratio, (low, high))
+    xlabel : str
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> found = {"1 row": (1.28, (1.04, 1.49)), "32 rows": (2.06, (1.89, 2.24))}
+    >>> ax = plot_ratios(found, xlabel="measured / theory")
+    >>> [text.get_text() for text in ax.get_yticklabels()]
+    ['1 row', '32 rows']
+    >>> plt.close(ax.figure)
+    """
+    ax = ax or plt.subplots(figsize=(7.2, 3.2))[1]
+    for i, (ratio, ends) in enumerate(ratios.values()):
+        low, high = np.asarray(ends)
+        ax.errorbar(ratio, i, xerr=[[ratio - low], [high - ratio]], fmt="o", color=COLOURS[0])
+    ax.axvline(1, color=COLOURS[1])
+    ax.set_yticks(range(len(ratios)), list(ratios))
+    ax.set(xlabel=xlabel, ylim=(len(ratios) - 0.4, -0.6))  # the first row on top
+    return ax
+
+
+def mark_lowest(ax: Axes) -> Axes:
+    """Add a star, in its colour, at the lowest point of each curve.
+
+    Parameters
+    ----------
+    ax : Axes
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> ax = plot_curves({"time": ([1, 2, 4], [3, 1, 2])}, xlabel="B", ylabel="time")
+    >>> mark_lowest(ax).lines[-1].get_xydata().tolist()
+    [[2.0, 1.0]]
+    >>> plt.close(ax.figure)
+    """
+    for line in list(ax.lines):
+        x, y = np.asarray(line.get_xydata())[np.argmin(np.asarray(line.get_ydata()))]
+        ax.plot(x, y, "*", color=line.get_color(), markersize=12, zorder=4)
+    return ax
+
+
+def name_ticks(ax: Axes, ticks: ArrayLike, names: Sequence[str] | None = None) -> Axes:
+    """Put ticks on the horizontal axis at these numbers only, written in full.
+
+    Parameters
+    ----------
+    ax : Axes
+        Its scale has to be set before.
+    ticks : array_like of shape (ticks,)
+    names : sequence of str, optional
+        What to write there; without them the numbers.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> ax = plt.subplots()[1]
+    >>> ax.set_xscale("log")
+    >>> [text.get_text() for text in name_ticks(ax, [0.05, 0.4]).get_xticklabels()]
+    ['0.05', '0.4']
+    >>> plt.close(ax.figure)
+    """
+    ticks = np.asarray(ticks)
+    ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks] if names is None else list(names))
+    ax.minorticks_off()
+    return ax
+
+
+def log_spaced(most: float, points: int) -> Array:
+    """Return whole numbers from 1 to `most`, evenly spaced on a logarithmic axis.
+
+    Parameters
+    ----------
+    most : float
+        The last one, at least 1.
+    points : int
+        How many to place; those that fall on the same number count once.
+
+    Returns
+    -------
+    ndarray of int
+
+    Examples
+    --------
+    >>> log_spaced(100, 5).tolist()
+    [1, 3, 10, 31, 100]
+    """
+    return np.unique(np.geomspace(1, most, points).astype(int))

@@ -1,6 +1,7 @@
 """Numbers as the text shows them: formatted, printed and handed to the page in one place."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from IPython.display import display
@@ -13,37 +14,53 @@ from mbgd_lib._arguments import whole_number
 _PASTED_TEXT = "application/papermill.record/text/plain"
 
 
-def quote(**numbers: object) -> None:
+def quote(*, digits: int | None = None, **numbers: object) -> None:
     """Print each number under its name, and let the page's sentences quote it.
 
     A sentence quotes the number called ``limit`` as ``{glue:text}`limit```. What is printed
-    is what is quoted: format the number as the sentence shall show it.
+    is what is quoted.
 
     Parameters
     ----------
-    **numbers : str or int
-        Names and values. A float is refused: how many of its digits to show is for the
-        caller to say.
+    digits : int, optional
+        How many digits after the point numbers are written with, as `signed` does. A pair is
+        written as `interval` does.
+    **numbers : str, int, float or pair of floats
+        Names and values. Strings and whole numbers stay as they are. Without `digits` the
+        others are refused: how many of their digits to show is for the caller to say.
 
     Raises
     ------
     TypeError
-        If a value is neither a string nor a whole number.
+        If a value is none of these.
 
     Examples
     --------
     >>> quote(batches=225, limit=f"{2 / 27.08:.4f}")  # doctest: +SKIP
     batches = 225
     limit   = 0.0739
+    >>> quote(digits=2, slope=-0.4931, slope_interval=(-0.511, -0.474))  # doctest: +SKIP
+    slope          = −0.49
+    slope_interval = −0.51 to −0.47
     """
-    for name, value in numbers.items():
-        if not isinstance(value, str | int | np.integer):
-            raise TypeError(f"{name} must be a string or an int, not {value!r}: format it first")
-    width = max(map(len, numbers), default=0)
-    for name, value in numbers.items():
-        print(f"{name:{width}} = {value}")
-    for name, value in numbers.items():
-        _paste(name, repr(str(value)))
+    texts = {name: _text(name, value, digits) for name, value in numbers.items()}
+    width = max(map(len, texts), default=0)
+    for name, text in texts.items():
+        print(f"{name:{width}} = {text}")
+    for name, text in texts.items():
+        _paste(name, repr(text))
+
+
+def _text(name: str, value: Any, digits: int | None) -> str:
+    if isinstance(value, str | int | np.integer):
+        return str(value)
+    if digits is None:
+        raise TypeError(f"{name} must be a string or an int, not {value!r}: format it first")
+    try:
+        shape = np.shape(value)
+        return interval(value, digits) if shape == (2,) else signed(value, digits)
+    except TypeError:
+        raise TypeError(f"{name} must be a number or a pair of numbers, not {value!r}") from None
 
 
 def signed(number: float, digits: int = 2, *, plus: bool = False) -> str:
