@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from mbgd_lib import LeastSquares, data, descend
-from mbgd_lib.instruments.statistics import bootstrap_interval
+from mbgd_lib.instruments.statistics import bootstrap_interval, reliability
 from mbgd_lib.show import plots
 
 LIMITS = ((-1.0, 3.0), (1.0, 5.0))
@@ -250,3 +250,72 @@ def test_all_fits_are_drawn_however_many():
     ax = plots.plot_fits(X, y, {f"line {i}": (i, 1.0) for i in range(9)}, xlabel="x", ylabel="y")
     assert len(ax.get_legend().get_texts()) == 9
     plt.close(ax.figure)
+
+
+# --- Theory and measurements together ---
+
+RATES = np.array([0.001, 0.002, 0.004])
+GAPS = np.array([1e-6, 2e-6, 4e-6])
+GAP_ENDS = np.stack([GAPS / 2, GAPS * 2])
+
+
+def bars_of(container) -> np.ndarray:
+    return np.array([segment[:, 1] for segment in container.lines[2][0].get_segments()])
+
+
+def test_points_share_the_colour_and_the_legend_entry_of_their_line():
+    theory = {"one": (RATES, GAPS), "two": (RATES, 3 * GAPS)}
+    measured = [(RATES, GAPS, GAP_ENDS), (RATES, 2 * GAPS, 2 * GAP_ENDS)]
+    ax = plots.plot_with_theory(theory, measured, xlabel="rate", ylabel="gap")
+
+    lines = [line for line in ax.lines if line.get_label() in theory]
+    for line, points, (x, y, ends) in zip(lines, ax.containers, measured, strict=True):
+        np.testing.assert_array_equal(points.lines[0].get_xydata(), np.column_stack([x, y]))
+        np.testing.assert_allclose(bars_of(points), ends.T)
+        assert points.lines[0].get_color() == line.get_color()
+    legend = ax.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["one", "two"]
+    markers = {line.get_marker() for line in legend.findobj(mpl.lines.Line2D)}
+    assert {"o", "s"} <= markers
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+
+
+def test_each_line_needs_its_points():
+    with pytest.raises(ValueError, match="points for each of 1 lines, not 0"):
+        plots.plot_with_theory({"one": (RATES, GAPS)}, [], xlabel="", ylabel="")
+
+
+def test_floors_are_matched_by_name():
+    theory = {"slow": GAPS, "fast": 5 * GAPS}
+    measured = {"fast": (6 * GAPS, 6 * GAP_ENDS), "slow": (2 * GAPS, 2 * GAP_ENDS)}
+    ax = plots.plot_floors(RATES, theory, measured)
+    slow, fast = (container.lines[0].get_ydata() for container in ax.containers)
+    np.testing.assert_array_equal(slow, 2 * GAPS)
+    np.testing.assert_array_equal(fast, 6 * GAPS)
+    np.testing.assert_array_equal(ax.get_xticks(), RATES)
+
+
+def test_training_has_losses_on_the_left_and_accuracies_on_the_right():
+    losses = np.random.default_rng(0).random((4, 3))
+    left, right = plots.plot_training({"a": (losses, 80 + losses)}, first=1)
+    np.testing.assert_array_equal(left.lines[0].get_xdata(), [1, 2, 3])
+    np.testing.assert_allclose(left.lines[0].get_ydata(), np.median(losses, axis=0))
+    np.testing.assert_allclose(right.lines[0].get_ydata(), 80 + np.median(losses, axis=0))
+    assert left.get_legend() is not None
+    assert right.get_legend() is None
+
+
+def test_reliability_lies_under_the_diagonal_where_a_model_is_too_sure():
+    rng = np.random.default_rng(0)
+    said = rng.uniform(0.6, 1, size=500)
+    groups = reliability(said, rng.random(500) < said - 0.2, groups=5)
+    ax = plots.plot_reliability({"too sure": groups})
+    points = ax.containers[0].lines[0]
+    np.testing.assert_allclose(points.get_xdata(), 100 * groups.said)
+    np.testing.assert_allclose(points.get_ydata(), 100 * groups.found)
+    assert np.all(points.get_ydata() < points.get_xdata())
+    np.testing.assert_allclose(
+        bars_of(ax.containers[0]), 100 * np.column_stack([groups.low, groups.high])
+    )
+    diagonal = ax.lines[-1]
+    np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())

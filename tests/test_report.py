@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from myst_nb.ext import glue
 
+from mbgd_lib.instruments.statistics import estimate
 from mbgd_lib.show import report
 
 
@@ -149,3 +150,17 @@ def test_a_tables_cells_are_formatted_before(capsys):
     with pytest.raises(ValueError, match="a row must have 2 cells"):
         report.table(["a", "b"], [["x", 1], ["y"]])
     assert capsys.readouterr().out == ""
+
+
+def test_an_estimate_is_quoted_with_its_interval(displayed):
+    found = estimate(np.array([1.0, 2.0, 3.0, 4.0]))
+    report.quote(digits=1, steps=found, rate=0.25)
+    low, high = found[1]
+    expected = {"steps": "2.5", "steps_interval": f"{low:.1f} to {high:.1f}", "rate": "0.2"}
+    assert pasted(displayed) == expected
+
+
+def test_an_estimate_without_digits_is_refused(displayed):
+    with pytest.raises(TypeError, match="steps must be a string or an int"):
+        report.quote(steps=estimate([1.0, 2.0]))
+    assert displayed == []

@@ -3,7 +3,9 @@ import pytest
 
 from mbgd_lib.instruments.statistics import (
     bootstrap_interval,
+    estimate,
     loglog_slope,
+    mean_ratio,
     reliability,
     wilson_interval,
 )
@@ -211,3 +213,20 @@ def test_no_labels_for_right_and_wrong():
         reliability([0.5, 0.6, 0.7, 1.0], np.array([3, 8, 0, 1], dtype=np.int64), groups=1)
     with pytest.raises(TypeError, match="right must hold True and False, not float64"):
         reliability([0.0, 1.0], [0.0, 1.0], groups=1)
+
+
+def test_an_estimate_is_the_statistic_with_its_bootstrap_interval():
+    rng = np.random.default_rng(0)
+    one, other = rng.uniform(2, 3, size=(20, 2)), rng.uniform(1, 2, size=(30, 2))
+
+    value, ends = estimate(one, other, statistic=mean_ratio)
+
+    np.testing.assert_array_equal(value, one.mean(axis=0) / other.mean(axis=0))
+    np.testing.assert_array_equal(ends, bootstrap_interval(one, other, statistic=mean_ratio))
+    assert np.all(ends[0] < value)
+    assert np.all(value < ends[1])
+
+
+def test_an_estimate_refuses_what_the_bootstrap_refuses():
+    with pytest.raises(ValueError, match="sample 2 must not hold NaN"):
+        estimate([1.0], [np.nan], statistic=mean_ratio)

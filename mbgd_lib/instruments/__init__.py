@@ -2,5 +2,6 @@
 
 `theory` (what a quadratic promises), `noise` (how far off a batch is), `curvature` (how steep
 a loss bends), `targets` (steps to a loss), `orders` (what the order of the rows does),
-`escapes` (where runs end on rugged surfaces), `statistics` (how sure one can be).
+`floors` (where runs come to rest), `escapes` (where runs end on rugged surfaces),
+`predictions` (what a classifier says), `statistics` (how sure one can be).
 """

@@ -74,6 +74,53 @@ def bootstrap_interval(
     return np.quantile(np.array(values), [outside, 1 - outside], axis=0)
 
 
+def estimate(
+    *samples: ArrayLike, statistic: Callable[..., ArrayLike] = _mean
+) -> tuple[Array, Array]:
+    """Return a statistic of the samples and its bootstrap interval of 95 %.
+
+    Parameters
+    ----------
+    *samples : array_like of shape (n, …)
+        As in `bootstrap_interval`.
+    statistic : callable
+        As there.
+
+    Returns
+    -------
+    value : ndarray of shape (…)
+    ends : ndarray of shape (2, …)
+
+    Examples
+    --------
+    >>> value, (low, high) = estimate([31, 42, 35, 38, 40, 29, 44, 37])
+    >>> float(value), round(float(low), 1), round(float(high), 1)
+    (37.0, 33.8, 40.4)
+    """
+    arrays = [_runs(f"sample {i}", sample) for i, sample in enumerate(samples, start=1)]
+    ends = bootstrap_interval(*arrays, statistic=statistic)
+    return np.asarray(statistic(*arrays)), ends
+
+
+def mean_ratio(one: ArrayLike, other: ArrayLike) -> Array:
+    """Return the ratio of two means over the first axis, a statistic for `estimate`.
+
+    Parameters
+    ----------
+    one, other : array_like of shape (n, …)
+
+    Returns
+    -------
+    ndarray of shape (…)
+
+    Examples
+    --------
+    >>> float(mean_ratio([2, 4], [1, 1, 1]))
+    3.0
+    """
+    return np.asarray(np.asarray(one).mean(axis=0) / np.asarray(other).mean(axis=0))
+
+
 def _runs(name: str, sample: ArrayLike) -> Array:
     # Infinity is welcome: a run that never arrived takes longer than any other.
     array = np.asarray(sample)

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from mbgd_lib.instruments.statistics import bootstrap_interval
+from mbgd_lib.instruments.statistics import Reliability, bootstrap_interval
 from mbgd_lib.objectives import LeastSquares, Objective
 
 Array = NDArray[Any]
@@ -702,3 +702,160 @@ def log_spaced(most: float, points: int) -> Array:
     [1, 3, 10, 31, 100]
     """
     return np.unique(np.geomspace(1, most, points).astype(int))
+
+
+def plot_with_theory(
+    theory: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    measured: Sequence[tuple[ArrayLike, ArrayLike, ArrayLike]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    scale: str = "log",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw theory as lines and what was measured as points on them, in one legend.
+
+    Parameters
+    ----------
+    theory : mapping of label to (x, y)
+    measured : sequence of (x, y, (low, high))
+        The points of each line, in the same order, as in `plot_intervals`.
+    xlabel, ylabel : str
+    scale : {"log", "linear"}
+        Of both axes.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> points = [1, 2, 4], [0.9, 0.6, 0.2], ([0.7, 0.4, 0.1], [1.1, 0.8, 0.3])
+    >>> ax = plot_with_theory({"1/B": ([1, 2, 4], [1, 1 / 2, 1 / 4])}, [points],
+    ...                       xlabel="B", ylabel="variance")
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['1/B']
+    >>> plt.close(ax.figure)
+    """
+    if len(measured) != len(theory):
+        raise ValueError(
+            f"measured must hold points for each of {len(theory)} lines, not {len(measured)}"
+        )
+    ax = plot_curves(theory, xlabel=xlabel, ylabel=ylabel, xscale=scale, yscale=scale, ax=ax)
+    lines = ax.lines[-len(theory) :]
+    plot_intervals(ax, dict(zip(theory, measured, strict=True)), in_legend=False)
+    points = ax.lines[-len(theory) :]
+    # An entry of two artists shows one on top of the other: the line with its marker.
+    ax.legend(list(zip(lines, points, strict=True)), list(theory))
+    return ax
+
+
+def plot_floors(
+    rates: ArrayLike,
+    theory: Mapping[str, ArrayLike],
+    measured: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the loss gaps at which runs stop against the learning rate.
+
+    Parameters
+    ----------
+    rates : array_like of shape (rates,)
+    theory : mapping of label to array_like of shape (rates,)
+    measured : mapping of label to (gaps, (low, high))
+        With the labels of `theory`; all of shape (rates,).
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> floors = {"new orders": ([2e-7, 9e-7], ([1e-7, 8e-7], [3e-7, 1e-6]))}
+    >>> ax = plot_floors([0.001, 0.002], {"new orders": [1e-7, 8e-7]}, floors)
+    >>> [text.get_text() for text in ax.get_xticklabels()]
+    ['0.001', '0.002']
+    >>> plt.close(ax.figure)
+    """
+    ax = plot_with_theory(
+        {label: (rates, gaps) for label, gaps in theory.items()},
+        [(rates, *measured[label]) for label in theory],
+        xlabel=r"learning rate $\eta$",
+        ylabel="loss gap at the ends of epochs",
+        ax=ax,
+    )
+    return name_ticks(ax, rates, [f"{rate:.3f}" for rate in np.asarray(rates)])
+
+
+def plot_training(
+    runs: Mapping[str, tuple[ArrayLike, ArrayLike]], *, first: int = 0
+) -> tuple[Axes, Axes]:
+    """Draw training loss and test accuracy side by side, over the epochs.
+
+    Parameters
+    ----------
+    runs : mapping of label to (losses, accuracies)
+        Of shape (epochs,) or (seeds, epochs), as in `plot_curves`; accuracies in per cent.
+    first : int
+        The epoch of the first point: 0 for the start.
+
+    Returns
+    -------
+    losses, accuracies : Axes
+        The first has the legend.
+
+    Examples
+    --------
+    >>> left, right = plot_training({"sorted": ([2.3, 4.2], [10, 10])})
+    >>> right.lines[0].get_ydata().tolist()
+    [10, 10]
+    >>> plt.close(left.figure)
+    """
+    axes = plt.subplots(1, 2, figsize=(7.2, 3.9))[1]
+    for i, ylabel in enumerate(("training loss", "test accuracy (%)")):
+        curves = {}
+        for label, pair in runs.items():
+            epochs = first + np.arange(np.shape(pair[i])[-1])
+            curves[label] = epochs, pair[i]
+        plot_curves(curves, xlabel="epochs", ylabel=ylabel, ax=axes[i])
+    axes[0].legend(fontsize=9, loc="upper right")
+    axes[1].get_legend().remove()
+    return axes[0], axes[1]
+
+
+def plot_reliability(groups: Mapping[str, Reliability], *, ax: Axes | None = None) -> Axes:
+    """Draw how often predictions are right against how sure they are.
+
+    Parameters
+    ----------
+    groups : mapping of label to Reliability
+        As `mbgd_lib.instruments.statistics.reliability` returns them.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+        In per cent, with the diagonal on which calibrated predictions lie.
+
+    Examples
+    --------
+    >>> from mbgd_lib.instruments.statistics import reliability
+    >>> found = reliability([0.6, 0.6, 0.9, 0.9], [True, False, True, True], groups=2)
+    >>> ax = plot_reliability({"a model": found})
+    >>> ax.lines[0].get_xydata().tolist()
+    [[60.0, 50.0], [90.0, 100.0]]
+    >>> plt.close(ax.figure)
+    """
+    ax = ax or plt.subplots(figsize=(5.6, 5))[1]
+    points = {
+        label: (100 * group.said, 100 * group.found, 100 * np.array([group.low, group.high]))
+        for label, group in groups.items()
+    }
+    plot_intervals(ax, points, joined=True)
+    ax.plot([0, 100], [0, 100], color="0.4", linestyle=":", label="calibrated")
+    ax.set(xlabel="mean confidence of the group (%)", ylabel="right (%)", aspect="equal")
+    ax.legend()
+    return ax

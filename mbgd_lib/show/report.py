@@ -24,8 +24,9 @@ def quote(*, digits: int | None = None, **numbers: object) -> None:
     ----------
     digits : int, optional
         How many digits after the point numbers are written with, as `signed` does. A pair is
-        written as `interval` does.
-    **numbers : str, int, float or pair of floats
+        written as `interval` does. An estimate is quoted under two names: its value, and its
+        interval with ``_interval`` after the name.
+    **numbers : str, int, float, pair of floats, or estimate
         Names and values. Strings and whole numbers stay as they are. Without `digits` the
         others are refused: how many of their digits to show is for the caller to say.
 
@@ -43,12 +44,25 @@ def quote(*, digits: int | None = None, **numbers: object) -> None:
     slope          = −0.49
     slope_interval = −0.51 to −0.47
     """
-    texts = {name: _text(name, value, digits) for name, value in numbers.items()}
+    texts = {
+        name: _text(name, value, digits) for name, value in _without_estimates(numbers).items()
+    }
     width = max(map(len, texts), default=0)
     for name, text in texts.items():
         print(f"{name:{width}} = {text}")
     for name, text in texts.items():
         _paste(name, repr(text))
+
+
+def _without_estimates(numbers: dict[str, Any]) -> dict[str, Any]:
+    """Take apart the pairs (value, ends) that `mbgd_lib.instruments.statistics.estimate` gives."""
+    parts = {}
+    for name, value in numbers.items():
+        if isinstance(value, tuple) and len(value) == 2 and np.shape(value[1]) == (2,):
+            parts[name], parts[f"{name}_interval"] = value
+        else:
+            parts[name] = value
+    return parts
 
 
 def _text(name: str, value: Any, digits: int | None) -> str:
