@@ -9,6 +9,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from mbgd_lib import LeastSquares, data, descend
+from mbgd_lib.instruments.predictions import Training
 from mbgd_lib.instruments.statistics import bootstrap_interval, reliability
 from mbgd_lib.show import plots
 
@@ -296,13 +297,32 @@ def test_floors_are_matched_by_name():
 
 
 def test_training_has_losses_on_the_left_and_accuracies_on_the_right():
-    losses = np.random.default_rng(0).random((4, 3))
-    left, right = plots.plot_training({"a": (losses, 80 + losses)}, first=1)
-    np.testing.assert_array_equal(left.lines[0].get_xdata(), [1, 2, 3])
-    np.testing.assert_allclose(left.lines[0].get_ydata(), np.median(losses, axis=0))
-    np.testing.assert_allclose(right.lines[0].get_ydata(), 80 + np.median(losses, axis=0))
+    rng = np.random.default_rng(0)
+    runs = [Training(np.zeros(2), rng.random(4), np.zeros(4), 90 + rng.random(4)) for _ in range(5)]
+    left, right = plots.plot_training({"a": runs}, first=1)
+    losses = np.array([run.losses for run in runs])[:, 1:]
+    accuracies = np.array([run.accuracies for run in runs])[:, 1:]
+    for ax, kept in ((left, losses), (right, accuracies)):
+        np.testing.assert_array_equal(ax.lines[0].get_xdata(), [1, 2, 3])
+        np.testing.assert_array_equal(ax.lines[0].get_ydata(), np.median(kept, axis=0))
     assert left.get_legend() is not None
     assert right.get_legend() is None
+
+
+def test_a_run_is_drawn_over_the_median_of_the_others_in_their_range():
+    runs = np.random.default_rng(0).uniform(1, 2, size=(9, 4))
+    ax = plots.plot_relative(3 * np.ones(4), runs, names=("one", "nine others"))
+    median = np.median(runs, axis=0)
+    middle, line = ax.lines
+    np.testing.assert_allclose(line.get_ydata(), 3 / median)
+    assert middle.get_ydata() == [1, 1]
+    corners = ax.collections[0].get_paths()[0].vertices
+    for epoch in range(4):
+        heights = corners[corners[:, 0] == epoch][:, 1]
+        assert heights.min() == pytest.approx((runs / median)[:, epoch].min())
+        assert heights.max() == pytest.approx((runs / median)[:, epoch].max())
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts == ["nine others", "one"]
 
 
 def test_reliability_lies_under_the_diagonal_where_a_model_is_too_sure():

@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from mbgd_lib.instruments.predictions import Training
 from mbgd_lib.instruments.statistics import Reliability, bootstrap_interval
 from mbgd_lib.objectives import LeastSquares, Objective
 
@@ -790,15 +791,14 @@ def plot_floors(
     return name_ticks(ax, rates, [f"{rate:.3f}" for rate in np.asarray(rates)])
 
 
-def plot_training(
-    runs: Mapping[str, tuple[ArrayLike, ArrayLike]], *, first: int = 0
-) -> tuple[Axes, Axes]:
-    """Draw training loss and test accuracy side by side, over the epochs.
+def plot_training(ways: Mapping[str, Sequence[Training]], *, first: int = 0) -> tuple[Axes, Axes]:
+    """Draw training loss and test accuracy of several ways side by side, over the epochs.
 
     Parameters
     ----------
-    runs : mapping of label to (losses, accuracies)
-        Of shape (epochs,) or (seeds, epochs), as in `plot_curves`; accuracies in per cent.
+    ways : mapping of label to sequence of Training
+        The runs of each way, one for each seed, as
+        `mbgd_lib.instruments.predictions.train_and_test` returns them.
     first : int
         The epoch of the first point: 0 for the start.
 
@@ -809,21 +809,60 @@ def plot_training(
 
     Examples
     --------
-    >>> left, right = plot_training({"sorted": ([2.3, 4.2], [10, 10])})
+    >>> run = Training(np.zeros(2), np.array([0.7, 0.2]), np.zeros(2), np.array([50, 90]))
+    >>> left, right = plot_training({"sorted": [run]})
     >>> right.lines[0].get_ydata().tolist()
-    [10, 10]
+    [50.0, 90.0]
     >>> plt.close(left.figure)
     """
-    axes = plt.subplots(1, 2, figsize=(7.2, 3.9))[1]
-    for i, ylabel in enumerate(("training loss", "test accuracy (%)")):
-        curves = {}
-        for label, pair in runs.items():
-            epochs = first + np.arange(np.shape(pair[i])[-1])
-            curves[label] = epochs, pair[i]
-        plot_curves(curves, xlabel="epochs", ylabel=ylabel, ax=axes[i])
-    axes[0].legend(fontsize=9, loc="upper right")
-    axes[1].get_legend().remove()
-    return axes[0], axes[1]
+    left, right = plt.subplots(1, 2, figsize=(7.2, 3.9))[1]
+    losses, accuracies = {}, {}
+    for label, runs in ways.items():
+        epochs = np.arange(first, len(runs[0].losses))
+        losses[label] = epochs, [run.losses[first:] for run in runs]
+        accuracies[label] = epochs, [run.accuracies[first:] for run in runs]
+    plot_curves(losses, xlabel="epochs", ylabel="training loss", ax=left)
+    plot_curves(accuracies, xlabel="epochs", ylabel="test accuracy (%)", in_legend=False, ax=right)
+    left.legend(fontsize=9, loc="upper right")
+    return left, right
+
+
+def plot_relative(
+    run: ArrayLike, runs: ArrayLike, *, names: tuple[str, str], ax: Axes | None = None
+) -> Axes:
+    """Draw a run against many others: all over the median of the others, epoch by epoch.
+
+    Parameters
+    ----------
+    run : array_like of shape (epochs,)
+    runs : array_like of shape (seeds, epochs)
+        Become a band from the least to the most.
+    names : (str, str)
+        Of the run and of the others, for the legend.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> ax = plot_relative([4, 1], [[4, 2], [5, 4], [3, 1]], names=("one", "others"))
+    >>> ax.lines[1].get_ydata().tolist()
+    [1.0, 0.5]
+    >>> plt.close(ax.figure)
+    """
+    ax = ax or plt.subplots()[1]
+    others = np.asarray(runs)
+    median = np.median(others, axis=0)
+    epochs = np.arange(len(median))
+    low, high = others.min(axis=0) / median, others.max(axis=0) / median
+    ax.fill_between(epochs, low, high, color=COLOURS[0], alpha=0.25, linewidth=0)
+    ax.axhline(1, color=COLOURS[0], label=names[1])
+    ax.plot(epochs, np.asarray(run) / median, "s--", color=COLOURS[1], label=names[0])
+    ax.set(xlabel="epochs", xticks=epochs)
+    ax.legend()
+    return ax
 
 
 def plot_reliability(groups: Mapping[str, Reliability], *, ax: Axes | None = None) -> Axes:
