@@ -339,3 +339,29 @@ def test_reliability_lies_under_the_diagonal_where_a_model_is_too_sure():
     )
     diagonal = ax.lines[-1]
     np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())
+
+
+def test_walks_start_at_their_markers():
+    paths = [np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 0.0]]), np.array([[5.0, 5.0], [4.0, 4.0]])]
+    ax = plots.plot_walks(plt.subplots()[1], paths, minimum=(2, 2))
+    one, its_start, other, other_start, star = ax.lines
+    np.testing.assert_array_equal(one.get_xydata(), paths[0])
+    np.testing.assert_array_equal(other.get_xydata(), paths[1])
+    assert its_start.get_xydata().tolist() == [[0, 1]]
+    assert other_start.get_xydata().tolist() == [[5, 5]]
+    assert its_start.get_marker() != other_start.get_marker()
+    assert one.get_linestyle() != other.get_linestyle()
+    assert (star.get_marker(), star.get_xydata().tolist()) == ("*", [[2, 2]])
+
+
+def test_contours_may_have_levels_of_their_own(line):
+    ax = plots.plot_contours(line, LIMITS, levels=[0.5, 0.75, 2.0])
+    assert ax.collections[0].levels.tolist() == [0.5, 0.75, 2.0]
+
+
+def test_panels_of_ratios_share_a_label_and_have_a_line_at_one():
+    figure, axes = plt.subplots(1, 3)
+    plots.mark_one(axes, "measured / theory")
+    assert [ax.lines[0].get_ydata() for ax in axes] == [[1, 1]] * 3
+    assert [ax.get_xscale() for ax in axes] == ["log"] * 3
+    assert figure.get_supylabel() == "measured / theory"

@@ -308,6 +308,7 @@ def plot_contours(
     objective: Objective,
     limits: Limits,
     *,
+    levels: ArrayLike | None = None,
     names: tuple[str, str] = ("intercept $b$", "slope $w$"),
     ax: Axes | None = None,
 ) -> Axes:
@@ -319,6 +320,8 @@ def plot_contours(
         Of two weights.
     limits : ((low, high), (low, high))
         Of the first weight (across) and of the second (up).
+    levels : array_like of shape (lines,), optional
+        The losses of the lines, for a loss that is not a quadratic.
     names : (str, str)
         The axes' labels.
     ax : Axes, optional
@@ -337,10 +340,11 @@ def plot_contours(
     """
     ax = ax or plt.subplots()[1]
     first, second, losses = loss_grid(objective, limits)
-    least, most = losses.min(), losses.max()
-    # A quadratic grows with the square of the distance, so square levels give even spacing.
-    levels = least + (most - least) * np.linspace(0, 1, 15)[1:] ** 2
-    ax.contour(first, second, losses, levels=levels, colors="0.6", linewidths=0.8)
+    if levels is None:
+        least, most = losses.min(), losses.max()
+        # A quadratic grows with the square of the distance, so square levels give even spacing.
+        levels = least + (most - least) * np.linspace(0, 1, 15)[1:] ** 2
+    ax.contour(first, second, losses, levels=np.asarray(levels), colors="0.6", linewidths=0.8)
     ax.set(xlabel=names[0], ylabel=names[1], xlim=limits[0], ylim=limits[1])
     ax.grid(False)
     return ax
@@ -705,13 +709,48 @@ def log_spaced(most: float, points: int) -> Array:
     return np.unique(np.geomspace(1, most, points).astype(int))
 
 
+def plot_walks(ax: Axes, paths: Sequence[Array], *, minimum: ArrayLike | None = None) -> Axes:
+    """Add the paths of runs from several starts, each start with a marker of its own.
+
+    Parameters
+    ----------
+    ax : Axes
+        Of two weights, as `plot_contours` returns them.
+    paths : sequence of ndarray of shape (steps + 1, 2)
+    minimum : array_like of shape (2,), optional
+        Weights to mark with a star.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> from mbgd_lib import Saddle
+    >>> ax = plot_contours(Saddle(), ((-1, 1), (-1, 1)))
+    >>> ax = plot_walks(ax, [np.array([[0.0, 0.0], [0.5, 0.5]])])
+    >>> [line.get_marker() for line in ax.lines]
+    ['None', 'o']
+    >>> plt.close(ax.figure)
+    """
+    for path, colour, dash, marker in zip(
+        paths, cycle(COLOURS), cycle(DASHES), cycle(MARKERS), strict=False
+    ):
+        ax.plot(*path.T, color=colour, linestyle=dash, linewidth=1.2)
+        ax.plot(*path[0], marker, color=colour, markersize=7)
+    if minimum is not None:
+        ax.plot(*np.asarray(minimum), "k*", markersize=12)
+    return ax
+
+
 def plot_with_theory(
     theory: Mapping[str, tuple[ArrayLike, ArrayLike]],
     measured: Sequence[tuple[ArrayLike, ArrayLike, ArrayLike]],
     *,
     xlabel: str,
     ylabel: str,
-    scale: str = "log",
+    xscale: str = "log",
+    yscale: str = "log",
     ax: Axes | None = None,
 ) -> Axes:
     """Draw theory as lines and what was measured as points on them, in one legend.
@@ -722,8 +761,7 @@ def plot_with_theory(
     measured : sequence of (x, y, (low, high))
         The points of each line, in the same order, as in `plot_intervals`.
     xlabel, ylabel : str
-    scale : {"log", "linear"}
-        Of both axes.
+    xscale, yscale : {"log", "linear"}
     ax : Axes, optional
 
     Returns
@@ -743,7 +781,7 @@ def plot_with_theory(
         raise ValueError(
             f"measured must hold points for each of {len(theory)} lines, not {len(measured)}"
         )
-    ax = plot_curves(theory, xlabel=xlabel, ylabel=ylabel, xscale=scale, yscale=scale, ax=ax)
+    ax = plot_curves(theory, xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale, ax=ax)
     lines = ax.lines[-len(theory) :]
     plot_intervals(ax, dict(zip(theory, measured, strict=True)), in_legend=False)
     points = ax.lines[-len(theory) :]
@@ -863,6 +901,29 @@ def plot_relative(
     ax.set(xlabel="epochs", xticks=epochs)
     ax.legend()
     return ax
+
+
+def mark_one(axes: Sequence[Axes], ylabel: str) -> None:
+    """Make panels of ratios: a line at 1, a logarithmic horizontal axis, one label for all.
+
+    Parameters
+    ----------
+    axes : sequence of Axes
+        The panels of one figure.
+    ylabel : str
+
+    Examples
+    --------
+    >>> axes = plt.subplots(1, 2)[1]
+    >>> mark_one(axes, "measured / theory")
+    >>> axes[1].get_xscale(), axes[1].lines[0].get_ydata()
+    ('log', [1, 1])
+    >>> plt.close(axes[0].figure)
+    """
+    for ax in axes:
+        ax.axhline(1, color="0.4", linewidth=0.8)
+        ax.set_xscale("log")
+    axes[0].figure.supylabel(ylabel)
 
 
 def plot_reliability(groups: Mapping[str, Reliability], *, ax: Axes | None = None) -> Axes:
