@@ -255,6 +255,7 @@ def test_all_fits_are_drawn_however_many():
 
 # --- Theory and measurements together ---
 
+X3 = np.array([1.0, 2.0, 4.0])
 RATES = np.array([0.001, 0.002, 0.004])
 GAPS = np.array([1e-6, 2e-6, 4e-6])
 GAP_ENDS = np.stack([GAPS / 2, GAPS * 2])
@@ -365,3 +366,17 @@ def test_panels_of_ratios_share_a_label_and_have_a_line_at_one():
     assert [ax.lines[0].get_ydata() for ax in axes] == [[1, 1]] * 3
     assert [ax.get_xscale() for ax in axes] == ["log"] * 3
     assert figure.get_supylabel() == "measured / theory"
+
+
+def test_points_are_filled_where_the_condition_holds():
+    holds = np.array([True, False, True])
+    ax = plots.plot_filled({"a": (X3, X3**2, holds), "b": (X3, X3, ~holds)}, xlabel="", ylabel="")
+    a, b, a_filled, a_open, b_filled, b_open = ax.lines
+    np.testing.assert_array_equal(a.get_ydata(), X3**2)
+    np.testing.assert_array_equal(a_filled.get_xdata(), X3[holds])
+    np.testing.assert_array_equal(a_open.get_xdata(), X3[~holds])
+    np.testing.assert_array_equal(b_filled.get_xdata(), X3[~holds])
+    assert to_hex(a_open.get_markerfacecolor()) == "#ffffff"
+    assert a_filled.get_markerfacecolor() == a_filled.get_color() == a.get_color()
+    assert b_open.get_marker() == b_filled.get_marker() != a_filled.get_marker()
+    assert b.get_linestyle() != a.get_linestyle()

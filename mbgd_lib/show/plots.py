@@ -709,6 +709,48 @@ def log_spaced(most: float, points: int) -> Array:
     return np.unique(np.geomspace(1, most, points).astype(int))
 
 
+def plot_filled(
+    curves: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    xscale: str = "linear",
+    yscale: str = "linear",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw curves whose points are filled where something holds, and open where it does not.
+
+    Parameters
+    ----------
+    curves : mapping of label to (x, y, holds)
+        All of shape (points,); `holds` of booleans.
+    xlabel, ylabel : str
+    xscale, yscale : {"linear", "log", "symlog"}
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> runs = {"pixels": ([0.1, 0.2, 0.4], [2.0, 1.0, 3.0], [True, True, False])}
+    >>> ax = plot_filled(runs, xlabel="learning rate", ylabel="loss")
+    >>> [line.get_xdata().tolist() for line in ax.lines[1:]]  # filled, open
+    [[0.1, 0.2], [0.4]]
+    >>> plt.close(ax.figure)
+    """
+    lines = {label: (x, y) for label, (x, y, _) in curves.items()}
+    ax = plot_curves(lines, xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale, ax=ax)
+    for (x, y, holds), colour, marker in zip(
+        curves.values(), cycle(COLOURS), cycle(MARKERS), strict=False
+    ):
+        x, y, filled = np.asarray(x), np.asarray(y), np.asarray(holds, dtype=bool)
+        ax.plot(x[filled], y[filled], marker, color=colour, markersize=6)
+        ax.plot(x[~filled], y[~filled], marker, color=colour, markersize=6, markerfacecolor="w")
+    return ax
+
+
 def plot_walks(ax: Axes, paths: Sequence[Array], *, minimum: ArrayLike | None = None) -> Axes:
     """Add the paths of runs from several starts, each start with a marker of its own.
 
