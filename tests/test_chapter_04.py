@@ -10,7 +10,9 @@ import pytest
 from chapter_numbers import glued_numbers, interval, number
 
 from mbgd_lib import LeastSquares, data, descend, minibatches
-from mbgd_lib.instruments.orders import error_floor, fixed_order_limit, gaps_of_runs
+from mbgd_lib.instruments.floors import fixed_order_gaps, settled_gaps
+from mbgd_lib.instruments.orders import error_floor
+from mbgd_lib.instruments.statistics import loglog_slope
 
 RATES = 0.001 * 2.0 ** np.arange(5)  # 0.001 to 0.016, where the chapter fits its slopes
 
@@ -62,9 +64,9 @@ def test_a_stored_number_is_what_theory_says(glued, name, expected, tolerance):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("interval_replaced", 1),
-        ("interval_once", 2),
-        ("interval_reshuffled", 3),
+        ("slope_replaced_interval", 1),
+        ("slope_once_interval", 2),
+        ("slope_reshuffled_interval", 3),
         ("k_replaced_interval", -1),
         ("k_reshuffled_interval", -3),
         ("slope_weigh_interval", 3),
@@ -106,7 +108,7 @@ def test_the_exercise_goes_as_the_text_says(glued):
 
 
 def test_tutorial_001s_text_and_code_differ_by_what_theory_says(glued):
-    low, high = number(glued["once_001_low"]), number(glued["once_001_high"])
+    low, high = interval(glued["once_001_interval"])
     assert 1 < low < number(glued["once_001_theory"]) < high
     assert 8 <= number(glued["once_001_gap"]) <= 20, "the gap is no longer tiny"
 
@@ -134,60 +136,49 @@ def sorted_line(line):
     return LeastSquares(line.X[in_order], line.y[in_order])
 
 
-def slope(gaps, rates=RATES):
-    return np.polyfit(np.log(rates), np.log(gaps), 1)[0]
-
-
-def settled(line, order, rate, **options):
-    epochs = int(1.5 / (rate * 25 * 0.159)) + 60
-    settings = {"learning_rate": rate, "batch_size": 40, "epochs": epochs, "order": order}
-    settings |= {"seeds": range(5000, 5040), **options}
-    return gaps_of_runs(line, line.solution(), **settings)[:, -40:].mean()
-
-
-def gap_of_limit(problem, rate, order, seed=None, batch_size=40):
-    batches = minibatches(1000, batch_size, order=order, seed=seed)
-    offset = fixed_order_limit(problem, batches, rate) - problem.solution()
-    return 0.5 * offset @ problem.hessian() @ offset
+def settled(line, order, seeds, batch_size=40, relaxations=1.5, rates=RATES, **options):
+    """Return the gaps at the ends of epochs, (seeds, rates)."""
+    settings = {"order": order, "seeds": seeds, "relaxations": relaxations, **options}
+    return settled_gaps(line, rates, batch_size, **settings)[:, :, -1].T
 
 
 @pytest.mark.parametrize(("order", "power"), [("with_replacement", 1), ("reshuffle", 3)])
 def test_the_floor_of_random_orders(line, order, power):
-    gaps = np.array([settled(line, order, rate) for rate in RATES])
+    gaps = settled(line, order, range(5000, 5040))
     formula = np.array([error_floor(line, rate, 40, order) for rate in RATES])
 
-    assert slope(gaps) == pytest.approx(power, abs=0.2)
-    np.testing.assert_allclose(gaps / formula, 1, atol=0.3)
+    assert loglog_slope(RATES, gaps) == pytest.approx(power, abs=0.2)
+    np.testing.assert_allclose(gaps.mean(axis=0) / formula, 1, atol=0.3)
 
 
 def test_the_floor_of_fixed_orders(line, sorted_line):
-    one = [gap_of_limit(line, rate, "shuffle_once", seed=5000) for rate in RATES]
-    by_target = [gap_of_limit(sorted_line, rate, "sequential") for rate in RATES]
+    one = fixed_order_gaps(line, RATES, 40, order="shuffle_once", seeds=[5000])[:, 0]
+    by_target = fixed_order_gaps(sorted_line, RATES, 40, order="sequential", seeds=[None])[:, 0]
 
-    assert slope(one) == pytest.approx(2, abs=0.15)
-    assert slope(by_target) == pytest.approx(2, abs=0.02)
-    mean = np.mean([gap_of_limit(line, 0.004, "shuffle_once", seed) for seed in range(5000, 5400)])
+    assert loglog_slope(RATES, one) == pytest.approx(2, abs=0.15)
+    assert loglog_slope(RATES, by_target) == pytest.approx(2, abs=0.02)
+    lottery = fixed_order_gaps(line, [0.004], 40, order="shuffle_once", seeds=range(5000, 5400))
+    mean = lottery.mean()
     assert mean == pytest.approx(error_floor(line, 0.004, 40, "shuffle_once"), rel=0.2)
     assert by_target[2] > 30 * mean
 
 
 def test_within_the_epoch_one_order_beats_new_ones(line):
-    settings = {"learning_rate": 0.004, "batch_size": 40, "epochs": 350, "every_step": True}
+    settings = {"seeds": range(5000, 5100), "relaxations": 3}
     new, once = (
-        gaps_of_runs(line, line.solution(), order=order, seeds=range(5000, 5100), **settings)
+        settled_gaps(line, [0.004], 40, order=order, average=order == "reshuffle", **settings)[0]
         for order in ("reshuffle", "shuffle_once")
     )
 
-    assert new[:, -1000:].mean() / once[:, -25:].mean() == pytest.approx(2, abs=0.5)
-    of_epochs = new[:, -1000:].reshape(100, 40, 25)
-    assert of_epochs[:, :, -1].mean() < 0.25 * once[:, -25:].mean()
-    assert of_epochs[:, :, 12].mean() > 2 * once[:, -25:].mean()
+    assert new.mean() / once.mean() == pytest.approx(2, abs=0.5)
+    assert new[:, -1].mean() < 0.25 * once.mean()
+    assert new[:, 12].mean() > 2 * once.mean()
 
 
 def test_a_full_step_on_a_partial_batch_costs_two_orders_of_magnitude(line):
-    options = {"batch_size": 32, "seeds": range(5000, 5040)}
+    options = {"batch_size": 32, "rates": [0.001], "relaxations": 1.5}
     keep, weigh, drop = (
-        settled(line, "reshuffle", 0.001, last_batch=last_batch, **options)
+        settled(line, "reshuffle", range(5000, 5040), last_batch=last_batch, **options).mean()
         for last_batch in ("keep", "weigh", "drop")
     )
 

@@ -440,7 +440,7 @@ def test_single_rows_are_less_accurate(bowl, glued):
             steps=epochs * 1000 // size, seeds=range(9000, 9100),
         )  # fmt: skip
         gaps[size] = np.mean([bowl.value(weights) - least for weights in ends[:, 0]])
-    low, high = interval(glued["one_over_interval"])
+    low, high = interval(glued["one_over_fifty_interval"])
     assert 0.7 * low < gaps[1] / gaps[50] < 1.4 * high
     assert gaps[50] < 0.002 * least
 

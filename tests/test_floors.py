@@ -17,16 +17,14 @@ def line():
 
 @pytest.mark.parametrize("order", ["with_replacement", "reshuffle"])
 def test_random_orders_settle_at_the_floor_of_theory(line, order):
-    found = settled_gaps(line, [0.01], batch_size=20, order=order, seeds=range(200), relaxations=3)
+    found = settled_gaps(line, [0.01], 20, order=order, seeds=range(200), relaxations=3)
     assert found.shape == (1, 200, 10)
     expected = error_floor(line, 0.01, 20, order)
     assert found[0, :, -1].mean() == pytest.approx(expected, rel=0.15)
 
 
 def test_within_an_epoch_reshuffled_runs_are_best_at_its_end(line):
-    found = settled_gaps(
-        line, [0.01], batch_size=20, order="reshuffle", seeds=range(50), relaxations=3
-    )
+    found = settled_gaps(line, [0.01], 20, order="reshuffle", seeds=range(50), relaxations=3)
     means = found[0].mean(axis=0)
     assert means.argmin() == 9
     assert 3 <= means.argmax() <= 5
@@ -61,9 +59,9 @@ def test_a_partial_last_batch_may_be_dropped(line):
 
 def test_only_fixed_orders_have_a_fixed_point(line):
     with pytest.raises(ValueError, match=r"order must be .* not 'reshuffle'"):
-        fixed_order_gaps(line, RATES, batch_size=20, order="reshuffle", seeds=[0])
+        fixed_order_gaps(line, RATES, 20, order="reshuffle", seeds=[0])
 
 
 def test_runs_must_wait(line):
     with pytest.raises(ValueError, match="relaxations"):
-        settled_gaps(line, RATES, batch_size=20, seeds=[0], relaxations=0)
+        settled_gaps(line, RATES, 20, seeds=[0], relaxations=0)

@@ -59,6 +59,16 @@ def test_a_table_has_its_first_row_at_the_bottom_and_a_text_on_each_cell():
         assert text.get_color() == ("white" if values[row, column] <= 25 else "black")
 
 
+def test_a_frame_lies_within_its_cell():
+    ax = pictures.plot_table(np.eye(3), np.eye(3).astype(str), limits=(0, 1), white=(0, 1))
+    pictures.frame_cell(pictures.frame_cell(ax, 2, 1), 0, 2, dash="--")
+    one, other = ax.patches
+    assert one.get_center() == pytest.approx([1, 2])
+    assert other.get_center() == pytest.approx([2, 0])
+    assert 0.8 < one.get_width() < 1
+    assert one.get_linestyle() != other.get_linestyle()
+
+
 def test_a_table_needs_a_text_for_each_cell():
     with pytest.raises(ValueError, match=r"shape of values, \(2, 2\), not \(2,\)"):
         pictures.plot_table(np.eye(2), ["a", "b"], limits=(0, 1), white=(0, 1))

@@ -9,6 +9,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from mbgd_lib import LeastSquares, data, descend
+from mbgd_lib.instruments.predictions import Training
 from mbgd_lib.instruments.statistics import bootstrap_interval, reliability
 from mbgd_lib.show import plots
 
@@ -293,6 +294,7 @@ def test_all_fits_are_drawn_however_many():
 
 # --- Theory and measurements together ---
 
+X3 = np.array([1.0, 2.0, 4.0])
 RATES = np.array([0.001, 0.002, 0.004])
 GAPS = np.array([1e-6, 2e-6, 4e-6])
 GAP_ENDS = np.stack([GAPS / 2, GAPS * 2])
@@ -335,13 +337,32 @@ def test_floors_are_matched_by_name():
 
 
 def test_training_has_losses_on_the_left_and_accuracies_on_the_right():
-    losses = np.random.default_rng(0).random((4, 3))
-    left, right = plots.plot_training({"a": (losses, 80 + losses)}, first=1)
-    np.testing.assert_array_equal(left.lines[0].get_xdata(), [1, 2, 3])
-    np.testing.assert_allclose(left.lines[0].get_ydata(), np.median(losses, axis=0))
-    np.testing.assert_allclose(right.lines[0].get_ydata(), 80 + np.median(losses, axis=0))
+    rng = np.random.default_rng(0)
+    runs = [Training(np.zeros(2), rng.random(4), np.zeros(4), 90 + rng.random(4)) for _ in range(5)]
+    left, right = plots.plot_training({"a": runs}, first=1)
+    losses = np.array([run.losses for run in runs])[:, 1:]
+    accuracies = np.array([run.accuracies for run in runs])[:, 1:]
+    for ax, kept in ((left, losses), (right, accuracies)):
+        np.testing.assert_array_equal(ax.lines[0].get_xdata(), [1, 2, 3])
+        np.testing.assert_array_equal(ax.lines[0].get_ydata(), np.median(kept, axis=0))
     assert left.get_legend() is not None
     assert right.get_legend() is None
+
+
+def test_a_run_is_drawn_over_the_median_of_the_others_in_their_range():
+    runs = np.random.default_rng(0).uniform(1, 2, size=(9, 4))
+    ax = plots.plot_relative(3 * np.ones(4), runs, names=("one", "nine others"))
+    median = np.median(runs, axis=0)
+    middle, line = ax.lines
+    np.testing.assert_allclose(line.get_ydata(), 3 / median)
+    assert middle.get_ydata() == [1, 1]
+    corners = ax.collections[0].get_paths()[0].vertices
+    for epoch in range(4):
+        heights = corners[corners[:, 0] == epoch][:, 1]
+        assert heights.min() == pytest.approx((runs / median)[:, epoch].min())
+        assert heights.max() == pytest.approx((runs / median)[:, epoch].max())
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts == ["nine others", "one"]
 
 
 def test_reliability_lies_under_the_diagonal_where_a_model_is_too_sure():
@@ -358,3 +379,43 @@ def test_reliability_lies_under_the_diagonal_where_a_model_is_too_sure():
     )
     diagonal = ax.lines[-1]
     np.testing.assert_array_equal(diagonal.get_xdata(), diagonal.get_ydata())
+
+
+def test_walks_start_at_their_markers():
+    paths = [np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 0.0]]), np.array([[5.0, 5.0], [4.0, 4.0]])]
+    ax = plots.plot_walks(plt.subplots()[1], paths, minimum=(2, 2))
+    one, its_start, other, other_start, star = ax.lines
+    np.testing.assert_array_equal(one.get_xydata(), paths[0])
+    np.testing.assert_array_equal(other.get_xydata(), paths[1])
+    assert its_start.get_xydata().tolist() == [[0, 1]]
+    assert other_start.get_xydata().tolist() == [[5, 5]]
+    assert its_start.get_marker() != other_start.get_marker()
+    assert one.get_linestyle() != other.get_linestyle()
+    assert (star.get_marker(), star.get_xydata().tolist()) == ("*", [[2, 2]])
+
+
+def test_contours_may_have_levels_of_their_own(line):
+    ax = plots.plot_contours(line, LIMITS, levels=[0.5, 0.75, 2.0])
+    assert ax.collections[0].levels.tolist() == [0.5, 0.75, 2.0]
+
+
+def test_panels_of_ratios_share_a_label_and_have_a_line_at_one():
+    figure, axes = plt.subplots(1, 3)
+    plots.mark_one(axes, "measured / theory")
+    assert [ax.lines[0].get_ydata() for ax in axes] == [[1, 1]] * 3
+    assert [ax.get_xscale() for ax in axes] == ["log"] * 3
+    assert figure.get_supylabel() == "measured / theory"
+
+
+def test_points_are_filled_where_the_condition_holds():
+    holds = np.array([True, False, True])
+    ax = plots.plot_filled({"a": (X3, X3**2, holds), "b": (X3, X3, ~holds)}, xlabel="", ylabel="")
+    a, b, a_filled, a_open, b_filled, b_open = ax.lines
+    np.testing.assert_array_equal(a.get_ydata(), X3**2)
+    np.testing.assert_array_equal(a_filled.get_xdata(), X3[holds])
+    np.testing.assert_array_equal(a_open.get_xdata(), X3[~holds])
+    np.testing.assert_array_equal(b_filled.get_xdata(), X3[~holds])
+    assert to_hex(a_open.get_markerfacecolor()) == "#ffffff"
+    assert a_filled.get_markerfacecolor() == a_filled.get_color() == a.get_color()
+    assert b_open.get_marker() == b_filled.get_marker() != a_filled.get_marker()
+    assert b.get_linestyle() != a.get_linestyle()

@@ -6,6 +6,7 @@ from mbgd_lib.instruments.statistics import (
     estimate,
     loglog_slope,
     mean_ratio,
+    paired_ratio,
     power_exponents,
     reliability,
     wilson_interval,
@@ -257,3 +258,21 @@ def test_an_estimate_is_the_statistic_with_its_bootstrap_interval():
 def test_an_estimate_refuses_what_the_bootstrap_refuses():
     with pytest.raises(ValueError, match="sample 2 must not hold NaN"):
         estimate([1.0], [np.nan], statistic=mean_ratio)
+
+
+def test_pairs_that_agree_have_a_sharp_ratio():
+    rng = np.random.default_rng(0)
+    one = rng.lognormal(size=50)
+    noisy = 2 * one * rng.uniform(0.99, 1.01, size=50)
+
+    ratio, paired = paired_ratio(noisy, one)
+    unpaired = bootstrap_interval(noisy, one, statistic=mean_ratio)
+
+    assert ratio == noisy.mean() / one.mean()
+    assert paired[0] < 2 < paired[1]
+    assert np.ptp(paired) < np.ptp(unpaired) / 20
+
+
+def test_pairs_need_a_partner():
+    with pytest.raises(ValueError, match="same shape"):
+        paired_ratio([1.0, 2.0], [1.0])

@@ -23,8 +23,8 @@ LEAST_AVERAGE = 40
 def settled_gaps(
     objective: LeastSquares,
     rates: ArrayLike,
-    *,
     batch_size: int,
+    *,
     seeds: Sequence[int],
     relaxations: float,
     average: bool = True,
@@ -60,7 +60,7 @@ def settled_gaps(
     --------
     >>> from mbgd_lib import LeastSquares
     >>> objective = LeastSquares([[1.0], [1.0]], [0.0, 2.0], intercept=False)  # at 1, L - L* = δ²/2
-    >>> gaps = settled_gaps(objective, [0.5], batch_size=1, seeds=[0], relaxations=5,
+    >>> gaps = settled_gaps(objective, [0.5], 1, seeds=[0], relaxations=5,
     ...                     order="sequential", average=False)
     >>> gaps.round(4)  # after the row of 0, then after the row of 2: at ∓ 1/3
     array([[[0.0556, 0.0556]]])
@@ -90,8 +90,8 @@ def settled_gaps(
 def fixed_order_gaps(
     objective: LeastSquares,
     rates: ArrayLike,
-    *,
     batch_size: int,
+    *,
     order: str,
     seeds: Sequence[int | None],
 ) -> Array:
@@ -115,7 +115,7 @@ def fixed_order_gaps(
     --------
     >>> from mbgd_lib import LeastSquares
     >>> objective = LeastSquares([[1.0], [1.0]], [0.0, 2.0], intercept=False)
-    >>> fixed_order_gaps(objective, [0.5], batch_size=1, order="sequential", seeds=[None]).round(4)
+    >>> fixed_order_gaps(objective, [0.5], 1, order="sequential", seeds=[None]).round(4)
     array([[0.0556]])
     """
     if order not in ("shuffle_once", "sequential"):

@@ -121,6 +121,30 @@ def mean_ratio(one: ArrayLike, other: ArrayLike) -> Array:
     return np.asarray(np.asarray(one).mean(axis=0) / np.asarray(other).mean(axis=0))
 
 
+def paired_ratio(one: ArrayLike, other: ArrayLike) -> tuple[Array, Array]:
+    """Return the ratio of two means with its interval, where the runs come in pairs.
+
+    Parameters
+    ----------
+    one, other : array_like of shape (runs,)
+        Each pair has its seed in common, or its start, and is drawn again as a pair.
+
+    Returns
+    -------
+    ratio : ndarray of shape ()
+    ends : ndarray of shape (2,)
+        Of the bootstrap interval of 95 %.
+
+    Examples
+    --------
+    >>> ratio, ends = paired_ratio([2.0, 4.0, 6.0], [1.0, 2.0, 3.0])
+    >>> float(ratio), ends.tolist()
+    (2.0, [2.0, 2.0])
+    """
+    pairs = np.stack([np.asarray(one), np.asarray(other)], axis=1)
+    return estimate(pairs, statistic=lambda drawn: mean_ratio(*drawn.T))
+
+
 def _runs(name: str, sample: ArrayLike) -> Array:
     # Infinity is welcome: a run that never arrived takes longer than any other.
     array = np.asarray(sample)

@@ -125,6 +125,33 @@ def plot_table(
     return ax
 
 
+def frame_cell(ax: Axes, row: int, column: int, *, dash: str = "-") -> Axes:
+    """Put a white frame around a cell of `plot_table`.
+
+    Parameters
+    ----------
+    ax : Axes
+    row, column : int
+    dash : str
+        As Matplotlib takes it: frames differ in dash.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> ax = plot_table([[1, 2]], [["a", "b"]], limits=(0, 2), white=(0, 2))
+    >>> frame_cell(ax, 0, 1).patches[0].get_center().tolist()
+    [1.0, 0.0]
+    >>> plt.close(ax.figure)
+    """
+    corner = (column - 0.46, row - 0.46)
+    frame = Rectangle(corner, 0.92, 0.92, fill=False, color="w", linewidth=2, linestyle=dash)
+    ax.add_patch(frame)
+    return ax
+
+
 def plot_confusion(counts: ArrayLike, *, ax: Axes | None = None) -> Axes:
     """Draw how many rows of each class are called what; the mistakes are coloured.
 

@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from mbgd_lib.instruments.predictions import Training
 from mbgd_lib.instruments.statistics import Reliability, bootstrap_interval
 from mbgd_lib.objectives import LeastSquares, Objective
 
@@ -307,6 +308,7 @@ def plot_contours(
     objective: Objective,
     limits: Limits,
     *,
+    levels: ArrayLike | None = None,
     names: tuple[str, str] = ("intercept $b$", "slope $w$"),
     ax: Axes | None = None,
 ) -> Axes:
@@ -318,6 +320,8 @@ def plot_contours(
         Of two weights.
     limits : ((low, high), (low, high))
         Of the first weight (across) and of the second (up).
+    levels : array_like of shape (lines,), optional
+        The losses of the lines, for a loss that is not a quadratic.
     names : (str, str)
         The axes' labels.
     ax : Axes, optional
@@ -336,10 +340,11 @@ def plot_contours(
     """
     ax = ax or plt.subplots()[1]
     first, second, losses = loss_grid(objective, limits)
-    least, most = losses.min(), losses.max()
-    # A quadratic grows with the square of the distance, so square levels give even spacing.
-    levels = least + (most - least) * np.linspace(0, 1, 15)[1:] ** 2
-    ax.contour(first, second, losses, levels=levels, colors="0.6", linewidths=0.8)
+    if levels is None:
+        least, most = losses.min(), losses.max()
+        # A quadratic grows with the square of the distance, so square levels give even spacing.
+        levels = least + (most - least) * np.linspace(0, 1, 15)[1:] ** 2
+    ax.contour(first, second, losses, levels=np.asarray(levels), colors="0.6", linewidths=0.8)
     ax.set(xlabel=names[0], ylabel=names[1], xlim=limits[0], ylim=limits[1])
     ax.grid(False)
     return ax
@@ -810,13 +815,90 @@ def log_spaced(most: float, points: int) -> Array:
     return np.unique(np.geomspace(1, most, points).astype(int))
 
 
+def plot_filled(
+    curves: Mapping[str, tuple[ArrayLike, ArrayLike, ArrayLike]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    xscale: str = "linear",
+    yscale: str = "linear",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw curves whose points are filled where something holds, and open where it does not.
+
+    Parameters
+    ----------
+    curves : mapping of label to (x, y, holds)
+        All of shape (points,); `holds` of booleans.
+    xlabel, ylabel : str
+    xscale, yscale : {"linear", "log", "symlog"}
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> runs = {"pixels": ([0.1, 0.2, 0.4], [2.0, 1.0, 3.0], [True, True, False])}
+    >>> ax = plot_filled(runs, xlabel="learning rate", ylabel="loss")
+    >>> [line.get_xdata().tolist() for line in ax.lines[1:]]  # filled, open
+    [[0.1, 0.2], [0.4]]
+    >>> plt.close(ax.figure)
+    """
+    lines = {label: (x, y) for label, (x, y, _) in curves.items()}
+    ax = plot_curves(lines, xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale, ax=ax)
+    for (x, y, holds), colour, marker in zip(
+        curves.values(), cycle(COLOURS), cycle(MARKERS), strict=False
+    ):
+        x, y, filled = np.asarray(x), np.asarray(y), np.asarray(holds, dtype=bool)
+        ax.plot(x[filled], y[filled], marker, color=colour, markersize=6)
+        ax.plot(x[~filled], y[~filled], marker, color=colour, markersize=6, markerfacecolor="w")
+    return ax
+
+
+def plot_walks(ax: Axes, paths: Sequence[Array], *, minimum: ArrayLike | None = None) -> Axes:
+    """Add the paths of runs from several starts, each start with a marker of its own.
+
+    Parameters
+    ----------
+    ax : Axes
+        Of two weights, as `plot_contours` returns them.
+    paths : sequence of ndarray of shape (steps + 1, 2)
+    minimum : array_like of shape (2,), optional
+        Weights to mark with a star.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> from mbgd_lib import Saddle
+    >>> ax = plot_contours(Saddle(), ((-1, 1), (-1, 1)))
+    >>> ax = plot_walks(ax, [np.array([[0.0, 0.0], [0.5, 0.5]])])
+    >>> [line.get_marker() for line in ax.lines]
+    ['None', 'o']
+    >>> plt.close(ax.figure)
+    """
+    for path, colour, dash, marker in zip(
+        paths, cycle(COLOURS), cycle(DASHES), cycle(MARKERS), strict=False
+    ):
+        ax.plot(*path.T, color=colour, linestyle=dash, linewidth=1.2)
+        ax.plot(*path[0], marker, color=colour, markersize=7)
+    if minimum is not None:
+        ax.plot(*np.asarray(minimum), "k*", markersize=12)
+    return ax
+
+
 def plot_with_theory(
     theory: Mapping[str, tuple[ArrayLike, ArrayLike]],
     measured: Sequence[tuple[ArrayLike, ArrayLike, ArrayLike]],
     *,
     xlabel: str,
     ylabel: str,
-    scale: str = "log",
+    xscale: str = "log",
+    yscale: str = "log",
     ax: Axes | None = None,
 ) -> Axes:
     """Draw theory as lines and what was measured as points on them, in one legend.
@@ -827,8 +909,7 @@ def plot_with_theory(
     measured : sequence of (x, y, (low, high))
         The points of each line, in the same order, as in `plot_intervals`.
     xlabel, ylabel : str
-    scale : {"log", "linear"}
-        Of both axes.
+    xscale, yscale : {"log", "linear"}
     ax : Axes, optional
 
     Returns
@@ -848,7 +929,7 @@ def plot_with_theory(
         raise ValueError(
             f"measured must hold points for each of {len(theory)} lines, not {len(measured)}"
         )
-    ax = plot_curves(theory, xlabel=xlabel, ylabel=ylabel, xscale=scale, yscale=scale, ax=ax)
+    ax = plot_curves(theory, xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale, ax=ax)
     lines = ax.lines[-len(theory) :]
     plot_intervals(ax, dict(zip(theory, measured, strict=True)), in_legend=False)
     points = ax.lines[-len(theory) :]
@@ -896,15 +977,14 @@ def plot_floors(
     return name_ticks(ax, rates, [f"{rate:.3f}" for rate in np.asarray(rates)])
 
 
-def plot_training(
-    runs: Mapping[str, tuple[ArrayLike, ArrayLike]], *, first: int = 0
-) -> tuple[Axes, Axes]:
-    """Draw training loss and test accuracy side by side, over the epochs.
+def plot_training(ways: Mapping[str, Sequence[Training]], *, first: int = 0) -> tuple[Axes, Axes]:
+    """Draw training loss and test accuracy of several ways side by side, over the epochs.
 
     Parameters
     ----------
-    runs : mapping of label to (losses, accuracies)
-        Of shape (epochs,) or (seeds, epochs), as in `plot_curves`; accuracies in per cent.
+    ways : mapping of label to sequence of Training
+        The runs of each way, one for each seed, as
+        `mbgd_lib.instruments.predictions.train_and_test` returns them.
     first : int
         The epoch of the first point: 0 for the start.
 
@@ -915,21 +995,83 @@ def plot_training(
 
     Examples
     --------
-    >>> left, right = plot_training({"sorted": ([2.3, 4.2], [10, 10])})
+    >>> run = Training(np.zeros(2), np.array([0.7, 0.2]), np.zeros(2), np.array([50, 90]))
+    >>> left, right = plot_training({"sorted": [run]})
     >>> right.lines[0].get_ydata().tolist()
-    [10, 10]
+    [50.0, 90.0]
     >>> plt.close(left.figure)
     """
-    axes = plt.subplots(1, 2, figsize=(7.2, 3.9))[1]
-    for i, ylabel in enumerate(("training loss", "test accuracy (%)")):
-        curves = {}
-        for label, pair in runs.items():
-            epochs = first + np.arange(np.shape(pair[i])[-1])
-            curves[label] = epochs, pair[i]
-        plot_curves(curves, xlabel="epochs", ylabel=ylabel, ax=axes[i])
-    axes[0].legend(fontsize=9, loc="upper right")
-    axes[1].get_legend().remove()
-    return axes[0], axes[1]
+    left, right = plt.subplots(1, 2, figsize=(7.2, 3.9))[1]
+    losses, accuracies = {}, {}
+    for label, runs in ways.items():
+        epochs = np.arange(first, len(runs[0].losses))
+        losses[label] = epochs, [run.losses[first:] for run in runs]
+        accuracies[label] = epochs, [run.accuracies[first:] for run in runs]
+    plot_curves(losses, xlabel="epochs", ylabel="training loss", ax=left)
+    plot_curves(accuracies, xlabel="epochs", ylabel="test accuracy (%)", in_legend=False, ax=right)
+    left.legend(fontsize=9, loc="upper right")
+    return left, right
+
+
+def plot_relative(
+    run: ArrayLike, runs: ArrayLike, *, names: tuple[str, str], ax: Axes | None = None
+) -> Axes:
+    """Draw a run against many others: all over the median of the others, epoch by epoch.
+
+    Parameters
+    ----------
+    run : array_like of shape (epochs,)
+    runs : array_like of shape (seeds, epochs)
+        Become a band from the least to the most.
+    names : (str, str)
+        Of the run and of the others, for the legend.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> ax = plot_relative([4, 1], [[4, 2], [5, 4], [3, 1]], names=("one", "others"))
+    >>> ax.lines[1].get_ydata().tolist()
+    [1.0, 0.5]
+    >>> plt.close(ax.figure)
+    """
+    ax = ax or plt.subplots()[1]
+    others = np.asarray(runs)
+    median = np.median(others, axis=0)
+    epochs = np.arange(len(median))
+    low, high = others.min(axis=0) / median, others.max(axis=0) / median
+    ax.fill_between(epochs, low, high, color=COLOURS[0], alpha=0.25, linewidth=0)
+    ax.axhline(1, color=COLOURS[0], label=names[1])
+    ax.plot(epochs, np.asarray(run) / median, "s--", color=COLOURS[1], label=names[0])
+    ax.set(xlabel="epochs", xticks=epochs)
+    ax.legend()
+    return ax
+
+
+def mark_one(axes: Sequence[Axes], ylabel: str) -> None:
+    """Make panels of ratios: a line at 1, a logarithmic horizontal axis, one label for all.
+
+    Parameters
+    ----------
+    axes : sequence of Axes
+        The panels of one figure.
+    ylabel : str
+
+    Examples
+    --------
+    >>> axes = plt.subplots(1, 2)[1]
+    >>> mark_one(axes, "measured / theory")
+    >>> axes[1].get_xscale(), axes[1].lines[0].get_ydata()
+    ('log', [1, 1])
+    >>> plt.close(axes[0].figure)
+    """
+    for ax in axes:
+        ax.axhline(1, color="0.4", linewidth=0.8)
+        ax.set_xscale("log")
+    axes[0].figure.supylabel(ylabel)
 
 
 def plot_reliability(groups: Mapping[str, Reliability], *, ax: Axes | None = None) -> Axes:
