@@ -1059,7 +1059,7 @@ def plan(batch_sizes, steps, overhead):
 #
 # **Data.** Any that your course allows and that stay under a minute per batch size:
 # `data.diabetes()` standardised, the digits or the breast cancer data of scikit-learn,
-# or `data.load_mnist("sample")`. Use a model of `mbgd_lib`. Set a part of the rows
+# or `mnist.load_mnist("sample")`. Use a model of `mbgd_lib`. Set a part of the rows
 # aside for looking at the loss.
 #
 # **Rules.** The target is set before any run, in one sentence that says why. At least

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mbgd_lib._arguments import finite_array, positive_number, whole_number
-from mbgd_lib.mnist import load_mnist as load_mnist  # its old address, for chapters 3 and 4
 
 Array = NDArray[Any]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from mbgd_lib import Softmax, descend, schedules
+from mbgd_lib import Momentum, Softmax, descend, schedules
 from mbgd_lib.mnist import load_mnist
 from mbgd_lib.objectives import Penalised
 from sweeps import store
@@ -78,7 +78,7 @@ def run_of(way: str, batch_size: int, rate: float, epochs: int, seed: int) -> np
     penalised = objective()
     options: dict[str, Any] = {}
     if "momentum" in way:
-        options["momentum"] = SETTINGS["momentum"]
+        options["update"] = Momentum(SETTINGS["momentum"])
         rate *= 1 - SETTINGS["momentum"]
     if "schedule" in way:
         options["schedule"] = schedules.cosine(-(-penalised.n_rows // batch_size) * epochs)

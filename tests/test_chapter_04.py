@@ -11,7 +11,7 @@ from chapter_numbers import glued_numbers, interval, number
 
 from mbgd_lib import LeastSquares, data, descend, minibatches
 from mbgd_lib.instruments.floors import fixed_order_gaps, settled_gaps
-from mbgd_lib.instruments.orders import error_floor
+from mbgd_lib.instruments.orders import noise_floor
 from mbgd_lib.instruments.statistics import loglog_slope
 
 RATES = 0.001 * 2.0 ** np.arange(5)  # 0.001 to 0.016, where the chapter fits its slopes
@@ -145,7 +145,7 @@ def settled(line, order, seeds, batch_size=40, relaxations=1.5, rates=RATES, **o
 @pytest.mark.parametrize(("order", "power"), [("with_replacement", 1), ("reshuffle", 3)])
 def test_the_floor_of_random_orders(line, order, power):
     gaps = settled(line, order, range(5000, 5040))
-    formula = np.array([error_floor(line, rate, 40, order) for rate in RATES])
+    formula = np.array([noise_floor(line, rate, 40, order) for rate in RATES])
 
     assert loglog_slope(RATES, gaps) == pytest.approx(power, abs=0.2)
     np.testing.assert_allclose(gaps.mean(axis=0) / formula, 1, atol=0.3)
@@ -159,7 +159,7 @@ def test_the_floor_of_fixed_orders(line, sorted_line):
     assert loglog_slope(RATES, by_target) == pytest.approx(2, abs=0.02)
     lottery = fixed_order_gaps(line, [0.004], 40, order="shuffle_once", seeds=range(5000, 5400))
     mean = lottery.mean()
-    assert mean == pytest.approx(error_floor(line, 0.004, 40, "shuffle_once"), rel=0.2)
+    assert mean == pytest.approx(noise_floor(line, 0.004, 40, "shuffle_once"), rel=0.2)
     assert by_target[2] > 30 * mean
 
 

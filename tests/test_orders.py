@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 from mbgd_lib import LeastSquares, descend, minibatches
 from mbgd_lib.instruments.noise import gradient_covariance
-from mbgd_lib.instruments.orders import epoch_map, error_floor, fixed_order_limit, gaps_of_runs
+from mbgd_lib.instruments.orders import epoch_map, fixed_order_limit, gaps_of_runs, noise_floor
 from mbgd_lib.schedules import inverse_time
 
 ORDERS = ("reshuffle", "shuffle_once", "sequential", "with_replacement")
@@ -146,18 +146,18 @@ def test_the_floors_of_one_curvature_can_be_worked_out_by_hand():
     objective = LeastSquares([[1.0], [1.0]], [0.0, 2.0], intercept=False)
     gamma, m, rate = 1.0, 2, 0.01  # Γ = Σ / B (n - B) / (n - 1)
 
-    assert error_floor(objective, rate, 1, "with_replacement") == pytest.approx(rate / 4)
-    assert error_floor(objective, rate, 1, "shuffle_once") == pytest.approx(
+    assert noise_floor(objective, rate, 1, "with_replacement") == pytest.approx(rate / 4)
+    assert noise_floor(objective, rate, 1, "shuffle_once") == pytest.approx(
         rate**2 * (m + 1) / 24 * gamma
     )
-    assert error_floor(objective, rate, 1, "reshuffle") == pytest.approx(
+    assert noise_floor(objective, rate, 1, "reshuffle") == pytest.approx(
         rate**3 * m * (m + 1) / 48 * gamma
     )
     # The limit of the order (0, 2) is 1 + η/(2 - η): a gap of η²/8 to leading order.
     limit = fixed_order_limit(objective, [np.array([0]), np.array([1])], rate)
     assert limit[0] == pytest.approx(1 + rate / (2 - rate))
     assert gap(objective, limit) == pytest.approx(
-        error_floor(objective, rate, 1, "shuffle_once"), rel=0.02
+        noise_floor(objective, rate, 1, "shuffle_once"), rel=0.02
     )
 
 
@@ -168,7 +168,7 @@ def test_the_floor_with_replacement(batch_size):
 
     gaps = gaps_of_runs(objective, objective.solution(), epochs=400, seeds=range(60), **settings)
 
-    expected = error_floor(objective, 0.01, batch_size, "with_replacement")
+    expected = noise_floor(objective, 0.01, batch_size, "with_replacement")
     assert gaps[:, 150:].mean() == pytest.approx(expected, rel=0.1)
 
 
@@ -180,7 +180,7 @@ def test_the_reshuffled_floor(batch_size):
 
     gaps = gaps_of_runs(objective, objective.solution(), epochs=300, seeds=range(60), **settings)
 
-    expected = error_floor(objective, rate, batch_size, "reshuffle")
+    expected = noise_floor(objective, rate, batch_size, "reshuffle")
     assert gaps[:, 100:].mean() == pytest.approx(expected, rel=0.12)
 
 
@@ -195,7 +195,7 @@ def test_the_mean_floor_of_fixed_random_orders(batch_size):
 
     measured = np.mean([gap(objective, weights) for weights in limits])
 
-    expected = error_floor(objective, rate, batch_size, "shuffle_once")
+    expected = noise_floor(objective, rate, batch_size, "shuffle_once")
     assert measured == pytest.approx(expected, rel=0.12)
 
 
@@ -206,14 +206,14 @@ def test_the_floor_with_a_partial_last_batch(last_batch):
 
     gaps = gaps_of_runs(objective, objective.solution(), epochs=900, seeds=range(60), **settings)
 
-    expected = error_floor(objective, 0.002, 32, "reshuffle", last_batch=last_batch)
+    expected = noise_floor(objective, 0.002, 32, "reshuffle", last_batch=last_batch)
     assert gaps[:, 250:].mean() == pytest.approx(expected, rel=0.15)
 
 
 def test_a_dividing_batch_size_knows_no_last_batch():
     objective = problem(200)
     floors = {
-        error_floor(objective, 0.01, 20, "reshuffle", last_batch=last_batch)
+        noise_floor(objective, 0.01, 20, "reshuffle", last_batch=last_batch)
         for last_batch in ("keep", "weigh", "drop")
     }
     assert len(floors) == 1
@@ -222,14 +222,14 @@ def test_a_dividing_batch_size_knows_no_last_batch():
 def test_a_single_row_has_no_noise():
     objective = LeastSquares([[1.0]], [2.0], intercept=False)
     for order in ("with_replacement", "shuffle_once", "reshuffle"):
-        assert error_floor(objective, 0.1, 1, order) == pytest.approx(0, abs=1e-30)
+        assert noise_floor(objective, 0.1, 1, order) == pytest.approx(0, abs=1e-30)
 
 
 def test_the_floors_use_the_covariance_at_the_minimum():
     objective = problem(200)
     covariance = gradient_covariance(objective, objective.solution())
     expected = 0.01 / (4 * 20) * np.trace(covariance)
-    assert error_floor(objective, 0.01, 20, "with_replacement") == pytest.approx(expected)
+    assert noise_floor(objective, 0.01, 20, "with_replacement") == pytest.approx(expected)
 
 
 # --- Bad arguments ---
@@ -287,6 +287,6 @@ def test_bad_arguments_of_floors_are_refused_by_name(objective, arguments, messa
     right = {"learning_rate": 0.1, "batch_size": 10, "order": "reshuffle"}
 
     with pytest.raises(ValueError, match="must") as caught:
-        error_floor(objective, **right | arguments)
+        noise_floor(objective, **right | arguments)
 
     assert str(caught.value) == message

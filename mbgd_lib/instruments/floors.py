@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mbgd_lib._arguments import finite_array, positive_number
-from mbgd_lib.batches import minibatches
+from mbgd_lib.batches import batch_edges, minibatches
 from mbgd_lib.instruments.orders import fixed_order_limit, gaps_of_runs
 from mbgd_lib.objectives import Array, LeastSquares
 
@@ -66,7 +66,8 @@ def settled_gaps(
     array([[[0.0556, 0.0556]]])
     """
     flattest = np.linalg.eigvalsh(objective.hessian())[0]
-    steps = -(-objective.n_rows // batch_size)
+    last_batch = options.get("last_batch", "keep")
+    steps = len(batch_edges(objective.n_rows, batch_size, last_batch=last_batch)) - 1
     found = []
     for rate in finite_array("rates", rates, ndim=1).tolist():
         waiting = positive_number("relaxations", relaxations) / (rate * steps * flattest)

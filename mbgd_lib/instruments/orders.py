@@ -160,7 +160,7 @@ def fixed_order_limit(
     return np.linalg.solve(np.eye(len(shift)) - matrix, shift)
 
 
-def error_floor(
+def noise_floor(
     objective: LeastSquares,
     learning_rate: float,
     batch_size: int,
@@ -205,7 +205,7 @@ def error_floor(
     --------
     >>> from mbgd_lib import LeastSquares
     >>> objective = LeastSquares([[1.0], [1.0]], [0.0, 2.0], intercept=False)
-    >>> error_floor(objective, 0.1, 1, "with_replacement")  # 0.1 / 4, since H and Σ are 1
+    >>> noise_floor(objective, 0.1, 1, "with_replacement")  # 0.1 / 4, since H and Σ are 1
     0.025
     """
     learning_rate = positive_number("learning_rate", learning_rate)
