@@ -88,11 +88,16 @@ def test_defaults_are_the_training_part_of_the_sample():
     assert len(images) == len(labels) == 10_000
 
 
+@pytest.fixture(scope="module")
+def all_of_the_test_split():
+    return load_mnist(split="test")
+
+
 @pytest.mark.parametrize(
     "digits", [(3, 8), [8, 3], {3, 8}, (3, 8, 3), np.array([3, 8]), np.array([3, 8], np.uint8)]
 )
-def test_digits_keep_their_images_in_the_original_order(digits):
-    all_images, all_labels = load_mnist(split="test")
+def test_digits_keep_their_images_in_the_original_order(all_of_the_test_split, digits):
+    all_images, all_labels = all_of_the_test_split
     kept = [i for i, label in enumerate(all_labels) if label in (3, 8)]
 
     images, labels = load_mnist(split="test", digits=digits)

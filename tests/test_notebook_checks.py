@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,10 +21,16 @@ from page_contract import (
     draft_problems,
     published,
     quoted_by_prose,
+    run_problems,
     typed_repeats,
 )
 
 # --- Figures: what counts as the same ------------------------------------------------------------
+
+
+def text_output(text: str) -> NotebookNode:
+    """Return what a cell stores that prints a text."""
+    return nbformat.v4.new_output("stream", name="stdout", text=text)
 
 
 def png(figure: Figure) -> bytes:
@@ -450,6 +457,59 @@ def test_changed_outputs(notebook: NotebookNode, fresh: NotebookNode, damage, me
     assert all(problem.startswith(message) for problem in problems), problems
 
 
+# --- nbval, which CI runs too: it finds nothing that these checks do not ---
+
+# What a cell does, and what is stored of it; each differs from the run but the first.
+CELLS = {
+    "as it was": ('print("same")', [text_output("same\n")]),
+    "a changed digit": ('print("0.123")', [text_output("0.124\n")]),
+    "a missing output": ('print("new")', []),
+    "an output that does not come": ("pass", [text_output("old\n")]),
+    "a warning": ('import sys\nprint("careful", file=sys.stderr)', []),
+    "another value": ("1 + 1", [nbformat.v4.new_output("execute_result", {"text/plain": "3"})]),
+    "an error": ("1 / 0", []),
+    "another error": ("{}[1]", [nbformat.v4.new_output("error", ename="NameError", evalue="x")]),
+}
+
+
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the path of a notebook whose stored outputs are wrong, each in another way."""
+    cells = [
+        new_code_cell(source, outputs=outputs, execution_count=count)
+        for count, (source, outputs) in enumerate(CELLS.values(), 1)
+    ]
+    cells[-2].metadata["tags"] = cells[-1].metadata["tags"] = ["raises-exception"]
+    path = tmp_path_factory.mktemp("damaged") / "damaged.ipynb"
+    path.write_text(stored_notebooks.as_text(new_notebook(cells=cells)), encoding="utf-8")
+    return path
+
+
+def problem_cells(path: Path) -> set[int]:
+    """Return the cells in which the checks of this course find a problem."""
+    stored = stored_notebooks.read(path)
+    fresh = stored_notebooks.execute(path)
+    found = run_problems(stored) + stored_notebooks.compare_notebooks(stored, fresh)
+    return {int(problem.split()[1].rstrip(":")) for problem in found}
+
+
+def nbval_cells(path: Path) -> set[int]:
+    """Return the cells that nbval fails, whose numbers count cells of code alone."""
+    nbval = ["-m", "pytest", "--nbval", "--nbval-current-env", "-q", "-rf", "--tb=no", path.name]
+    run = subprocess.run(
+        [sys.executable, *nbval], cwd=path.parent, capture_output=True, text=True, check=False
+    )
+    return {int(number) for number in re.findall(r"(?m)^FAILED .*::Cell (\d+)", run.stdout)}
+
+
+def test_nbval_finds_nothing_more(damaged: Path):
+    ours = problem_cells(damaged)
+    assert ours == set(range(1, len(CELLS)))
+    theirs = nbval_cells(damaged)
+    assert theirs <= ours
+    assert len(theirs) >= 4  # else nbval did not run
+
+
 def resize(share: float):
     """Return damage: the stored figure wider or narrower by a share of its width."""
 
@@ -472,8 +532,7 @@ def damage_picture(notebook: NotebookNode) -> None:
 
 
 def print_beside_figure(notebook: NotebookNode) -> None:
-    output = nbformat.v4.new_output("stream", name="stdout", text="a step is fast: True\n")
-    notebook.cells[3].outputs.insert(0, output)
+    notebook.cells[3].outputs.insert(0, text_output("a step is fast: True\n"))
 
 
 # What may change in the figure's cell when it is tagged live-timing, and what may not.

@@ -1,8 +1,8 @@
 """Each stored notebook keeps the course's page contract, and running it gives what is stored.
 
-nbval compares printed text too, but passes over cells that were stored unrun, figures (changed or
-missing), the names of quoted numbers, the order of a cell's outputs and whatever a tag tells it
-to skip.
+nbval finds nothing that these tests do not (tests/test_notebook_checks.py), and passes over cells
+that were stored unrun, figures (changed or missing), the names of quoted numbers, the order of a
+cell's outputs and whatever a tag tells it to skip. CI runs it too.
 """
 
 import time
