@@ -71,7 +71,7 @@ export-grades: venv-read  ## put totals into a platform's table: SET=name PLATFO
 # --- to change it --------------------------------------------------------------------------------------------
 # The tests, by what they test. A file that is named nowhere here tests the library.
 
-CHAPTER_TESTS := $(wildcard tests/test_chapter_*.py tests/test_notebooks.py tests/test_sweeps.py)
+CHAPTER_TESTS := $(wildcard tests/test_chapter_*.py tests/test_notebook*.py tests/test_sweeps.py)
 SITE_TESTS := $(wildcard tests/test_site*.py tests/test_exercise_pages.py tests/test_reference.py \
 	tests/test_interactive_*.py tests/test_digit_pad.py)
 EXERCISE_TESTS := $(filter-out $(SITE_TESTS),$(wildcard tests/test_exercise_*.py tests/test_grading_*.py \
