@@ -100,7 +100,7 @@ test-library: venv  ## test the library alone
 test-chapter: venv  ## test one chapter: its page, its notebook run and compared, its exercises (N=3)
 	@$(call need,N,the number of a chapter)
 	$(LIST_FONTS)
-	$(PYTEST) $(CHAPTER_TESTS) tests/test_exercise_sets.py -k '0$(N)_ or chapter_0$(N)'
+	$(PYTEST) tests/test_notebooks.py tests/test_exercise_sets.py $(wildcard tests/test_chapter_0$(N).py) -k '0$(N)_ or chapter_0$(N)'
 
 test-exercises: venv  ## test the exercise sets and what grades them
 	$(PYTEST) $(EXERCISE_TESTS)
@@ -146,5 +146,5 @@ lock: venv  ## renew requirements.lock: every package, or one (PACKAGE=numpy)
 		$(if $(PACKAGE),--upgrade-package $(PACKAGE),--upgrade) requirements-dev.txt --output-file requirements.lock
 
 clean:  ## remove the built site, caches, .venv and .venv-frameworks, but nothing of yours
-	rm -rf _build assignments book/exercises .venv .venv-frameworks .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis build mbgd_lib.egg-info
+	rm -rf _build assignments book/exercises .venv .venv-frameworks .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist mbgd_lib.egg-info
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
