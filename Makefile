@@ -71,7 +71,7 @@ export-grades: venv-read  ## put totals into a platform's table: SET=name PLATFO
 # --- to change it --------------------------------------------------------------------------------------------
 # The tests, by what they test. A file that is named nowhere here tests the library.
 
-CHAPTER_TESTS := $(wildcard tests/test_chapter_*.py tests/test_notebooks.py tests/test_sweeps.py)
+CHAPTER_TESTS := $(wildcard tests/test_chapter_*.py tests/test_notebook*.py tests/test_sweeps.py)
 SITE_TESTS := $(wildcard tests/test_site*.py tests/test_exercise_pages.py tests/test_reference.py \
 	tests/test_interactive_*.py tests/test_digit_pad.py)
 EXERCISE_TESTS := $(filter-out $(SITE_TESTS),$(wildcard tests/test_exercise_*.py tests/test_grading_*.py \
@@ -100,7 +100,7 @@ test-library: venv  ## test the library alone
 test-chapter: venv  ## test one chapter: its page, its notebook run and compared, its exercises (N=3)
 	@$(call need,N,the number of a chapter)
 	$(LIST_FONTS)
-	$(PYTEST) $(CHAPTER_TESTS) tests/test_exercise_sets.py -k '0$(N)_ or chapter_0$(N)'
+	$(PYTEST) tests/test_notebooks.py tests/test_exercise_sets.py $(wildcard tests/test_chapter_0$(N).py) -k '0$(N)_ or chapter_0$(N)'
 
 test-exercises: venv  ## test the exercise sets and what grades them
 	$(PYTEST) $(EXERCISE_TESTS)
@@ -146,5 +146,5 @@ lock: venv  ## renew requirements.lock: every package, or one (PACKAGE=numpy)
 		$(if $(PACKAGE),--upgrade-package $(PACKAGE),--upgrade) requirements-dev.txt --output-file requirements.lock
 
 clean:  ## remove the built site, caches, .venv and .venv-frameworks, but nothing of yours
-	rm -rf _build assignments book/exercises .venv .venv-frameworks .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis build mbgd_lib.egg-info
+	rm -rf _build assignments book/exercises .venv .venv-frameworks .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist mbgd_lib.egg-info
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
