@@ -829,7 +829,7 @@ def plot_filled(
     Parameters
     ----------
     curves : mapping of label to (x, y, holds)
-        All of shape (points,); `holds` of booleans.
+        All of shape (points,), the last of booleans.
     xlabel, ylabel : str
     xscale, yscale : {"linear", "log", "symlog"}
     ax : Axes, optional
