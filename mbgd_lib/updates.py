@@ -1,4 +1,4 @@
-r"""What a step does with a gradient: rules that `steps` and `descend` take as `update`.
+r"""What a step does with a gradient: rules that `steps` and `descend` take as ``update``.
 
 A rule is called with the weights, the gradient and the learning rate, and returns the new weights,
 in an array of its own. Rules with a memory are small classes that keep it in attributes, zero
