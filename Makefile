@@ -19,7 +19,7 @@ PYTEST = $(ONE_BLAS_THREAD) $(HERE) -m pytest --numprocesses $(JOBS) --dist load
 LIST_FONTS := @$(HERE) -c 'import matplotlib.font_manager' 2>/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help site serve lab check format lint test test-library test-chapter test-exercises test-site coverage nbval \
+.PHONY: help site serve lab check format lint test test-library list-library test-chapter test-exercises test-site coverage nbval \
 	test-frameworks bench sweeps notebooks exercises assignments grade export-grades lock venv-read venv venv-frameworks clean
 
 help:  ## list these commands
@@ -96,6 +96,9 @@ test: site lint  ## everything: build the site, lint, run every test and every n
 
 test-library: venv  ## test the library alone
 	$(PYTEST) $(LIBRARY_TESTS)
+
+list-library:  ## list the files that test the library, for a pytest of your own
+	@echo $(LIBRARY_TESTS)
 
 test-chapter: venv  ## test one chapter: its page, its notebook run and compared, its exercises (N=3)
 	@$(call need,N,the number of a chapter)

@@ -108,11 +108,11 @@ def test_a_missing_argument_is_named(project, target):
     assert re.search(r"(N|SUBMISSIONS) is missing: the (number|folder)", result.stderr)
 
 
-def test_every_test_file_is_in_one_group():
-    groups = "$(CHAPTER_TESTS) $(EXERCISE_TESTS) $(SITE_TESTS) $(OTHER_TESTS) $(LIBRARY_TESTS)"
-    show = f"--eval=show: ; @echo {groups}"
-    files = make(ROOT, show, "show").stdout.split()
-    assert sorted(files) == sorted(f"tests/{p.name}" for p in (ROOT / "tests").glob("test_*.py"))
+def test_a_file_of_tests_is_the_librarys_unless_it_is_named(project):
+    (project / "tests").mkdir()
+    for name in ("new", "site", "chapter_03", "exercise_sets", "makefile"):
+        (project / "tests" / f"test_{name}.py").touch()
+    assert make(project, "list-library").stdout == "tests/test_new.py\n"
 
 
 # --- Python missing or old ---
