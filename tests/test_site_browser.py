@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gzip
+from itertools import product
 from pathlib import Path
 
 import pytest
 import yaml
-from browsing import DESK, PHONE, layout_shift, serve, too_wide, violations
-from bs4 import BeautifulSoup
+from browsing import MOST_SHIFT, PHONE, faults, layout_shift, serve
 from playwright.sync_api import Page, expect
 
 ROOT = Path(__file__).parents[1]
@@ -19,6 +19,9 @@ CHAPTERS = [page["file"] for part in TOC["parts"] for page in part["chapters"]]
 PAGES = [f"{name}.html" for name in (TOC["root"], *CHAPTERS)]
 # Not in the contents: the search, and the library's code, of which one page stands for all.
 PAGES += ["search.html", "_modules/mbgd_lib/descent.html"]
+# One page of each kind that has dropdowns: questions to check oneself, hints and solutions.
+CHAPTER = "notebooks/01_gradient_descent_basics.html"
+EXERCISES = "book/exercises/01_gradient_descent_basics.html"
 
 FIRST_VISIT_LIMIT = 300_000
 COMPRESSED = (".html", ".css", ".js", ".svg")
@@ -33,20 +36,46 @@ def base():
         yield address
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
 @pytest.mark.parametrize("name", PAGES)
-def test_page_is_sound(open_page, name, viewport, scheme):
-    page = open_page(name, viewport, scheme)
-    expect(page.locator("html")).to_have_attribute("data-theme", scheme)
-    assert too_wide(page) == []
-    assert violations(page) == []
+def test_page_is_sound(open_page, name):
+    files: set[str] = set()
+    page = open_page(name, PHONE, requests=files)
+    assert layout_shift(page) < MOST_SHIFT
+    assert faults(page) == []
+    # The style sheet has the icons that pages show; the theme's font has them all, and is heavy.
+    assert [url for url in files if "/webfonts/" in url] == []
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_text_does_not_jump(open_page, name):
-    page = open_page(name, PHONE)
-    assert layout_shift(page) < 0.05
+FAULTS = {
+    "320 pixels: scrolls sideways": '<div style="width: 350px">wide</div>',
+    "1440 pixels: scrolls sideways": '<div style="width: 1500px">wide</div>',
+    "button-name": "<button></button>",
+    "color-contrast": '<p style="color: silver; background: white">faint</p>',
+    "dark: color-contrast": '<p style="color: #333; background: Canvas">faint in the dark</p>',
+    "scrollable-region-focusable": (
+        '<div style="overflow: auto; height: 20px"><p>One.</p><p>Two.</p><p>Three.</p></div>'
+    ),
+}
+
+
+def test_faults_are_found(open_page):
+    page = open_page(PAGES[0])
+    page.evaluate(
+        "all => { document.querySelector('article').innerHTML += all }", "".join(FAULTS.values())
+    )
+    found = faults(page)
+    assert [name for name in FAULTS if not any(fault.startswith(name) for fault in found)] == []
+
+
+def test_page_is_settled_before_its_scripts_come(browser, base):
+    """Colours, borders and the fonts of formulas: whatever comes late moves text."""
+    context = browser.new_context(color_scheme="dark")
+    page = context.new_page()
+    page.route("**/*.js*", lambda route: route.abort())
+    page.goto(base + CHAPTER)
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    assert page.evaluate("document.fonts.check('1em KaTeX_Main')")
+    context.close()
 
 
 def test_first_visit_is_light(open_page, base):
@@ -72,36 +101,12 @@ def choose(page: Page, how: str, target) -> None:
         page.keyboard.press("Enter")
 
 
-def pages_with(selector: str) -> list[str]:
-    """Pages of the site that hold an element; the site is read as files."""
-    return [
-        name
-        for name in PAGES
-        if BeautifulSoup((SITE / name).read_text("utf-8"), "html.parser").select_one(selector)
-    ]
-
-
-@pytest.mark.parametrize("how", ["click", "keyboard"])
-def test_dropdowns_open_and_close(open_page, how):
-    names = pages_with("article details")
-    assert names, "no page has a dropdown: are the answers to the questions gone?"
-    for name in names:
-        page = open_page(name)
-        dropdown = page.locator("article details").first
-        for attribute in ("", None):
-            choose(page, how, dropdown.locator("summary"))
+def test_dropdowns_open_and_close(open_page):
+    for name in (CHAPTER, EXERCISES):
+        dropdown = open_page(name).locator("article details").first
+        for how, attribute in product(("click", "keyboard"), ("", None)):
+            choose(dropdown.page, how, dropdown.locator("summary"))
             assert dropdown.get_attribute("open") == attribute
-
-
-@pytest.mark.parametrize("how", ["click", "keyboard"])
-def test_folded_boxes_open(open_page, how):
-    """Admonitions and solutions of the class dropdown; not every course page need have one."""
-    for name in pages_with("article .admonition.dropdown"):
-        page = open_page(name)
-        box = page.locator("article .admonition.dropdown").first
-        expect(box).to_contain_class("toggle-hidden")
-        choose(page, how, box.locator("button.toggle-button"))
-        expect(box).not_to_contain_class("toggle-hidden")
 
 
 def test_search_finds_gradient(open_page):

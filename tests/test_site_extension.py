@@ -29,11 +29,6 @@ def soup(html: str) -> BeautifulSoup:
             '<script src="a.js"></script>',
         ),
         (
-            html_mends.drop_repeated_scripts,
-            '<script>a</script><script>b</script><script>a</script><script src="c"></script>',
-            '<script>a</script><script>b</script><script src="c"></script>',
-        ),
-        (
             html_mends.drop_repeated_viewports,
             '<meta name="viewport" content="1"/><meta name="viewport" content="2"/>',
             '<meta content="1" name="viewport"/>',

@@ -113,27 +113,21 @@ def slim_pictures(app: Sphinx, exception: Exception | None) -> None:
         slim.save(path, optimize=True)
 
 
-#: Fonts that nearly every page needs, by the style sheet that names them.
-EMBEDDED_FONTS = {
-    "katex/katex.min.css": ("fonts/KaTeX_Main-Regular.woff2", "fonts/KaTeX_Math-Italic.woff2"),
-    "custom.css": ("icons/icons.woff2",),
-}
+def embed_formula_fonts(app: Sphinx, exception: Exception | None) -> None:
+    """Put the two fonts that every formula needs into KaTeX's style sheet.
 
-
-def embed_fonts(app: Sphinx, exception: Exception | None) -> None:
-    """Put the fonts into their style sheets.
-
-    Fonts that come after the text would move it; style sheets come before.
+    Fonts that come after the text would move it; the style sheet comes before.
     """
-    if exception:
+    folder = Path(app.outdir, "_static", "katex")
+    if exception or not folder.is_dir():
         return
-    for sheet, fonts in EMBEDDED_FONTS.items():
-        style = Path(app.outdir, "_static", sheet)
-        text = style.read_text("utf-8")
-        for font in fonts:
-            content = base64.b64encode((style.parent / font).read_bytes()).decode()
-            text = text.replace(f"url({font})", f"url(data:font/woff2;base64,{content})")
-        style.write_text(text, "utf-8")
+    style = folder / "katex.min.css"
+    text = style.read_text("utf-8")
+    for name in ("Main-Regular", "Math-Italic"):
+        font = f"fonts/KaTeX_{name}.woff2"
+        content = base64.b64encode((folder / font).read_bytes()).decode()
+        text = text.replace(f"url({font})", f"url(data:font/woff2;base64,{content})")
+    style.write_text(text, "utf-8")
 
 
 #: Runs before the text is there. The theme's script, which comes last, would give borders to boxes
@@ -142,8 +136,7 @@ SETTLE = """{
 const { dataset } = document.documentElement;
 const dark = matchMedia("(prefers-color-scheme: dark)").matches;
 if (dataset.mode === "auto") dataset.theme = dark ? "dark" : "light";
-for (const font of ["1em KaTeX_Main", "italic 1em KaTeX_Math", '900 1em "Course icons"'])
-    document.fonts.load(font);
+for (const font of ["1em KaTeX_Main", "italic 1em KaTeX_Math"]) document.fonts.load(font);
 }"""
 
 
@@ -214,7 +207,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for finish in (
         mend_written_pages,
         slim_pictures,
-        embed_fonts,
+        embed_formula_fonts,
         drop_deleted_pages,
         write_entrance,
     ):

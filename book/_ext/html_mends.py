@@ -28,7 +28,6 @@ def mend(html: str, page: Path) -> str:
     """
     soup = BeautifulSoup(html, "html.parser")
     drop_icon_script(soup)
-    drop_repeated_scripts(soup)
     drop_repeated_viewports(soup)
     defer_scripts(soup)
     link_base_style(soup)
@@ -46,16 +45,6 @@ def drop_icon_script(soup: BeautifulSoup) -> None:
     """Drop 1.5 MB of script: the theme's style sheet already draws every icon from a font."""
     for script in soup.select('script[src*="scripts/fontawesome.js"]'):
         script.decompose()
-
-
-def drop_repeated_scripts(soup: BeautifulSoup) -> None:
-    """Drop inline scripts that are there twice, as the toggle button's is."""
-    seen = set()
-    for script in soup.select("script:not([src])"):
-        if script.string in seen:
-            script.decompose()
-        else:
-            seen.add(script.string)
 
 
 def drop_repeated_viewports(soup: BeautifulSoup) -> None:
