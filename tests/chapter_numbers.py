@@ -1,12 +1,12 @@
 """The numbers that a stored notebook hands to its text, for the tests of the chapters."""
 
 import nbformat
-import stored_notebooks
+import store_notebooks
 
 
 def glued_numbers(name: str) -> dict[str, str]:
     """Return what a notebook quotes, by name, as it prints it."""
-    path = stored_notebooks.NOTEBOOKS / f"{name}.ipynb"
+    path = store_notebooks.NOTEBOOKS / f"{name}.ipynb"
     numbers = {}
     for cell in nbformat.read(path, as_version=4).cells:
         for output in cell.get("outputs", []):

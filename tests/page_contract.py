@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-import stored_notebooks
+import store_notebooks
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 
-ROOT = stored_notebooks.NOTEBOOKS.parent
+ROOT = store_notebooks.NOTEBOOKS.parent
 
 
 def code_cells(notebook: NotebookNode) -> Iterator[tuple[int, NotebookNode]]:

@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import pytest
-import stored_notebooks
+import store_notebooks
 from matplotlib.figure import Figure
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
@@ -70,7 +70,7 @@ def contours(*, noise=0.0) -> bytes:
 @pytest.mark.parametrize("noise", [0, 1e-15, 1e-12])
 @pytest.mark.parametrize("draw", [curve, contours])
 def test_same_figure(draw, noise: float):
-    assert stored_notebooks.compare_figures(draw(), draw(noise=noise)) == ""
+    assert store_notebooks.compare_figures(draw(), draw(noise=noise)) == ""
 
 
 @pytest.mark.parametrize(
@@ -88,16 +88,16 @@ def test_same_figure(draw, noise: float):
     ids=str,
 )
 def test_changed_figure(change: dict):
-    assert stored_notebooks.compare_figures(curve(), curve(**change)).startswith("pixels near")
+    assert store_notebooks.compare_figures(curve(), curve(**change)).startswith("pixels near")
 
 
 def test_changed_size_and_type():
     with plt.style.context("default"):
         larger = png(plt.figure(figsize=(8, 6)))
-    assert stored_notebooks.compare_figures(curve(), larger).startswith("size ")
-    assert stored_notebooks.compare_figures(b"<svg>1</svg>", b"<svg>2</svg>")
-    assert stored_notebooks.compare_figures(curve(), b"<svg>2</svg>")
-    assert stored_notebooks.compare_figures(curve(), curve()[:50])
+    assert store_notebooks.compare_figures(curve(), larger).startswith("size ")
+    assert store_notebooks.compare_figures(b"<svg>1</svg>", b"<svg>2</svg>")
+    assert store_notebooks.compare_figures(curve(), b"<svg>2</svg>")
+    assert store_notebooks.compare_figures(curve(), curve()[:50])
 
 
 # --- A small notebook that keeps the contract, and everything that can go wrong with it -----------
@@ -179,27 +179,27 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for cell in unstored.cells:
         del cell["id"]
     path.write_text(nbformat.v4.writes(unstored), encoding="utf-8")
-    assert stored_notebooks.store(path)
+    assert store_notebooks.store(path)
     return path
 
 
 @pytest.fixture
 def notebook(stored: Path) -> NotebookNode:
     """Return the small notebook, for a test to damage."""
-    return stored_notebooks.read(stored)
+    return store_notebooks.read(stored)
 
 
 def test_small_notebook_keeps_the_contract(notebook: NotebookNode):
     assert contract_problems(notebook) == []
-    assert [index for index, _ in stored_notebooks.figures(notebook)] == [3]
+    assert [index for index, _ in store_notebooks.figures(notebook)] == [3]
     assert notebook.cells[4].outputs[0].traceback == ["ZeroDivisionError: division by zero"]
 
 
 def test_storing_again_changes_no_byte(stored: Path):
     before = stored.read_bytes()
-    assert not stored_notebooks.store(stored)
+    assert not store_notebooks.store(stored)
     assert stored.read_bytes() == before
-    assert [cell["id"] for cell in stored_notebooks.read(stored).cells] == [
+    assert [cell["id"] for cell in store_notebooks.read(stored).cells] == [
         "a-small-notebook",
         "code-02",
         "an-experiment",
@@ -213,24 +213,24 @@ def test_storing_again_changes_no_byte(stored: Path):
 
 
 def test_storing_drops_what_differs_between_machines(notebook: NotebookNode):
-    before = stored_notebooks.as_text(notebook)
+    before = store_notebooks.as_text(notebook)
     notebook.nbformat_minor = 4
     notebook.metadata.language_info["version"] = "3.11.7"
     notebook.metadata.kernelspec = {"name": "my-env", "display_name": "mine"}
     notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {}}
     notebook.cells[1].metadata["execution"] = {"iopub.execute_input": "2024-01-01T00:00:00Z"}
-    assert stored_notebooks.as_text(stored_notebooks.normalise(notebook)) == before
+    assert store_notebooks.as_text(store_notebooks.normalise(notebook)) == before
 
 
 def test_ruff_format_leaves_the_format_alone(notebook: NotebookNode, tmp_path: Path):
     # Ruff rewrites a notebook only if it changes a cell, so one cell gives it a reason to.
     path = tmp_path / "small.ipynb"
     notebook.cells[4].source = "1  /  0"
-    path.write_text(stored_notebooks.as_text(notebook), encoding="utf-8")
+    path.write_text(store_notebooks.as_text(notebook), encoding="utf-8")
     ruff = [sys.executable, "-m", "ruff", "format", "--isolated", "--no-cache", "--quiet"]
     subprocess.run([*ruff, str(path)], check=True)
     notebook.cells[4].source = "1 / 0"
-    assert path.read_text(encoding="utf-8") == stored_notebooks.as_text(notebook)
+    assert path.read_text(encoding="utf-8") == store_notebooks.as_text(notebook)
 
 
 def test_prose_may_quote_a_notebook(notebook: NotebookNode, tmp_path: Path):
@@ -446,13 +446,13 @@ CHANGED = {
 @pytest.fixture(scope="module")
 def fresh(stored: Path) -> NotebookNode:
     """Return what running the small notebook gives."""
-    return stored_notebooks.execute(stored)
+    return store_notebooks.execute(stored)
 
 
 @pytest.mark.parametrize(("damage", "message"), CHANGED.values(), ids=CHANGED.keys())
 def test_changed_outputs(notebook: NotebookNode, fresh: NotebookNode, damage, message: str | None):
     damage(notebook)
-    problems = stored_notebooks.compare_notebooks(notebook, fresh)
+    problems = store_notebooks.compare_notebooks(notebook, fresh)
     assert len(problems) == (message is not None)
     assert all(problem.startswith(message) for problem in problems), problems
 
@@ -481,15 +481,15 @@ def damaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     cells[-2].metadata["tags"] = cells[-1].metadata["tags"] = ["raises-exception"]
     path = tmp_path_factory.mktemp("damaged") / "damaged.ipynb"
-    path.write_text(stored_notebooks.as_text(new_notebook(cells=cells)), encoding="utf-8")
+    path.write_text(store_notebooks.as_text(new_notebook(cells=cells)), encoding="utf-8")
     return path
 
 
 def problem_cells(path: Path) -> set[int]:
     """Return the cells in which the checks of this course find a problem."""
-    stored = stored_notebooks.read(path)
-    fresh = stored_notebooks.execute(path)
-    found = run_problems(stored) + stored_notebooks.compare_notebooks(stored, fresh)
+    stored = store_notebooks.read(path)
+    fresh = store_notebooks.execute(path)
+    found = run_problems(stored) + store_notebooks.compare_notebooks(stored, fresh)
     return {int(problem.split()[1].rstrip(":")) for problem in found}
 
 
@@ -555,7 +555,7 @@ def test_live_timing_excuses_pixels_alone(
 ):
     damage(notebook)
     tag(3, "live-timing")(notebook)
-    problems = stored_notebooks.compare_notebooks(notebook, fresh)
+    problems = store_notebooks.compare_notebooks(notebook, fresh)
     assert len(problems) == (message is not None), problems
     assert all(problem.startswith(message) for problem in problems), problems
 
@@ -564,7 +564,7 @@ def test_live_timing_excuses_pixels_alone(
 def test_untagged_figures_are_compared(notebook: NotebookNode, fresh: NotebookNode, damage):
     damage(notebook)
     tag(1, "live-timing")(notebook)  # another cell's tag is none of this cell's
-    (problem,) = stored_notebooks.compare_notebooks(notebook, fresh)
+    (problem,) = store_notebooks.compare_notebooks(notebook, fresh)
     assert problem.startswith("cell 3: ")
 
 
@@ -578,7 +578,7 @@ def test_live_timing_keeps_the_contract(notebook: NotebookNode):
 def test_unchecked_outputs_may_change(notebook: NotebookNode, fresh: NotebookNode):
     set_output(1, text="took 3 s\n")(notebook)
     tag(1, "nbval-ignore-output")(notebook)
-    assert stored_notebooks.compare_notebooks(notebook, fresh) == []
+    assert store_notebooks.compare_notebooks(notebook, fresh) == []
 
 
 def test_failing_notebook_stays_as_it_was(tmp_path: Path, capsys: pytest.CaptureFixture):
@@ -586,7 +586,7 @@ def test_failing_notebook_stays_as_it_was(tmp_path: Path, capsys: pytest.Capture
     cells = [new_markdown_cell("# A"), new_code_cell("1"), new_code_cell("undefined")]
     before = nbformat.v4.writes(new_notebook(cells=cells))
     path.write_text(before, encoding="utf-8")
-    assert stored_notebooks.main([str(path)]) == 1
+    assert store_notebooks.main([str(path)]) == 1
     assert "failing.ipynb, cell 2: NameError" in capsys.readouterr().out
     assert path.read_text(encoding="utf-8") == before
     assert list(tmp_path.iterdir()) == [path]
@@ -597,7 +597,7 @@ def test_storing_never_undoes_an_edit(tmp_path: Path, capsys: pytest.CaptureFixt
     edit = new_code_cell(f"open({str(path)!r}, 'a').write(' ')")  # as an author might, meanwhile
     before = nbformat.v4.writes(new_notebook(cells=[edit]))
     path.write_text(before, encoding="utf-8")
-    assert stored_notebooks.main([str(path)]) == 1
+    assert store_notebooks.main([str(path)]) == 1
     assert "edited while it ran" in capsys.readouterr().out
     assert path.read_text(encoding="utf-8") == before + " "
 
@@ -612,11 +612,11 @@ def test_kernel_is_this_interpreter_whatever_is_installed(tmp_path: Path, monkey
     path = tmp_path / "which.ipynb"
     cells = [new_code_cell("import os, sys\nprint(sys.executable, os.environ['MPLBACKEND'])")]
     path.write_text(nbformat.v4.writes(new_notebook(cells=cells)), encoding="utf-8")
-    printed = stored_notebooks.execute(path).cells[0].outputs[0].text
+    printed = store_notebooks.execute(path).cells[0].outputs[0].text
     assert printed == f"{sys.executable} module://matplotlib_inline.backend_inline\n"
 
 
 def test_command_needs_notebooks(tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture):
-    monkeypatch.setattr(stored_notebooks, "NOTEBOOKS", tmp_path)
-    assert stored_notebooks.main([]) == 1
+    monkeypatch.setattr(store_notebooks, "NOTEBOOKS", tmp_path)
+    assert store_notebooks.main([]) == 1
     assert "no notebooks" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-import stored_notebooks
+import store_notebooks
 from page_contract import (
     ROOT,
     contract_problems,
@@ -20,44 +20,42 @@ from page_contract import (
     quoted_by_prose,
 )
 
-NOTEBOOKS = stored_notebooks.course_notebooks()
+NOTEBOOKS = store_notebooks.course_notebooks()
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.name for path in NOTEBOOKS])
 
 
 def test_there_are_notebooks():
-    assert NOTEBOOKS, f"no notebooks in {stored_notebooks.NOTEBOOKS}"
+    assert NOTEBOOKS, f"no notebooks in {store_notebooks.NOTEBOOKS}"
 
 
 @each_notebook
 def test_keeps_the_contract(path: Path):
-    problems = contract_problems(stored_notebooks.read(path), quoted_by_prose(path))
+    problems = contract_problems(store_notebooks.read(path), quoted_by_prose(path))
     assert not problems, "\n".join(problems)
 
 
 @each_notebook
 def test_is_published_or_a_draft(path: Path):
-    notebook = stored_notebooks.read(path)
+    notebook = store_notebooks.read(path)
     assert draft_problems(path.stem, notebook, published(ROOT / "_toc.yml")) == []
 
 
 @each_notebook
 def test_is_stored_in_the_one_format(path: Path):
-    normal = stored_notebooks.as_text(stored_notebooks.normalise(stored_notebooks.read(path)))
+    normal = store_notebooks.as_text(store_notebooks.normalise(store_notebooks.read(path)))
     assert path.read_text(encoding="utf-8") == normal, "store it with make notebooks"
 
 
 def test_figure_names_are_unique():
-    names = Counter(
-        name for path in NOTEBOOKS for name in figure_names(stored_notebooks.read(path))
-    )
+    names = Counter(name for path in NOTEBOOKS for name in figure_names(store_notebooks.read(path)))
     assert [name for name, times in names.items() if times > 1] == []
 
 
 @each_notebook
 def test_running_it_gives_what_is_stored(path: Path):
-    stored = stored_notebooks.read(path)
+    stored = store_notebooks.read(path)
     start = time.perf_counter()
-    fresh = stored_notebooks.execute(path)
+    fresh = store_notebooks.execute(path)
     print(f"{path.name} ran for {time.perf_counter() - start:.1f} s")
-    problems = stored_notebooks.compare_notebooks(stored, fresh)
+    problems = store_notebooks.compare_notebooks(stored, fresh)
     assert not problems, "\n".join(problems)
