@@ -73,7 +73,7 @@ class Epoch:
 class Batching:
     """How epochs are cut into batches; it holds no randomness and no data.
 
-    Parameters
+    Attributes
     ----------
     n, batch_size, n_batches, order, last_batch
         As in `minibatches`.

@@ -111,6 +111,8 @@ class Step:
         Whether it was the last step of its epoch.
     seconds : float
         On the clock, since the loop was made.
+    loop : Loop
+        That it is a step of.
 
     Examples
     --------
@@ -129,7 +131,7 @@ class Step:
     weights: Array
     ends_epoch: bool
     seconds: float
-    _loop: "Loop"
+    loop: "Loop"
 
     def loss(self) -> Any:
         """Return the loss over all rows after the step; of several runs, an array of losses.
@@ -138,7 +140,7 @@ class Step:
         -------
         float or ndarray of shape (runs,)
         """
-        return self._loop.loss(self.weights)
+        return self.loop.loss(self.weights)
 
     def batch_loss(self) -> Any:
         """Return the loss over the batch before the step; of several runs, an array of losses.
@@ -147,17 +149,17 @@ class Step:
         -------
         float or ndarray of shape (runs,)
         """
-        return self._loop.loss(self.before, self.rows)
+        return self.loop.loss(self.before, self.rows)
 
     @property
     def state(self) -> State:
         """Where the run stands after this step, to go on from later; not after the next step."""
-        if self._loop.state.number != self.number:
+        if self.loop.state.number != self.number:
             raise RuntimeError(
                 f"the state after step {self.number} is gone: ask for it before the next step, "
-                f"not after step {self._loop.state.number}"
+                f"not after step {self.loop.state.number}"
             )
-        return self._loop.state.copy()
+        return self.loop.state.copy()
 
 
 @dataclass(eq=False)
@@ -234,7 +236,15 @@ class Loop(Iterator[Step]):
         return np.array([orders[id(rng)] for rng in self.state.generators])
 
     def have_made(self, steps: int, weights: Array) -> None:
-        """Take note of so many steps of one epoch, which led to these weights."""
+        """Take note of steps of one epoch.
+
+        Parameters
+        ----------
+        steps : int
+            How many were made.
+        weights : ndarray
+            Where they led; becomes read-only.
+        """
         weights.flags.writeable = False  # what a step has shown stays as it was
         self.state.weights = weights
         self.state.number += steps

@@ -312,7 +312,7 @@ def test_equal_temperatures_cross_in_equal_time_on_other_seeds():
     for size in (1, 4):
         rate = size / 24
         settings = {"learning_rate": rate, "batch_size": size}
-        steps = steps_to_cross(tilts, runs=400, most_steps=10**6, seed=[9, size], **settings)
+        steps = steps_to_cross(tilts, runs=400, max_steps=10**6, seed=[9, size], **settings)
         exact = passage_steps(well, -1, 1, variance=4, **settings)
         assert steps.mean() == pytest.approx(exact, rel=0.25)
         # An escape is as likely in any step: its time is exponential, apart from the way there.

@@ -197,7 +197,7 @@ def plot_basins(
     places: ArrayLike,
     *,
     square: Limits,
-    names: tuple[str, str] = ("start: intercept $b$", "start: slope $w$"),
+    names: tuple[str, str] = ("intercept $b$ at the start", "slope $w$ at the start"),
 ) -> list[Axes]:
     """Draw where the runs from a grid of starts end, for four settings, a panel each.
 

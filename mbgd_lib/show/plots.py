@@ -995,6 +995,7 @@ def plot_training(ways: Mapping[str, Sequence[Training]], *, first: int = 0) -> 
 
     Examples
     --------
+    >>> from mbgd_lib.instruments.predictions import Training
     >>> run = Training(np.zeros(2), np.array([0.7, 0.2]), np.zeros(2), np.array([50, 90]))
     >>> left, right = plot_training({"sorted": [run]})
     >>> right.lines[0].get_ydata().tolist()
