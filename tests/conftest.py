@@ -15,6 +15,17 @@ settings.register_profile("course", deadline=None)
 settings.load_profile("course")
 
 
+# Files that take longest come first: else one process would still be busy with one of them when
+# the other has nothing left to do.
+LONG_FILES = ("test_site_browser.py", "test_notebooks.py", "test_exercise_sets.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first, each file's tests in their order."""
+    places = {name: place for place, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
 @pytest.fixture(scope="session")
 def browser():
     """The Chromium that is installed; none is downloaded."""
