@@ -121,9 +121,9 @@ def descend(
     Parameters
     ----------
     objective, weights, learning_rate, batch_size, n_batches, order, last_batch
-        As in `steps`.
+        As in `mbgd_lib.steps`.
     seed, seeds, update, schedule, bounds
-        As in `steps`.
+        As in `mbgd_lib.steps`.
     epochs : int, optional
         How many times the data are gone through, at most; at least 1, and 1 where `steps` is not
         given either. The rest of an epoch that a state has begun counts as one.

@@ -192,7 +192,7 @@ def test_names_are_links_and_arguments_are_code(shown):
     links = {str(link["href"]) for link in entry.select("dd a.reference.internal")}
     assert {
         "#mbgd_lib.loop.steps",
-        "#mbgd_lib.loop.State",
+        "#mbgd_lib.loop.Step",
         "#mbgd_lib.descent.Run",
         "#mbgd_lib.descent.DivergenceError",
     } <= links

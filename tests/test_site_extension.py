@@ -143,16 +143,19 @@ def test_pictures_lose_bytes_and_keep_their_look(tmp_path):
         assert kept.mode == "RGBA"
 
 
-def test_fonts_come_with_their_style_sheet(tmp_path, monkeypatch):
-    monkeypatch.setattr(course_site, "EMBEDDED_FONTS", {"a.css": ("fonts/a.woff2",)})
-    style = tmp_path / "_static" / "a.css"
-    (style.parent / "fonts").mkdir(parents=True)
-    (style.parent / "fonts" / "a.woff2").write_bytes(b"font")
-    style.write_text("a{src:url(fonts/a.woff2)}b{src:url(fonts/b.woff2)}")
+def test_formula_fonts_come_with_the_style_sheet(tmp_path):
+    fonts = tmp_path / "_static" / "katex" / "fonts"
+    fonts.mkdir(parents=True)
+    for name in ("Main-Regular", "Math-Italic", "AMS-Regular"):
+        (fonts / f"KaTeX_{name}.woff2").write_bytes(b"font")
+    style = fonts.parent / "katex.min.css"
+    style.write_text(
+        "a{src:url(fonts/KaTeX_Main-Regular.woff2)}b{src:url(fonts/KaTeX_AMS-Regular.woff2)}"
+    )
     for _ in range(2):  # a style sheet that is mended already stays as it is
-        course_site.embed_fonts(SimpleNamespace(outdir=tmp_path), None)
+        course_site.embed_formula_fonts(SimpleNamespace(outdir=tmp_path), None)
         assert style.read_text() == (
-            "a{src:url(data:font/woff2;base64,Zm9udA==)}b{src:url(fonts/b.woff2)}"
+            "a{src:url(data:font/woff2;base64,Zm9udA==)}b{src:url(fonts/KaTeX_AMS-Regular.woff2)}"
         )
 
 
