@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (ROOT / "mbgd_lib").rglob("*")
-    if path.is_file() and path.suffix != ".pyc"
+    if path.is_file() and path.parent.name != "__pycache__"  # Python's, and Numba's
 )
 
 
