@@ -103,8 +103,7 @@ def number_array(name: str, value: ArrayLike, ndim: int | None) -> NDArray[Any]:
     With None it may have any number of dimensions.
     Integers and booleans stay what they are, as do float32 and float64.
     """
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name} must not be a masked array: its mask would be lost")
+    refuse_mask(name, value)
     if hasattr(value, "toarray"):
         raise TypeError(f"{name} must be a dense array, not a sparse one: give {name}.toarray()")
     try:
@@ -122,6 +121,12 @@ def number_array(name: str, value: ArrayLike, ndim: int | None) -> NDArray[Any]:
             array = array.astype(np.float64)
         _refuse_nan_and_infinity(name, array)
     return array
+
+
+def refuse_mask(name: str, value: Any) -> None:
+    """Refuse a masked array: NumPy's conversions would take what is masked."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} must not be a masked array: its mask would be lost")
 
 
 def _refuse_nan_and_infinity(name: str, array: NDArray[Any], piece: int = 4096) -> None:

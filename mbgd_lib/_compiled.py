@@ -53,9 +53,9 @@ def make_epoch(loop: Loop, epochs: int | None) -> bool:
     loop.begin_epoch()
     batches = loop.state.batches
     assert batches is not None
-    weights = loop.state.weights.copy(order="K")
-    if not pays(loop.objective, weights, batches, epochs or 1):
+    if not pays(loop.objective, loop.state.weights, batches, epochs or 1):
         return False
+    weights = loop.state.weights.copy(order="K")
     made = make_steps(loop.objective, weights, batches, loop.learning_rate)
     loop.have_made(made, weights)
     return True

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from mbgd_lib._arguments import generator, whole_number
+from mbgd_lib._arguments import generator, refuse_mask, whole_number
 from mbgd_lib.descent import descend
 from mbgd_lib.loop import State
 from mbgd_lib.objectives import Array, LeastSquares, LinearModel, Logistic, Softmax, softmax
@@ -142,9 +142,8 @@ class MiniBatchEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn i
     def _checked(
         self, X: ArrayLike, y: ArrayLike, *, reset: bool, y_numeric: bool
     ) -> tuple[Array, Array]:
-        for name, given in (("X", X), ("y", y)):
-            if isinstance(given, np.ma.MaskedArray):
-                raise TypeError(f"{name} must not be a masked array: its mask would be lost")
+        refuse_mask("X", X)
+        refuse_mask("y", y)
         checked: tuple[Array, Array] = validate_data(
             self, X, y, dtype=KEPT_DTYPES, reset=reset, y_numeric=y_numeric
         )

@@ -52,6 +52,8 @@ class State:
     batches : Epoch or None
         The order of that epoch's rows and its cut; None before the first epoch. Where each batch
         is all rows as they stand, there is no order.
+    order : str
+        The kind of order that the epoch's rows have; see `minibatches`.
     side_by_side : bool
         Whether the arrays have a first dimension with an entry for each of several runs.
 
@@ -71,6 +73,7 @@ class State:
     epoch: int = 0
     batch: int = 0
     batches: Epoch | None = None
+    order: str = ""
     side_by_side: bool = False
 
     @property
@@ -222,10 +225,12 @@ class Loop(Iterator[Step]):
         else:
             orders = self._orders(None if state.batches is None else state.batches.rows)
         state.epoch, state.batch, state.batches = state.epoch + 1, 0, Epoch(orders, edges)
+        state.order = self.batching.order
 
     def _orders(self, before: Rows | None) -> Rows:
-        if before is not None and before.shape[-1] != self.batching.n:
-            before = None  # the order of all rows as they stand, or of other rows
+        same = self.state.order == self.batching.order
+        if before is not None and (before.shape[-1] != self.batching.n or not same):
+            before = None  # an order of another kind, of other rows, or of all as they stand
         if not self.state.side_by_side:
             return self.batching.next_order(self.state.generators[0], before)
         orders: dict[int, Rows] = {}  # runs of equal seeds share a generator and its orders

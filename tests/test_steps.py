@@ -205,6 +205,14 @@ def test_a_new_batch_size_counts_from_the_next_epoch(objective):
     assert [len(next(loop).rows) for _ in range(6)] == [8, 8, 8, 3, 40, 3]
 
 
+def test_the_order_of_the_data_comes_back_after_a_shuffled_run(objective):
+    shuffled = descend(objective, np.zeros(4), learning_rate=0.01, batch_size=8, seed=5)
+    loop = steps(objective, shuffled.state, learning_rate=0.01, batch_size=N, order="sequential")
+    assert next(loop).rows is None  # all rows as they stand
+    loop = steps(objective, shuffled.state, learning_rate=0.01, batch_size=40, order="sequential")
+    assert [*next(loop).rows, *next(loop).rows] == list(range(N))
+
+
 def test_a_rule_named_anew_starts_anew(objective):
     settings = {"learning_rate": 0.01, "batch_size": 8}
     saved = first(2, steps(objective, np.zeros(4), seed=5, update=Momentum(), **settings)).state
