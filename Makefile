@@ -20,7 +20,7 @@ LIST_FONTS := @$(HERE) -c 'import matplotlib.font_manager' 2>/dev/null
 
 .DEFAULT_GOAL := help
 .PHONY: help site serve lab check format lint test test-library list-library test-chapter test-exercises test-site coverage nbval \
-	test-frameworks bench sweeps notebooks exercises assignments grade export-grades lock venv-read venv venv-frameworks clean
+	test-frameworks bench sweeps replicate notebooks exercises assignments grade export-grades lock venv-read venv venv-frameworks clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -125,8 +125,11 @@ notebooks: venv  ## run notebooks and store their outputs (N=3: those of chapter
 	$(LIST_FONTS)
 	$(HERE) tools/store_notebooks.py $(if $(N),$(wildcard notebooks/0$(N)_*.ipynb notebooks/*/0$(N)_*.ipynb))
 
-sweeps: venv  ## measure again what takes minutes, and store it for the chapters (half an hour)
-	$(ONE_BLAS_THREAD) $(HERE) -m sweeps
+sweeps: venv  ## measure again what takes minutes, and store it for the chapters (SEED=1: in another world)
+	$(ONE_BLAS_THREAD) $(HERE) -m sweeps $(if $(SEED),--seed $(SEED))
+
+replicate: venv  ## run every notebook with other master seeds, and store what they find (N=3; an hour at most)
+	$(HERE) -m replications run $(if $(N),0$(N))
 
 bench: venv-frameworks  ## time an epoch against its peers, side by side (installs them; some minutes)
 	$(WITH_FRAMEWORKS) -m benchmarks

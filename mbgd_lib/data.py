@@ -177,7 +177,7 @@ def standardise(X: ArrayLike) -> Array:
     return (X - X.mean(axis=0)) / X.std(axis=0)
 
 
-def stored_sweep(name: str) -> dict[str, Any]:
+def stored_sweep(name: str, *, seed: int = 0) -> dict[str, Any]:
     """Return what a measurement that takes minutes has found, from the course's folder ``sweeps``.
 
     Parameters
@@ -185,6 +185,9 @@ def stored_sweep(name: str) -> dict[str, Any]:
     name : str
         The name of a file in that folder, without its ending. The folder is looked for where
         the code runs, and above.
+    seed : int
+        The master seed. 0 is the chapters' own measurement. Only a few others are stored, as
+        ``{name}_seed_1.json`` and so on; they take turns in answering for all the rest.
 
     Returns
     -------
@@ -201,6 +204,7 @@ def stored_sweep(name: str) -> dict[str, Any]:
     >>> "settings" in stored_sweep("batch_size")
     True
     """
+    seed = whole_number("seed", seed, 0)
     here = Path.cwd()
     paths = [folder / "sweeps" / f"{name}.json" for folder in (here, *here.parents)]
     path = next(filter(Path.is_file, paths), None)
@@ -209,4 +213,12 @@ def stored_sweep(name: str) -> dict[str, Any]:
             f"name must be that of a result in the course's folder, but there is no "
             f"sweeps/{name}.json in {here} or above it: run this in a copy of the whole course"
         )
+    if seed > 0:
+        others = sorted(path.parent.glob(f"{name}_seed_*.json"))
+        if not others:
+            raise FileNotFoundError(
+                f"seed must be 0, not {seed}: no other master seed has been measured, "
+                f"which `python -m sweeps {name} --seed 1` does"
+            )
+        path = others[(seed - 1) % len(others)]
     return json.loads(path.read_text(encoding="utf-8"))

@@ -17,11 +17,19 @@ SWEEPS = {
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m sweeps", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(SWEEPS)}; or all")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="another master seed, whose result is stored apart"
+    )
     parser.add_argument("--timings", action="store_true", help="measure only the times anew")
     options = parser.parse_args(arguments)
     if unknown := sorted(set(options.names) - set(SWEEPS)):
         parser.error(f"there is no sweep {unknown[0]}; there is {', '.join(SWEEPS)}")
-    for name in options.names or SWEEPS:
+    if options.seed < 0:
+        parser.error(f"--seed must be at least 0, not {options.seed}")
+    # The digit pad's weights are a thing to use, and no measurement.
+    every = [name for name in SWEEPS if options.seed == 0 or name != digit_weights.NAME]
+    for name in options.names or every:
+        SWEEPS[name].SETTINGS["seed"] = options.seed
         SWEEPS[name].run(timings_only=options.timings)
 
 

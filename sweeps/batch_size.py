@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from mbgd_lib import Softmax
+from mbgd_lib.instruments import worlds
 from mbgd_lib.instruments.targets import checkpoints, losses_at
 from mbgd_lib.loop import steps as make_loop
 from mbgd_lib.mnist import load_mnist
@@ -45,6 +46,7 @@ SETTINGS: dict[str, Any] = {
     "smooth_batch_sizes": [1, 4, 16, 64, 256, 1024, 8192],
     "give_up_after": 4,  # times the steps of the best rate so far
     "rules_base": 16,
+    "seed": 0,  # the master seed, which shifts all seeds
 }
 
 #: How a step is timed: in each round, about so many rows, but at most so many steps.
@@ -104,8 +106,9 @@ def rate_of(power: int) -> float:
 
 
 def seeds_for(batch_size: int, seeds: Sequence[int]) -> Sequence[int]:
-    """Return the seeds to run: a full batch needs but one."""
-    return seeds[:1] if batch_size == SETTINGS["training_rows"] else seeds
+    """Return the seeds to run, in this master seed's world: a full batch needs but one."""
+    some = seeds[:1] if batch_size == SETTINGS["training_rows"] else seeds
+    return [worlds.seeds(SETTINGS["seed"], 1, first=seed)[0] for seed in some]
 
 
 def tune(batch_size: int, start: int) -> list[dict[str, Any]]:
@@ -289,15 +292,16 @@ def one_timing(training: Softmax, batch_size: int) -> float:
 
 def run(timings_only: bool = False) -> None:
     """Run the sweep, or only its timings, and store the result."""
+    name = store.name_of(NAME, SETTINGS["seed"])
     if timings_only:
-        result = store.load(NAME)
+        result = store.load(name)
     else:
         sizes = SETTINGS["batch_sizes"]
         units: dict[str, Any] = {f"B={size}": partial(measure, size) for size in sizes}
         some = SETTINGS["smooth_batch_sizes"]
         units |= {f"smooth at B={size}": partial(smooth, size) for size in some}
         units |= {f"rules at B={size}": partial(rules, size) for size in sizes}
-        done = store.in_units(NAME, SETTINGS, units)
+        done = store.in_units(name, SETTINGS, units)
         result = {
             "settings": SETTINGS,
             "batch_sizes": [done[f"B={size}"] for size in sizes],
@@ -310,7 +314,7 @@ def run(timings_only: bool = False) -> None:
         rounds = seconds[str(entry["batch_size"])]
         entry["seconds_per_step"] = float(np.median(rounds))
         entry["seconds_per_step_in_rounds"] = rounds
-    store.save(NAME, result)
+    store.save(name, result)
 
 
 def say(line: str) -> None:

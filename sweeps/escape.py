@@ -14,6 +14,7 @@ import numpy as np
 
 from mbgd_lib import TrigonometricSurface
 from mbgd_lib.data import noisy_regression
+from mbgd_lib.instruments import worlds
 from mbgd_lib.instruments.escapes import ends_of_runs, nearest, settle, steps_to_cross
 from sweeps import store
 
@@ -49,7 +50,13 @@ SETTINGS: dict[str, Any] = {
         "rate": 0.05,
         "barrier": 4,
     },
+    "seed": 0,  # the master seed: all seeds, and the tilts of the well, are those of its world
 }
+
+
+def in_this_world(seed: int) -> int:
+    """Return the seed that stands for this one under the master seed."""
+    return worlds.seeds(SETTINGS["seed"], 1, first=seed)[0]
 
 
 @cache
@@ -103,7 +110,7 @@ def map_of(rate: float, batch_size: int) -> dict[str, Any]:
     """Return the labels of the ends of a grid of starts, all with the batches of one seed."""
     along = np.linspace(*SETTINGS["bounds"], SETTINGS["map_points"])
     grid = np.stack(np.meshgrid(along, along), axis=-1).reshape(1, -1, 2)
-    found = labels(ends(rate, batch_size, grid, [0], round(SETTINGS["time"] / rate)))
+    found = labels(ends(rate, batch_size, grid, [in_this_world(0)], round(SETTINGS["time"] / rate)))
     rows = found.reshape(len(along), len(along))
     say(f"map of rate {rate}, B={batch_size}")
     return {
@@ -115,7 +122,7 @@ def map_of(rate: float, batch_size: int) -> dict[str, Any]:
 
 def normal_tilts(rows: int, deviation: float) -> Any:
     """Return draws from a normal distribution, made to have exactly this deviation."""
-    tilts = np.random.default_rng(0).normal(size=rows)
+    tilts = np.random.default_rng(in_this_world(0)).normal(size=rows)
     return (tilts - tilts.mean()) / tilts.std() * deviation
 
 
@@ -135,7 +142,7 @@ def crossing(tilts: Any, rate: float, batch_size: int, **options: Any) -> dict[s
         batch_size=batch_size,
         runs=well["runs"],
         max_steps=well["max_steps"],
-        seed=options.pop("seed", batch_size),
+        seed=in_this_world(batch_size),
         **options,
     )
     say(f"well: rate {rate:.4f}, B={batch_size}, {options}: mean {steps.mean():.0f} steps")
@@ -145,7 +152,7 @@ def crossing(tilts: Any, rate: float, batch_size: int, **options: Any) -> dict[s
 def units() -> dict[str, Any]:
     """Return every unit of work by its name."""
     every: dict[str, Any] = {}
-    seeds, time = SETTINGS["seeds"], SETTINGS["time"]
+    seeds, time = [in_this_world(seed) for seed in SETTINGS["seeds"]], SETTINGS["time"]
     for rate in SETTINGS["rates"]:
         for size in SETTINGS["batch_sizes"]:
             every[f"cell {rate} {size}"] = partial(cell, rate, size, round(time / rate), seeds)
@@ -185,8 +192,9 @@ def without_results(work: Any) -> Any:
 def run(timings_only: bool = False) -> None:
     """Run the sweep and store its result; it measures no times."""
     if not timings_only:
-        done = store.in_units(NAME, SETTINGS, units())
-        store.save(NAME, {"settings": SETTINGS, "units": done})
+        name = store.name_of(NAME, SETTINGS["seed"])
+        done = store.in_units(name, SETTINGS, units())
+        store.save(name, {"settings": SETTINGS, "units": done})
 
 
 def say(line: str) -> None:

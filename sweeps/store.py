@@ -13,6 +13,11 @@ from typing import Any
 HERE = Path(__file__).parent
 
 
+def name_of(sweep: str, seed: int) -> str:
+    """Return under which name a sweep's result is stored: the chapters' own one, or another's."""
+    return sweep if seed == 0 else f"{sweep}_seed_{seed}"
+
+
 def load(name: str, folder: Path = HERE) -> dict[str, Any]:
     """Return the stored result of a sweep."""
     return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))

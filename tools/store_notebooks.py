@@ -124,10 +124,22 @@ def name_cells(cells: list[NotebookNode]) -> None:
         taken.add(cell["id"])
 
 
+INLINE = "module://matplotlib_inline.backend_inline"
+
+
 def execute(path: Path) -> NotebookNode:
     """Run a notebook in a fresh kernel and return it with its new outputs, normalised."""
-    path = Path(path).resolve()
-    notebook = normalise(read(path))
+    return run_in_kernel(read(path), Path(path).resolve())
+
+
+def run_in_kernel(
+    notebook: NotebookNode,
+    path: Path,
+    *,
+    backend: str = "module://matplotlib_inline.backend_inline",
+) -> NotebookNode:
+    """Run a notebook as if it lay at the path; with the back end "agg" it draws no figures."""
+    notebook = normalise(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -149,7 +161,7 @@ def execute(path: Path) -> NotebookNode:
     with tempfile.TemporaryDirectory() as profile:
         env = os.environ | {
             "IPYTHONDIR": profile,
-            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+            "MPLBACKEND": backend,
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
         }
