@@ -116,9 +116,15 @@ def machine_sentence(results: Results) -> str:
     return (
         f"Measured on {m['date']}: {m['processor']}, {m['cores']} cores, {m['system']}. "
         f"Python {m['python']}, {versions}. Threads: {pools}. "
-        f"Data: {results['data']}. Learning rate {results['learning_rate']}, "
-        f"{results['rounds']} round(s).{quietness(results)}"
+        f"Data: {results['data']}. Learning rate {results['learning_rate']}. "
+        f"Every epoch was timed {times(results)}, in turns; `make bench` times all of them again."
+        f"{quietness(results)}"
     )
+
+
+def times(results: Results) -> str:
+    """How often each way was timed."""
+    return "once" if results["rounds"] == 1 else f"{results['rounds']} times"
 
 
 def quietness(results: Results) -> str:
@@ -167,8 +173,8 @@ def caption(results: Results) -> str:
     above = sum(r > 1 for r in ran)
     return (
         "**Time of an epoch over that of `mbgd_lib`, against the batch size.** Above 1 a way is "
-        f"slower than ours, as {above} of {len(ran)} points of the peers are. Medians of "
-        f"{results['rounds']} interleaved round(s)."
+        f"slower than ours, as {above} of {len(ran)} points of the peers are. Medians; each was "
+        f"timed {times(results)}, in turns."
     )
 
 
