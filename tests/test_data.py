@@ -164,6 +164,18 @@ def test_a_stored_sweep_is_found_from_where_notebooks_run(tmp_path, monkeypatch,
     assert stored_sweep("speed") == {"x": "≥"}
 
 
+def test_stored_worlds_take_turns(tmp_path, monkeypatch):
+    (tmp_path / "sweeps").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for name in ("speed", "speed_seed_1", "speed_seed_2", "speedy_seed_1"):
+        (tmp_path / "sweeps" / f"{name}.json").write_text(f'{{"name": "{name}"}}')
+    found = [stored_sweep("speed", seed=seed)["name"] for seed in (0, 1, 2, 3, 40)]
+    assert found == ["speed", "speed_seed_1", "speed_seed_2", "speed_seed_1", "speed_seed_2"]
+    (tmp_path / "sweeps" / "other.json").write_text("{}")
+    with pytest.raises(FileNotFoundError, match="seed must be 0, not 1: no other master seed"):
+        stored_sweep("other", seed=1)
+
+
 def test_a_notebook_alone_is_told_what_it_needs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError) as caught:

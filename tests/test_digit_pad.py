@@ -6,14 +6,13 @@ import base64
 import json
 import random
 import re
-import shutil
 
 import interactive_figures
 import numpy as np
 import pytest
 from browsing import DESK, MOST_SHIFT, PHONE, faults, layout_shift, serve
 from playwright.sync_api import Page, expect
-from test_site_build import ROOT, build
+from test_site_build import ROOT, build, copy_settings
 
 from mbgd_lib.mnist import center_digit, load_mnist
 from mbgd_lib.objectives import softmax
@@ -40,9 +39,7 @@ EMPTY = "The pad is empty. Draw a digit, or choose an example."
 def base(tmp_path_factory):
     """A book with the pad on one page, served while the tests run."""
     folder = tmp_path_factory.mktemp("book")
-    shutil.copy(ROOT / "_config.yml", folder)
-    for name in ("_ext", "_static"):
-        shutil.copytree(ROOT / "book" / name, folder / "book" / name)
+    copy_settings(folder)
     (folder / "_toc.yml").write_text(
         "format: jb-book\nroot: book/index\nchapters: [{file: book/pad}]\n"
     )

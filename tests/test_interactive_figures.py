@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import random
-import shutil
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import product
 
@@ -14,7 +13,7 @@ import nbformat
 import pytest
 from browsing import DESK, MOST_SHIFT, PHONE, faults, layout_shift, serve, too_wide
 from playwright.sync_api import Page, expect
-from test_site_build import ROOT, build
+from test_site_build import build, copy_settings
 
 from mbgd_lib.instruments.targets import time_to_target
 
@@ -77,9 +76,7 @@ NOTEBOOK, TOP, WITHOUT = "notebooks/one.html", "book/top.html", "book/index.html
 def base(tmp_path_factory):
     """A book with the figure in a notebook and on another page, served while the tests run."""
     folder = tmp_path_factory.mktemp("book")
-    shutil.copy(ROOT / "_config.yml", folder)
-    for name in ("_ext", "_static"):
-        shutil.copytree(ROOT / "book" / name, folder / "book" / name)
+    copy_settings(folder)
     (folder / "notebooks").mkdir()
     (folder / "_toc.yml").write_text(TOC)
     (folder / "sweep.json").write_text(json.dumps(sweep()))

@@ -40,6 +40,7 @@ FAULTS = {
     "{doc}`page-missing`": "page-missing",
     "{glue:text}`../notebooks/one.ipynb::value-missing:s`": "value-missing",
     "{rolemissing}`x`": "rolemissing",
+    "{replicated}`gone`": "{replicated} counts",
     "```{notebook-figure} ../notebooks/one.ipynb fig-gone\nA caption.\n```": "fig-gone",
     "```{notebook-figure} ../notebooks/gone.ipynb fig-known\nA caption.\n```": "gone.ipynb",
     r"$\brokenformula{$": "a formula that KaTeX cannot read",
@@ -122,13 +123,21 @@ PIXEL = (
 )
 
 
+def copy_settings(folder: Path) -> None:
+    """Give a small book the course's settings, extensions and styles."""
+    shutil.copy(ROOT / "_config.yml", folder)
+    for name in ("_ext", "_static"):
+        shutil.copytree(ROOT / "book" / name, folder / "book" / name)
+    (folder / "replications").mkdir()
+    for module in (ROOT / "replications").glob("*.py"):
+        shutil.copy(module, folder / "replications")
+
+
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
     """A book of three pages with the course's settings, extension and style, built once."""
     folder = tmp_path_factory.mktemp("book")
-    shutil.copy(ROOT / "_config.yml", folder)
-    for name in ("_ext", "_static"):
-        shutil.copytree(ROOT / "book" / name, folder / "book" / name)
+    copy_settings(folder)
     (folder / "notebooks").mkdir()
     (folder / "_toc.yml").write_text(TOC)
     (folder / "book" / "references.bib").write_text(REFERENCES)

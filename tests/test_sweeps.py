@@ -15,6 +15,8 @@ from mbgd_lib.instruments.targets import checkpoints, steps_to_target
 from sweeps import __main__ as command
 from sweeps import batch_size, store
 
+WORLDS = 5  # other master seeds that each measurement is stored for
+
 # --- results on disk ---
 
 
@@ -80,6 +82,34 @@ def test_every_sweep_has_its_stored_result():
     for name, module in command.SWEEPS.items():
         assert name == module.NAME
         assert store.load(name)["settings"] == json.loads(json.dumps(module.SETTINGS))
+
+
+MEASURED = ("batch_size", "escape", "variants")
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_every_measurement_is_stored_for_other_worlds_too(name):
+    here = store.load(name)
+    others = [store.load(store.name_of(name, seed)) for seed in range(1, WORLDS + 1)]
+    for seed, there in enumerate(others, start=1):
+        assert there["settings"] == here["settings"] | {"seed": seed}
+    results = {
+        json.dumps({**there, "settings": None, "machine": None}) for there in [here, *others]
+    }
+    assert len(results) == WORLDS + 1
+
+
+def test_a_master_seed_is_put_in_by_the_command(monkeypatch):
+    ran = []
+    monkeypatch.setattr(
+        batch_size, "run", lambda timings_only: ran.append(dict(batch_size.SETTINGS))
+    )
+    monkeypatch.setitem(batch_size.SETTINGS, "seed", 0)
+    command.main(["batch_size", "--seed", "3"])
+    assert [settings["seed"] for settings in ran] == [3]
+    assert batch_size.seeds_for(16, [0, 100]) == [300_000, 300_100]
+    with pytest.raises(SystemExit):
+        command.main(["batch_size", "--seed", "-1"])
 
 
 # --- the sweep over batch sizes ---
@@ -166,10 +196,12 @@ def near(found: int, stored: int) -> bool:
     return found in looks and abs(looks.index(found) - looks.index(stored)) <= 1
 
 
-@pytest.mark.parametrize("size", [32, 512])
-def test_a_stored_point_comes_out_again(entries, size):
+@pytest.mark.parametrize(("size", "world"), [(32, 0), (512, 0), (512, 1), (512, WORLDS)])
+def test_a_stored_point_comes_out_again(size, world):
     """From the library's plain function, with none of the sweep's own code but its data."""
-    result = entries[size]["by_target"][-1]
+    stored_sweep = store.load(store.name_of("batch_size", world))
+    of_sizes = {entry["batch_size"]: entry for entry in stored_sweep["batch_sizes"]}
+    result = of_sizes[size]["by_target"][-1]
     training, validation = batch_size.objectives()
     for number in (0, 7):
         stored = result["steps"][number]
@@ -181,7 +213,7 @@ def test_a_stored_point_comes_out_again(entries, size):
             max_steps=3 * stored,
             learning_rate=result["best_rate"],
             batch_size=size,
-            seed=[batch_size.SETTINGS["seeds"][number], size],
+            seed=[world * 100_000 + batch_size.SETTINGS["seeds"][number], size],
         )
         assert near(found, stored)
 

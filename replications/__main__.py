@@ -1,0 +1,71 @@
+"""Measure every quoted number again with other master seeds, and compare with what is stored."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from replications import check, fallen, notebooks, run
+
+EXAMPLES = """\
+python -m replications run          every notebook; an interrupted run goes on
+python -m replications run 03 05    those of two chapters
+python -m replications check 03     what does not replicate
+python -m replications list         write what does not replicate to fallen.json
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m replications",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=("run", "check", "list"))
+    parser.add_argument("notebooks", nargs="*", help="how the names begin: 03; none is: all")
+    parser.add_argument("--seeds", nargs="+", type=int, help="other master seeds than 1, 2, 3 …")
+    options = parser.parse_args(arguments)
+    paths = chosen(options.notebooks, parser)
+    if options.command == "run":
+        seeds = options.seeds or list(range(1, run.WORLDS + 1))
+        if min(seeds) < 1 or len(set(seeds)) < len(seeds):
+            parser.error(f"--seeds must be different and at least 1, not {seeds}")
+        run.one_thread_each()
+        run.replicate(paths, seeds)
+    elif options.command == "list":
+        fallen.write()
+    else:
+        return report(paths)
+    return 0
+
+
+def chosen(beginnings: list[str], parser: argparse.ArgumentParser) -> list[Path]:
+    """Return the notebooks whose names begin so."""
+    every = notebooks.paths()
+    for beginning in beginnings:
+        if not any(path.name.startswith(beginning) for path in every):
+            names = ", ".join(path.stem for path in every)
+            parser.error(f"no notebook begins with {beginning}; there is {names}")
+    return [p for p in every if not beginnings or p.name.startswith(tuple(beginnings))]
+
+
+def report(paths: list[Path]) -> int:
+    """Print what does not replicate; return 1 if something cannot even be compared."""
+    faults = 0
+    for path in paths:
+        problems = check.verdict_problems(path) + check.problems_of(path)
+        for problem in problems:
+            print(problem)
+        faults += len(problems)
+        if check.comparable(path):
+            for finding in check.findings_of(path):
+                print(f"{path.name}: {finding.kind} {finding.what}: {finding.printed}")
+                for replication in finding.replications:
+                    print(f"    {replication}")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

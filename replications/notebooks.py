@@ -1,0 +1,119 @@
+"""What a stored notebook says: its numbers by name, and its conditions."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+NOTEBOOKS = ROOT / "notebooks"
+
+#: The line of the first code cell that another world replaces.
+MASTER_SEED = re.compile(r"^SEED = \d+", re.MULTILINE)
+
+#: Sentences with a verdict name a condition: what must hold in all worlds, what holds in some of
+#: them, and what no number of the page can decide.
+ROLE = re.compile(r"\{(holds|how-often|argued)\}`([^`]+)`")
+
+
+def paths() -> list[Path]:
+    """Return the course's notebooks, in order."""
+    return sorted(p for p in NOTEBOOKS.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+
+
+def prose() -> list[Path]:
+    """Return the course's pages that are no notebooks."""
+    return sorted((ROOT / "book").glob("*.md"))
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.v4.reads(path.read_text(encoding="utf-8"))
+
+
+def code_of(notebook: nbformat.NotebookNode) -> list[str]:
+    """Return the sources of the code cells."""
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def checksum(notebook: nbformat.NotebookNode) -> str:
+    """Return a fingerprint of the code, which no change of text or of comments alters."""
+    parsed = (ast.dump(ast.parse(source)) for source in code_of(notebook))
+    return hashlib.sha256("\n".join(parsed).encode()).hexdigest()[:16]
+
+
+def in_world(notebook: nbformat.NotebookNode, seed: int) -> nbformat.NotebookNode:
+    """Put another master seed into a notebook.
+
+    Raises
+    ------
+    ValueError
+        If its first code cell does not set one, or another cell sets it again.
+    """
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    counts = [len(MASTER_SEED.findall(cell.source)) for cell in cells]
+    if counts[:1] != [1] or sum(counts) != 1:
+        raise ValueError("the first code cell, and no other, must have one line SEED = 0")
+    cells[0].source = MASTER_SEED.sub(f"SEED = {seed}", cells[0].source)
+    return notebook
+
+
+def numbers_of(notebook: nbformat.NotebookNode) -> dict[str, str]:
+    """Return the quoted texts by name."""
+    return {
+        output.metadata["scrapbook"]["name"]: ast.literal_eval(next(iter(output.data.values())))
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if "scrapbook" in output.get("metadata", {})
+    }
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A sentence that judges, with what its conditions are."""
+
+    text: str
+    conditions: tuple[tuple[str, str], ...]  # pairs (role, content)
+
+    @property
+    def start(self) -> str:
+        """Its first words, for messages."""
+        plain = re.sub(r"[*|]+", "", re.sub(r"\{[^}]*\}`([^`]*)`", r"\1", self.text))
+        return " ".join(plain.split())[:90]
+
+
+#: Bold words that open a paragraph and judge nothing.
+LABELS = (
+    "Question", "What you will be able to do", "What you need", "Time", "What this does not show",
+    "Try it", "Check yourself", "Draft",
+)  # fmt: skip
+
+
+def verdicts_in(markdown: str) -> Iterator[Verdict]:
+    """Return the sentences of a page that judge: bold leads, trials, rows of what to remember."""
+    heading = ""
+    for block in re.split(r"\n\s*\n", markdown):
+        for line in re.findall(r"(?m)^#+ +(.*)$", block):
+            heading = line
+        judged = block.startswith("**") and not re.match(rf"\*\*(?:{'|'.join(LABELS)})\b", block)
+        if judged or ":class: on-trial" in block:
+            yield Verdict(block, tuple(ROLE.findall(block)))
+        elif heading.lower().startswith(("what to remember", "verdicts")):
+            rows = [line for line in block.splitlines() if line.startswith(("|", "- ", "* "))]
+            # The first two lines of a table are its heads and the rule below them.
+            for row in rows[2:] if rows and rows[0].startswith("|") else rows:
+                yield Verdict(row, tuple(ROLE.findall(row)))
+
+
+def markdown_of(path: Path) -> str:
+    """Return the text of a page: a notebook's, with its captions, or a file's."""
+    if path.suffix != ".ipynb":
+        return path.read_text(encoding="utf-8")
+    notebook = read(path)
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")

@@ -1,0 +1,476 @@
+"""The course in other worlds: its numbers, intervals and verdicts against their replications.
+
+The second half plants flukes (a lucky seed, an interval from three runs, a verdict turned round)
+and shows that the first half would find them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+
+from mbgd_lib.instruments.statistics import estimate
+from mbgd_lib.instruments.worlds import seeds, split_again
+from mbgd_lib.show.report import interval, signed
+from replications import check, fallen, notebooks, run
+from replications.__main__ import main
+from replications.check import Replications
+from replications.values import Interval, holds, names_in, rounding, value_of
+
+PATHS = notebooks.paths()
+each_notebook = pytest.mark.parametrize("path", PATHS, ids=[path.stem for path in PATHS])
+PAGES = [*PATHS, *notebooks.prose()]
+each_page = pytest.mark.parametrize("path", PAGES, ids=[path.stem for path in PAGES])
+
+
+# --- the course ---
+
+
+@each_notebook
+def test_replications_belong_to_the_notebook(path):
+    assert check.problems_of(path) == []
+
+
+@each_page
+def test_every_verdict_names_a_condition(path):
+    assert check.verdict_problems(path) == []
+
+
+def test_what_does_not_replicate_is_listed_and_nothing_else():
+    """Whoever mends an entry takes it out: `python -m replications list` does."""
+    listed = fallen.read()
+    now = [fallen.entry(finding, "") for finding in fallen.every_finding()]
+    assert [dict(entry, known="") for entry in listed] == now
+    assert [entry["what"] for entry in listed if len(entry["known"]) < 20] == []
+
+
+def test_a_number_of_a_sweep_has_as_many_replications_as_the_sweep():
+    worlds = run.other_worlds_of_sweeps()
+    assert worlds >= 3
+    for path in PATHS:
+        for number in Replications.of(path).numbers.values():
+            if number["depends_on"] == "sweep":
+                assert len(number["values"]) == worlds
+
+
+# --- other worlds ---
+
+
+def test_worlds_share_no_seed():
+    worlds = [seeds(world, 2000, first=first) for world in range(4) for first in (0, 2000)]
+    assert len({seed for some in worlds for seed in some}) == 16_000
+    with pytest.raises(ValueError, match=r"first \+ count must be at most 100,000"):
+        seeds(0, 2, first=99_999)
+    with pytest.raises(ValueError, match="master_seed"):
+        seeds(-1, 2)
+
+
+def test_another_world_cuts_the_same_rows_elsewhere():
+    train, test = (
+        (np.arange(8)[:, None], np.arange(8)),
+        (np.arange(8, 12)[:, None], np.arange(8, 12)),
+    )
+    assert split_again(0, train, test) == (train, test)
+    cuts = []
+    for world in (1, 2):
+        (X, y), (X_test, y_test) = split_again(world, train, test)
+        assert sorted([*y, *y_test]) == list(range(12))
+        assert len(y_test) == 4
+        assert (X[:, 0] == y).all()
+        assert (X_test[:, 0] == y_test).all()
+        cuts.append(set(y_test))
+    assert cuts[0] != cuts[1] != set(test[1])
+
+
+# --- values and conditions ---
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("16,521", 16521.0),
+        ("−0.51", -0.51),
+        ("+0.026", 0.026),
+        ("1e-06", 1e-6),
+        ("−0.51 to 0.07", (-0.51, 0.07)),
+        ("1,204 to 1,434", (1204.0, 1434.0)),
+        ("True", True),
+        ("shuffled to sorted", "shuffled to sorted"),
+        ("3 of 4", "3 of 4"),
+    ],
+)
+def test_a_quoted_text_is_read_back(text, value):
+    assert value_of(text) == value
+
+
+def test_what_is_quoted_comes_back_as_it_was():
+    for number in (-1234.567, 0.026, 7.0):
+        assert value_of(signed(number, 3)) == pytest.approx(number)
+    assert value_of(interval((-0.5, 1204.3), 1)) == Interval(-0.5, 1204.3)
+
+
+def test_an_interval_holds_what_lies_between_its_ends():
+    assert 0.07 in Interval(-0.51, 0.07)
+    assert 0.08 not in Interval(-0.51, 0.07)
+    assert "x" not in Interval(-1, 1)
+
+
+@pytest.mark.parametrize(("text", "half"), [("0.49", 0.005), ("12", 0.5), ("0.1 to 0.25", 0.005)])
+def test_half_a_unit_of_the_last_digit(text, half):
+    assert rounding(text) == half
+
+
+TEXTS = {"fast": "9", "slow": "226", "gain_interval": "−0.1 to 0.3", "same": "True", "word": "a"}
+
+
+@pytest.mark.parametrize(
+    ("condition", "true"),
+    [
+        ("fast < slow / 20", True),
+        ("20 < slow / fast < 25", False),
+        ("0 in gain_interval", True),
+        ("gain_interval.low > 0", False),
+        ("same and not fast > slow", True),
+        ("max(fast, 3) == 9", True),
+        ("word == 'a'", True),
+    ],
+)
+def test_conditions_compare_what_is_printed(condition, true):
+    assert holds(condition, TEXTS) is true
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("fast <", "is no expression"),
+        ("1 < 2", "compares no quoted number"),
+        ("fast < quick", "names quick, which is not quoted"),
+        ("fast + slow", "neither true nor false"),
+        ("fast < word", "cannot be evaluated"),
+        ("fast.real > 1", "asks for .real"),
+        ("[fast] == [9]", "holds List"),
+        ("(lambda: fast)() > 1", "holds Lambda"),
+    ],
+)
+def test_a_condition_that_says_nothing_is_refused(condition, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        holds(condition, TEXTS)
+
+
+def test_names_of_a_condition():
+    assert names_in("max(fast, slow) < log(n) and same") == {"fast", "slow", "n", "same"}
+
+
+# --- a notebook's code and its verdicts ---
+
+CODE = """\
+import numpy as np
+
+SEED = 0  # the master seed
+noise = np.random.default_rng(SEED).normal()"""
+QUOTE = "from mbgd_lib.show.report import quote\nquote(digits=6, noise=noise, fixed=1.5)"
+
+
+def small_notebook(*codes: str, text: str = "") -> nbformat.NotebookNode:
+    cells = [nbformat.v4.new_markdown_cell(text or "# One")]
+    return nbformat.v4.new_notebook(
+        cells=[*cells, *(nbformat.v4.new_code_cell(code) for code in codes)]
+    )
+
+
+def test_a_checksum_is_that_of_the_code():
+    of = notebooks.checksum(small_notebook(CODE, QUOTE))
+    assert notebooks.checksum(small_notebook(CODE + "  # said", QUOTE, text="# Two")) == of
+    assert notebooks.checksum(small_notebook(CODE, QUOTE.replace("1.5", "1.6"))) != of
+
+
+def test_another_master_seed_is_put_in():
+    cell = notebooks.in_world(small_notebook(CODE, QUOTE), 17).cells[1]
+    assert "SEED = 17  # the master seed" in cell.source
+
+
+@pytest.mark.parametrize("codes", [(QUOTE,), (QUOTE, CODE), (CODE, CODE), (CODE, "SEED = 3")])
+def test_a_notebook_has_one_master_seed_in_its_first_cell(codes):
+    with pytest.raises(ValueError, match="must have one line SEED = 0"):
+        notebooks.in_world(small_notebook(*codes), 17)
+
+
+PAGE = """\
+# A chapter
+
+**Question.** Which?
+
+**Answer.** This one. {holds}`a < b`
+
+## A section
+
+**A bold lead with a verdict.** And on. {holds}`a < b` {how-often}`b > 1`
+
+Plain text, **bold within**.
+
+**Another lead, in two lines:
+it goes on.**
+
+:::{admonition} On trial
+:class: on-trial
+Small is fast. **Holds.**
+:::
+
+**What this does not show.** Much.
+
+## What to remember
+
+| claim | measured |
+| --- | --- |
+| small is fast | 2 {holds}`a < b` |
+| large is not | 3 |
+
+- an item {argued}`by definition`
+"""
+
+
+def test_verdicts_are_found():
+    found = {verdict.start: len(verdict.conditions) for verdict in notebooks.verdicts_in(PAGE)}
+    assert list(found.values()) == [1, 2, 0, 0, 1, 0, 1]
+    assert [start for start, conditions in found.items() if not conditions] == [
+        "Another lead, in two lines: it goes on.",
+        ":::{admonition} On trial :class: on-trial Small is fast. Holds. :::",
+        "large is not 3",
+    ]
+
+
+# --- running ---
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """A folder with one notebook, in place of the course."""
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+    monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path / "notebooks")
+
+    def write(*codes: str, text: str = "", printed: dict[str, str] | None = None) -> Path:
+        notebook = small_notebook(*codes, text=text)
+        for name, value in (printed or {}).items():
+            notebook.cells[-1].outputs.append(pasted(name, value))
+        path = tmp_path / "notebooks" / "01_one.ipynb"
+        nbformat.write(notebook, path)
+        return path
+
+    return write
+
+
+def pasted(name: str, text: str) -> nbformat.NotebookNode:
+    scrapbook = {"name": name, "mime_prefix": "application/papermill.record/"}
+    return nbformat.v4.new_output(
+        "display_data",
+        data={"application/papermill.record/text/plain": repr(text)},
+        metadata={"scrapbook": scrapbook},
+    )
+
+
+PRINTED = {"noise": f"{np.random.default_rng(0).normal():.6f}", "fixed": "1.500000"}
+
+
+def test_numbers_are_collected_in_other_worlds(course, tmp_path):
+    path = course(CODE, QUOTE, printed=PRINTED)
+    run.replicate([path], [1, 2, 3], tmp_path)
+    stored = Replications.of(path, tmp_path)
+    assert stored.seeds == [1, 2, 3]
+    expected = [signed(np.random.default_rng(seed).normal(), 6) for seed in (1, 2, 3)]
+    assert stored.numbers == {
+        "noise": {"depends_on": "seed", "values": expected},
+        "fixed": {"depends_on": "nothing", "values": ["1.500000"]},
+    }
+    assert stored.worlds()[1] == {"noise": expected[1], "fixed": "1.500000"}
+    assert [file.name for file in tmp_path.glob("*.json")] == ["01_one.json"]
+
+
+def test_an_interrupted_run_goes_on(course, tmp_path, monkeypatch):
+    log = tmp_path / "log"
+    trace = f"open({str(log)!r}, 'a').write(f'{{SEED}} ')"
+    path = course(
+        CODE,
+        f"import pathlib\nif SEED == 2: assert pathlib.Path({str(log)!r} + '2').exists()",
+        trace,
+        QUOTE,
+        printed=PRINTED,
+    )
+    monkeypatch.setattr(run.os, "cpu_count", lambda: 1)
+    with pytest.raises(Exception, match="cell 2: AssertionError"):
+        run.replicate([path], [1, 2], tmp_path)
+    assert (tmp_path / "01_one.progress.json").exists()
+    Path(f"{log}2").touch()
+    run.replicate([path], [1, 2], tmp_path)
+    assert log.read_text() == "1 2 "
+    assert not (tmp_path / "01_one.progress.json").exists()
+    run.replicate([course(CODE, trace, QUOTE, printed=PRINTED)], [1], tmp_path)  # other code
+    assert log.read_text() == "1 2 1 "
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["1"] * 6, "nothing"),
+        (["2"] * 6, "seed"),  # not what is printed
+        (["3", "4", "5"] * 2, "sweep"),
+        (["3", "4", "5", "3", "4", "6"], "seed"),
+    ],
+)
+def test_what_a_number_depends_on(values, expected):
+    assert run.depends_on("1", values, range(1, 7), 3) == expected
+
+
+def test_an_unknown_notebook_or_seed_is_refused(capsys):
+    for arguments, message in [
+        (["run", "99"], "no notebook begins with 99; there is 01_"),
+        (["run", "--seeds", "0", "1"], "--seeds must be different and at least 1"),
+        (["run", "--seeds", "1", "1"], "--seeds must be different and at least 1"),
+    ]:
+        with pytest.raises(SystemExit):
+            main(arguments)
+        assert message in capsys.readouterr().err
+
+
+# --- planted flukes ---
+
+WORLDS = range(1, 41)
+
+
+def stored_as(course, folder, *, text="", printed, numbers, seeds=WORLDS, code=None):
+    """Write a notebook and its replications; return its path."""
+    path = course(CODE, text=text, printed=printed)
+    result = {
+        "notebook": "notebooks/01_one.ipynb",
+        "code": code or notebooks.checksum(notebooks.read(path)),
+        "seeds": list(seeds),
+        "numbers": {
+            name: {"depends_on": "seed" if len(set(values)) > 1 else "nothing", "values": values}
+            for name, values in numbers.items()
+        },
+    }
+    (folder / "01_one.json").write_text(json.dumps(result))
+    return path
+
+
+def kinds(path, folder) -> list[tuple[str, str]]:
+    return [(finding.kind, finding.what) for finding in check.findings_of(path, folder)]
+
+
+def test_a_lucky_seed_is_found(course, tmp_path):
+    rng = np.random.default_rng(0)
+    others = [f"{value:.2f}" for value in rng.normal(5, 1, size=len(WORLDS))]
+    for here, expected in [("5.20", []), ("1.07", [("range", "ratio")])]:
+        path = stored_as(course, tmp_path, printed={"ratio": here}, numbers={"ratio": others})
+        assert check.problems_of(path, tmp_path) == []
+        assert kinds(path, tmp_path) == expected
+
+
+@pytest.mark.parametrize(("runs", "expected"), [(60, []), (3, [("interval", "floor_interval")])])
+def test_an_interval_from_three_runs_is_found(course, tmp_path, runs, expected):
+    """A percentile bootstrap of three runs is called 95 % and covers about 70."""
+    rng = np.random.default_rng(1)
+    found = [estimate(rng.normal(2, 1, size=runs)) for _ in WORLDS]
+    numbers = {
+        "floor": [signed(value) for value, _ in found],
+        "floor_interval": [interval(ends) for _, ends in found],
+    }
+    printed = {name: sorted(values)[20] for name, values in numbers.items()}
+    path = stored_as(course, tmp_path, printed=printed, numbers=numbers)
+    assert kinds(path, tmp_path) == expected
+
+
+def test_a_verdict_turned_round_is_found(course, tmp_path):
+    numbers = {"small": ["9", "10"] * 20, "full": ["226", "230"] * 20}
+    printed = {"small": "9", "full": "226"}
+    for condition, fine in [("small < full / 20", True), ("small > full / 20", False)]:
+        text = f"**Small batches are fast.** {{holds}}`{condition}`"
+        path = stored_as(course, tmp_path, text=text, printed=printed, numbers=numbers)
+        assert kinds(path, tmp_path) == ([] if fine else [("verdict", condition)])
+
+
+def test_a_verdict_that_holds_here_alone_is_found(course, tmp_path):
+    numbers = {"small": ["9", "300"] * 20, "full": ["226"] * 40}
+    text = "**Small batches are fast.** {holds}`small < full`"
+    path = stored_as(
+        course, tmp_path, text=text, printed={"small": "9", "full": "226"}, numbers=numbers
+    )
+    (finding,) = check.findings_of(path, tmp_path)
+    assert finding.printed == "holds: full = 226, small = 9"
+    assert sum(line.startswith("fails") for line in finding.replications) == 20
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"code": "0" * 16}, "are those of other code"),
+        ({"seeds": range(1, 11)}, "needs 20 other seeds"),
+        ({"seeds": range(40)}, "needs 20 other seeds"),
+        ({"printed": {"ratio": "1", "other": "2"}}, "do not both have ['other']"),
+        ({"printed": {"ratio": "1", "a_interval": "2"}}, "a_interval is no interval, but 2"),
+        ({"printed": {"ratio": "1", "a_interval": "2 to 3"}}, "nothing is called a, as a_interval"),
+        (
+            {"text": "A slope (95 % bootstrap interval {glue:text}`ratio`)."},
+            "ratio is called a 95 % interval",
+        ),
+    ],
+)
+def test_replications_that_cannot_be_compared_are_a_fault(course, tmp_path, changed, problem):
+    settings = {"printed": {"ratio": "1"}, "numbers": {"ratio": ["1"] * 40}} | changed
+    path = stored_as(course, tmp_path, **settings)
+    assert problem in "\n".join(check.problems_of(path, tmp_path))
+
+
+def test_a_verdict_without_a_condition_is_a_fault(course):
+    path = course(CODE, text=PAGE, printed={"a": "1", "b": "2"})
+    problems = check.verdict_problems(path)
+    assert len(problems) == 3
+    assert all("a verdict without a condition" in problem for problem in problems)
+    path = course(CODE, text="**A lead.** {holds}`a < c`", printed={"a": "1"})
+    assert check.verdict_problems(path) == [
+        "01_one.ipynb: the condition a < c names c, which is not quoted"
+    ]
+
+
+def test_few_replications_of_a_sweep_widen_their_range():
+    assert check.in_range("173", ["166", "170", "180"])
+    assert check.in_range("153", ["166", "170", "180"])
+    assert not check.in_range("151", ["166", "170", "180"])
+    assert not check.in_range("151", ["152", *["170"] * 39])
+    assert not check.in_range("1 to 9", ["1 to 4", "2 to 5"] * 20)
+    assert check.in_range("nan", ["nan", "2"] * 20)
+    assert not check.in_range("nan", ["1", "2"] * 20)
+    assert not check.in_range("64", ["nan"] * 40)
+
+
+# --- flukes planted into the course itself ---
+
+
+def seeded_numbers(path: Path) -> list[str]:
+    numbers = Replications.of(path).numbers.items()
+    return [
+        name
+        for name, number in numbers
+        if number["depends_on"] == "seed"
+        and all(isinstance(value_of(text), float) for text in number["values"])
+    ]
+
+
+@each_notebook
+def test_every_seeded_number_that_is_off_by_much_is_found(path, monkeypatch):
+    """Twice the width of its range above the highest of its replications."""
+    notebook = notebooks.read(path)
+    planted = notebooks.numbers_of(notebook)
+    names = seeded_numbers(path)
+    for name in names:
+        values = [float(value_of(t)) for t in Replications.of(path).numbers[name]["values"]]
+        width = np.nanmax(values) - np.nanmin(values)
+        planted[name] = f"{np.nanmax(values) + 2 * width + 1:.3f}"
+    monkeypatch.setattr(notebooks, "numbers_of", lambda notebook: planted)
+    found = {f.what for f in check.out_of_range(Replications.of(path), planted)}
+    assert set(names) <= found
