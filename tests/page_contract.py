@@ -14,6 +14,9 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 
+from replications.notebooks import ROLE
+from replications.values import names_in
+
 ROOT = store_notebooks.NOTEBOOKS.parent
 
 
@@ -145,11 +148,17 @@ def glued_names(cell: NotebookNode) -> list[str]:
 def quoted_names(text: str) -> set[str]:
     """Return the names of the numbers that a text quotes; a format may follow a name.
 
-    A number of another page comes with that page: `page::name`.
+    A number of another page comes with that page: `page::name`. A condition quotes what it
+    compares.
     """
     roles = re.findall(r"\{glue(?::\w*)?\}`([^`]+)`", text)
     directives = re.findall(r"(?m)^ *(?:`{3,}|:{3,})\{glue(?::\w*)?\} +(\S+)", text)
-    return {re.sub(r"(?<!:):[^:]+$", "", name) for name in roles + directives}
+    names = {re.sub(r"(?<!:):[^:]+$", "", name) for name in roles + directives}
+    for role, content in ROLE.findall(text):
+        if role != "argued":
+            document, there, condition = content.rpartition("::")
+            names |= {f"{document}{there}{name}" for name in names_in(condition)}
+    return names
 
 
 def quoted_by_prose(path: Path) -> set[str]:

@@ -291,6 +291,15 @@ BROKEN = {
     "no name": (set_figure("figure", {"caption": "Squares grow.", "name": "squares"}), "name"),
     "quoted, not glued": (replace(0, "`runs`", "`walks`"), "walks is quoted but not glued"),
     "glued, not quoted": (replace(0, "{glue:text}`runs`", "3"), "runs is glued but not quoted"),
+    "compared, not glued": (
+        replace(0, "{glue:text}`runs`", "{glue:text}`runs` {holds}`runs > walks`"),
+        "walks is quoted but not glued",
+    ),
+    "compared is quoted": (replace(0, "{glue:text}`runs`", "{holds}`0 < runs < 9`"), None),
+    "argued is not": (
+        replace(0, "{glue:text}`runs`", "{argued}`by runs`"),
+        "runs is glued but not quoted",
+    ),
     "quoted by a caption, not glued": (
         lambda n: n.cells[3].metadata.mystnb.figure.update(caption="After {glue:text}`walks`."),
         "walks is quoted but not glued",

@@ -15,7 +15,7 @@ from mbgd_lib.instruments.targets import checkpoints, steps_to_target
 from sweeps import __main__ as command
 from sweeps import batch_size, store
 
-WORLDS = 5  # other master seeds that each measurement is stored for
+WORLDS = 3  # other master seeds that each measurement is stored for
 
 # --- results on disk ---
 
