@@ -235,7 +235,7 @@ def verdict_problems(path: Path) -> list[str]:
     """Return the verdicts of a page that name no condition, and conditions that say nothing."""
     problems = [
         f"{path.name}: a verdict without a condition: {verdict.start}"
-        for verdict in notebooks.verdicts_in(notebooks.markdown_of(path))
+        for verdict in notebooks.verdicts_of(path)
         if not verdict.conditions
     ]
     for _, notebook, condition in conditions_of(path):

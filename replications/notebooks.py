@@ -95,20 +95,31 @@ LABELS = (
 )  # fmt: skip
 
 
-def verdicts_in(markdown: str) -> Iterator[Verdict]:
-    """Return the sentences of a page that judge: bold leads, trials, rows of what to remember."""
+def verdicts_of(path: Path) -> list[Verdict]:
+    """Return the sentences of a page that judge."""
+    found = verdicts_in(markdown_of(path), chapter=path.suffix == ".ipynb")
+    return [Verdict(text, tuple(ROLE.findall(text))) for text in found]
+
+
+def verdicts_in(markdown: str, *, chapter: bool = True) -> Iterator[str]:
+    """Yield bold leads, trials, and rows and items of what to remember or of verdicts.
+
+    A page that is no chapter may set words bold for other reasons; there a lead judges if it
+    opens an item that quotes a number.
+    """
     heading = ""
     for block in re.split(r"\n\s*\n", markdown):
         for line in re.findall(r"(?m)^#+ +(.*)$", block):
             heading = line
-        judged = block.startswith("**") and not re.match(rf"\*\*(?:{'|'.join(LABELS)})\b", block)
-        if judged or ":class: on-trial" in block:
-            yield Verdict(block, tuple(ROLE.findall(block)))
+        lead = block.startswith("**") and not re.match(rf"\*\*(?:{'|'.join(LABELS)})\b", block)
+        if (chapter and lead) or ":class: on-trial" in block:
+            yield block
         elif heading.lower().startswith(("what to remember", "verdicts")):
             rows = [line for line in block.splitlines() if line.startswith(("|", "- ", "* "))]
             # The first two lines of a table are its heads and the rule below them.
-            for row in rows[2:] if rows and rows[0].startswith("|") else rows:
-                yield Verdict(row, tuple(ROLE.findall(row)))
+            yield from rows[2:] if block.lstrip().startswith("|") else rows
+        elif not chapter:
+            yield from re.findall(r"(?m)^- \*\*.*\{glue.*$", block)
 
 
 def markdown_of(path: Path) -> str:

@@ -40,7 +40,7 @@ def test_the_error_of_a_batch_goes_as_the_root_of_its_size(glued):
 
 
 def test_the_floor_with_replacement_is_the_predicted_one(glued):
-    low, high = interval(glued["replaced_40"])
+    low, high = interval(glued["replaced_40_interval"])
     assert low < 1 < high < 1.2 * low
 
 

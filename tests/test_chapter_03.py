@@ -320,6 +320,6 @@ def test_where_the_rules_end(glued, sweep, sizes, medians):
 
 def test_generalisation_is_small_against_the_effect_of_the_rate(glued):
     assert abs(number(glued["slow_difference"])) < 0.02
-    low, high = interval(glued["slow_interval"])
+    low, high = interval(glued["slow_difference_interval"])
     assert low < high < 0.03
     assert number(glued["rate_effect"]) > 0.06

@@ -447,7 +447,8 @@ def test_single_rows_are_less_accurate(bowl, glued):
 
 def test_no_number_is_stored_without_a_digit(glued):
     assert len(glued) > 70
-    assert [name for name, text in glued.items() if not re.search(r"\d", text)] == []
+    numbers = {name: text for name, text in glued.items() if text not in ("True", "False")}
+    assert [name for name, text in numbers.items() if not re.search(r"\d", text)] == []
 
 
 # --- Theory ---

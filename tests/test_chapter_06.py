@@ -174,7 +174,9 @@ def test_the_training_rows_can_be_separated_so_the_loss_has_no_minimum(sample, s
 
 def test_wilson_intervals_are_those_of_the_counts(glued):
     low, high = wilson_interval(round(20 * number(glued["accuracy_solver"])), 2000)
-    assert interval(glued["accuracy_interval"]) == pytest.approx((100 * low, 100 * high), abs=0.11)
+    assert interval(glued["accuracy_solver_interval"]) == pytest.approx(
+        (100 * low, 100 * high), abs=0.11
+    )
 
 
 def test_the_smaller_rate_ends_at_the_better_test_loss(sample, glued):

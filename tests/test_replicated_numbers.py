@@ -131,7 +131,7 @@ def notes(book, name: str, kind: str) -> dict[str, str]:
     soup = BeautifulSoup((book / name).read_text("utf-8"), "html.parser")
     found = {}
     for place in soup.select(f"article .{kind}"):
-        note = place.select_one(".replication-note").extract().text
+        note = place.select_one(".replication-note").extract().text.strip()
         if mark := place.select_one(".replication-place"):
             mark.extract()
         found[place.text.strip()] = note

@@ -235,13 +235,16 @@ Small is fast. **Holds.**
 
 
 def test_verdicts_are_found():
-    found = {verdict.start: len(verdict.conditions) for verdict in notebooks.verdicts_in(PAGE)}
-    assert list(found.values()) == [1, 2, 0, 0, 1, 0, 1]
-    assert [start for start, conditions in found.items() if not conditions] == [
-        "Another lead, in two lines: it goes on.",
-        ":::{admonition} On trial :class: on-trial Small is fast. Holds. :::",
-        "large is not 3",
+    found = [*notebooks.verdicts_in(PAGE)]
+    assert [len(notebooks.ROLE.findall(text)) for text in found] == [1, 2, 0, 0, 1, 0, 1]
+    assert [text for text in found if not notebooks.ROLE.findall(text)] == [
+        "**Another lead, in two lines:\nit goes on.**",
+        ":::{admonition} On trial\n:class: on-trial\nSmall is fast. **Holds.**\n:::",
+        "| large is not | 3 |",
     ]
+    prose = f"{PAGE}\n\n## More\n\n- **An item** of {{glue:text}}`a`\n- **one** without\n"
+    more = [*notebooks.verdicts_in(prose, chapter=False)]
+    assert more == [*found[3:], "- **An item** of {glue:text}`a`"]
 
 
 # --- running ---

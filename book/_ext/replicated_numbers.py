@@ -14,6 +14,7 @@ stand in a note at the end of the section. All come from the folder `replication
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from functools import cache
@@ -144,11 +145,11 @@ def mark_of(condition: str, here: bool, there: list[bool]) -> verdict_mark:
     if here and all(there):
         text = "✓"
         where = f" and with {len(there)} other seeds" if there else ""
-        note = f"Checked as code: {condition}. True here{where}."
+        note = f"Checked as code: `{condition}`. True here{where}."
     else:
         text = f"{sum(there)} of {len(there)}" if there else "✗"
         note = (
-            f"Checked as code: {condition}. {'True' if here else 'False'} here, "
+            f"Checked as code: `{condition}`. {'True' if here else 'False'} here, "
             f"true with {sum(there)} of {len(there)} other seeds."
         )
     return verdict_mark(text=text, note=note)
@@ -225,16 +226,17 @@ def visit_replicated(writer: Any, node: replicated) -> None:
 def depart_replicated(writer: Any, node: replicated) -> None:
     """Add the note, and the mark that leads to it on paper."""
     writer.body.append(
-        f' <span class="replication-note" role="note">{escape(node["note"])}</span>'
+        f'<span class="replication-note" role="note"> {escape(node["note"])}</span>'
         f'<sup class="replication-place">{node.get("place", "")}</sup></span>'
     )
 
 
 def visit_mark(writer: Any, node: verdict_mark) -> None:
-    """Write the mark and its note."""
+    """Write the mark and its note; what a note names as code, it shows as code."""
+    note = re.sub("`([^`]+)`", r"<code>\1</code>", escape(node["note"], quote=False))
     writer.body.append(
         f'<span class="verdict-mark" tabindex="0">{escape(node["text"])}'
-        f' <span class="replication-note" role="note">{escape(node["note"])}</span></span>'
+        f'<span class="replication-note" role="note"> {note}</span></span>'
     )
 
 
