@@ -477,3 +477,17 @@ def test_every_seeded_number_that_is_off_by_much_is_found(path, monkeypatch):
     monkeypatch.setattr(notebooks, "numbers_of", lambda notebook: planted)
     found = {f.what for f in check.out_of_range(Replications.of(path), planted)}
     assert set(names) <= found
+
+
+@each_page
+def test_every_verdict_that_is_turned_round_is_found(path, monkeypatch):
+    """Those that already fall are listed; the others fall when they are turned round."""
+    listed = {(entry["page"], entry["what"]) for entry in fallen.read()}
+    conditions = [
+        (role, notebook, f"not ({condition})")
+        for role, notebook, condition in check.conditions_of(path)
+        if role == "holds" and (path.name, condition) not in listed
+    ]
+    monkeypatch.setattr(check, "conditions_of", lambda path: conditions)
+    found = {finding.what for finding in check.fallen_verdicts(path)}
+    assert found == {condition for _, _, condition in conditions}

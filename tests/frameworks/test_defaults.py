@@ -121,6 +121,41 @@ def test_keras_signature():
     assert defaults["batch_size"].default is None
 
 
+def batches_of_a_pydataset(epochs, **options):
+    """Return the numbers of the batches that `fit` takes from four, for each epoch."""
+    import jax
+    import keras
+
+    class Numbers(keras.utils.PyDataset):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, number):
+            rows = np.full((3, 1), number, dtype=np.float32)
+            return rows, rows
+
+    seen = []
+
+    def loss(y_true, y_pred):
+        jax.debug.callback(lambda y: seen.append(int(y[0, 0])), y_true, ordered=True)
+        return keras.ops.mean((y_true - y_pred) ** 2)
+
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(optimizer=keras.optimizers.SGD(0.0), loss=loss)
+    model.fit(Numbers(workers=1), epochs=epochs, verbose=0, **options)
+    jax.effects_barrier()
+    return [seen[first : first + 4] for first in range(0, 4 * epochs, 4)]
+
+
+def test_keras_shuffles_the_batches_of_a_pydataset():
+    """Whatever its documentation says."""
+    orders = batches_of_a_pydataset(5)
+    assert all(sorted(order) == [0, 1, 2, 3] for order in orders)
+    assert len({tuple(order) for order in orders}) > 1
+    assert batches_of_a_pydataset(3, shuffle=False) == [[0, 1, 2, 3]] * 3
+
+
 def keras_line(learning_rate):
     import keras
 
