@@ -242,8 +242,8 @@ def visit_mark(writer: Any, node: verdict_mark) -> None:
 
 def visit_list(writer: Any, node: range_list) -> None:
     """Write the list that is seen on paper alone."""
-    items = "".join(f"<li>{escape(note)}</li>" for note in node["notes"])
-    writer.body.append(f'<ol class="replication-list">{items}</ol>')
+    items = "; ".join(f"{place}: {escape(note)}" for place, note in enumerate(node["notes"], 1))
+    writer.body.append(f'<p class="replication-list">{items}.</p>')
 
 
 def depart_nothing(writer: Any, node: nodes.Element) -> None:
