@@ -38,7 +38,7 @@ site: venv-read  ## build the site into _build/html; a warning is an error
 # page, it must read them all again: else a second `make site` would pass over the same faults in silence.
 SITE_FINISHED := _build/finished
 forget_unfinished_build = if [ ! -e $(SITE_FINISHED) ] || \
-	[ -n "$$(find book/_ext book/_static requirements.txt requirements.lock -newer $(SITE_FINISHED) -not -name '*.pyc' -type f)" ]; \
+	[ -n "$$(find book/_ext book/_static replications/*.py requirements.txt requirements.lock -newer $(SITE_FINISHED) -not -name '*.pyc' -type f)" ]; \
 	then rm -rf _build/.doctrees; fi; rm -f $(SITE_FINISHED)
 
 serve: site  ## build the site and serve it on http://127.0.0.1:8000 (PORT=… for another port)
@@ -129,7 +129,7 @@ sweeps: venv  ## measure again what takes minutes, and store it for the chapters
 	$(ONE_BLAS_THREAD) $(HERE) -m sweeps $(if $(SEED),--seed $(SEED))
 
 replicate: venv  ## run every notebook with other master seeds, and store what they find (N=3; an hour at most)
-	$(HERE) -m replications run $(if $(N),0$(N))
+	$(HERE) -m replications run $(N)
 
 bench: venv-frameworks  ## time an epoch against its peers, side by side (installs them; some minutes)
 	$(WITH_FRAMEWORKS) -m benchmarks

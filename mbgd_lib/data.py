@@ -6,6 +6,7 @@ return those tutorials' very rows. Handwritten digits are in `mbgd_lib.mnist`.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -214,7 +215,7 @@ def stored_sweep(name: str, *, seed: int = 0) -> dict[str, Any]:
             f"sweeps/{name}.json in {here} or above it: run this in a copy of the whole course"
         )
     if seed > 0:
-        others = sorted(path.parent.glob(f"{name}_seed_*.json"))
+        others = other_worlds(path)
         if not others:
             raise FileNotFoundError(
                 f"seed must be 0, not {seed}: no other master seed has been measured, "
@@ -222,3 +223,27 @@ def stored_sweep(name: str, *, seed: int = 0) -> dict[str, Any]:
             )
         path = others[(seed - 1) % len(others)]
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def other_worlds(path: Path) -> list[Path]:
+    """Return where a stored sweep's results under other master seeds lie.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file of the sweep that the chapters load.
+
+    Returns
+    -------
+    list of pathlib.Path
+        In the order of the master seeds.
+
+    Examples
+    --------
+    >>> other_worlds(Path("sweeps/none.json"))
+    []
+    """
+    pattern = re.compile(rf"{re.escape(path.stem)}_seed_(\d+)\.json")
+    files = path.parent.glob(f"{path.stem}_seed_*.json")
+    found = ((pattern.fullmatch(file.name), file) for file in files)
+    return [file for _, file in sorted((int(match[1]), file) for match, file in found if match)]

@@ -29,21 +29,22 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     paths = chosen(options.notebooks, parser)
     if options.command == "run":
-        seeds = options.seeds or list(range(1, run.WORLDS + 1))
+        seeds = options.seeds or list(range(1, run.RUNS + 1))
         if min(seeds) < 1 or len(set(seeds)) < len(seeds):
             parser.error(f"--seeds must be different and at least 1, not {seeds}")
-        run.one_thread_each()
         run.replicate(paths, seeds)
-    elif options.command == "list":
+        return 0
+    pages = paths if options.notebooks else [*paths, *notebooks.prose()]
+    faults = report(pages)
+    if options.command == "list" and not faults:
         fallen.write()
-    else:
-        return report(paths)
-    return 0
+    return 1 if faults else 0
 
 
 def chosen(beginnings: list[str], parser: argparse.ArgumentParser) -> list[Path]:
     """Return the notebooks whose names begin so."""
     every = notebooks.paths()
+    beginnings = [text.zfill(2) if text.isdigit() else text for text in beginnings]  # 3 is 03
     for beginning in beginnings:
         if not any(path.name.startswith(beginning) for path in every):
             names = ", ".join(path.stem for path in every)
@@ -51,20 +52,20 @@ def chosen(beginnings: list[str], parser: argparse.ArgumentParser) -> list[Path]
     return [p for p in every if not beginnings or p.name.startswith(tuple(beginnings))]
 
 
-def report(paths: list[Path]) -> int:
-    """Print what does not replicate; return 1 if something cannot even be compared."""
+def report(pages: list[Path]) -> int:
+    """Print what does not replicate; return how many pages cannot even be compared."""
     faults = 0
-    for path in paths:
-        problems = check.verdict_problems(path) + check.problems_of(path)
-        for problem in problems:
-            print(problem)
-        faults += len(problems)
-        if check.comparable(path):
-            for finding in check.findings_of(path):
-                print(f"{path.name}: {finding.kind} {finding.what}: {finding.printed}")
-                for replication in finding.replications:
-                    print(f"    {replication}")
-    return 1 if faults else 0
+    for page in pages:
+        problems = check.verdict_problems(page) + check.problems_of(page)
+        findings = check.findings_of(page) if not problems else []
+        for line in problems:
+            print(line)
+        for finding in findings:
+            print(f"{page.name}: {finding.kind} {finding.what}: {finding.printed}")
+            for replication in finding.replications:
+                print(f"    {replication}")
+        faults += bool(problems)
+    return faults
 
 
 if __name__ == "__main__":

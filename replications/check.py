@@ -68,7 +68,12 @@ class Replications:
 
 
 def problems_of(path: Path, folder: Path = HERE) -> list[str]:
-    """Return why a notebook's replications cannot be compared with it, if they cannot."""
+    """Return why a notebook's replications cannot be compared with it, if they cannot.
+
+    A page of prose has none of its own.
+    """
+    if path.suffix != ".ipynb":
+        return []
     again = f"run `python -m replications run {path.stem[:2]}`"
     if not (folder / f"{path.stem}.json").exists():
         return [f"{path.name} has no replications: {again}"]
@@ -116,7 +121,9 @@ def comparable(path: Path, folder: Path = HERE) -> bool:
 
 
 def findings_of(path: Path, folder: Path = HERE) -> list[Finding]:
-    """Return what the replications of a notebook do not bear out."""
+    """Return what of a page is not borne out by replications, its own or its notebooks'."""
+    if path.suffix != ".ipynb":
+        return [*fallen_verdicts(path, folder)]
     stored = Replications.of(path, folder)
     printed = notebooks.numbers_of(notebooks.read(path))
     return [
@@ -129,34 +136,37 @@ def findings_of(path: Path, folder: Path = HERE) -> list[Finding]:
 def out_of_range(stored: Replications, printed: Mapping[str, str]) -> Iterator[Finding]:
     """Find numbers that no replication comes near."""
     for name, number in stored.numbers.items():
-        if number["depends_on"] != "nothing" and not in_range(printed[name], number["values"]):
+        if not in_range(printed[name], number["values"], number["depends_on"]):
             yield Finding(
                 Path(stored.notebook).name, "range", name, printed[name], tuple(number["values"])
             )
 
 
-def in_range(printed: str, replications: Sequence[str]) -> bool:
+def in_range(printed: str, replications: Sequence[str], depends_on: str = "seed") -> bool:
     """Return whether a quoted text lies within its replications; an interval with both ends."""
+    if depends_on == "nothing":
+        return printed == replications[0]
+    few = len(replications) < FEW
     here, there = value_of(printed), [value_of(text) for text in replications]
     if isinstance(here, Interval):
         ends = [value for value in there if isinstance(value, Interval)]
         return all(
-            _within(end, [getattr(value, side) for value in ends])
-            for side, end in zip(("low", "high"), here, strict=True)
+            _within(end, [getattr(value, side) for value in ends], few)
+            for side, end in (("low", here.low), ("high", here.high))
         )
     if isinstance(here, float):
-        return _within(here, [value for value in there if isinstance(value, float)])
+        return _within(here, [value for value in there if isinstance(value, float)], few)
     return here in there
 
 
-def _within(value: float, others: Sequence[float]) -> bool:
+def _within(value: float, others: Sequence[float], few: bool) -> bool:
     if math.isnan(value):
         return any(map(math.isnan, others))
     known = [other for other in others if not math.isnan(other)]
     if not known:
         return False
     low, high = min(known), max(known)
-    slack = high - low if len(others) < FEW else 0.0
+    slack = high - low if few else 0.0
     return low - slack <= value <= high + slack
 
 
@@ -167,8 +177,7 @@ def intervals_that_miss(stored: Replications, printed: Mapping[str, str]) -> Ite
         if estimate == name or estimate not in stored.numbers or number["depends_on"] == "nothing":
             continue
         values = [value_of(text) for text in stored.numbers[estimate]["values"]]
-        shares = coverage(number["values"], values)
-        if shares < FEWEST_COVERED:
+        if coverage(number["values"], values) < FEWEST_COVERED:
             yield Finding(
                 Path(stored.notebook).name,
                 "interval",
@@ -186,7 +195,9 @@ def coverage(intervals: Sequence[str], estimates: Sequence[Value]) -> float:
 
     Half a unit of the last digit printed is granted at each end.
     """
-    numbers = [value for value in estimates if isinstance(value, float)]
+    numbers = [v for v in estimates if isinstance(v, float) and not math.isnan(v)]
+    if not numbers:
+        return 0.0
     shares = []
     for middle in (mean(numbers), median(numbers)):
         covered = [
@@ -213,8 +224,16 @@ def fallen_verdicts(path: Path, folder: Path = HERE) -> Iterator[Finding]:
             continue
         printed = notebooks.numbers_of(notebooks.read(notebook))
         worlds = Replications.of(notebook, folder).worlds()
-        if not all(holds(condition, texts) for texts in [printed, *worlds]):
+        if not all(true_of(condition, texts) for texts in [printed, *worlds]):
             yield verdict_finding(path.name, condition, printed, worlds)
+
+
+def true_of(condition: str, texts: Mapping[str, str]) -> bool:
+    """Return whether a condition is true; where it compares a number with a word, it is not."""
+    try:
+        return holds(condition, texts)
+    except ValueError:
+        return False
 
 
 def verdict_finding(
@@ -224,7 +243,7 @@ def verdict_finding(
 
     def numbers(texts: Mapping[str, str]) -> str:
         told = ", ".join(f"{name} = {texts[name]}" for name in sorted(names_in(condition)))
-        return f"{'holds' if holds(condition, texts) else 'fails'}: {told}"
+        return f"{'holds' if true_of(condition, texts) else 'fails'}: {told}"
 
     return Finding(
         page, "verdict", condition, numbers(printed), tuple(numbers(there) for there in worlds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from replications import check, notebooks
@@ -14,9 +15,8 @@ FILE = "fallen.json"
 
 def every_finding(folder: Path = HERE) -> list[Finding]:
     """Return what falls on all pages."""
-    of_notebooks = [f for path in notebooks.paths() for f in check.findings_of(path, folder)]
-    of_prose = [f for page in notebooks.prose() for f in check.fallen_verdicts(page, folder)]
-    return of_notebooks + of_prose
+    pages = [*notebooks.paths(), *notebooks.prose()]
+    return [finding for page in pages for finding in check.findings_of(page, folder)]
 
 
 def read(folder: Path = HERE) -> list[dict[str, object]]:
@@ -40,5 +40,8 @@ def write(folder: Path = HERE) -> None:
     """Write what falls, with what was already said of it."""
     known = {(e["page"], e["kind"], e["what"]): e["known"] for e in read(folder)}
     entries = [entry(f, str(known.get(f.key, ""))) for f in every_finding(folder)]
+    # Written beside and then renamed: an interruption cannot lose what is known.
+    unfinished = folder / f".{FILE}.unfinished"
     text = json.dumps(entries, indent=1, ensure_ascii=False) + "\n"
-    (folder / FILE).write_text(text, encoding="utf-8")
+    unfinished.write_text(text, encoding="utf-8", newline="\n")
+    os.replace(unfinished, folder / FILE)

@@ -16,7 +16,7 @@ ROOT = HERE.parent
 NOTEBOOKS = ROOT / "notebooks"
 
 #: The line of the first code cell that another world replaces.
-MASTER_SEED = re.compile(r"^SEED = \d+", re.MULTILINE)
+MASTER_SEED = re.compile(r"^SEED = 0\b", re.MULTILINE)
 
 #: Sentences with a verdict name a condition: what must hold in all worlds, what holds in some of
 #: them, and what no number of the page can decide.
@@ -43,9 +43,8 @@ def code_of(notebook: nbformat.NotebookNode) -> list[str]:
 
 
 def checksum(notebook: nbformat.NotebookNode) -> str:
-    """Return a fingerprint of the code, which no change of text or of comments alters."""
-    parsed = (ast.dump(ast.parse(source)) for source in code_of(notebook))
-    return hashlib.sha256("\n".join(parsed).encode()).hexdigest()[:16]
+    """Return a fingerprint of the code, the same with every Python; no change of text alters it."""
+    return hashlib.sha256("\n\n".join(code_of(notebook)).encode()).hexdigest()[:16]
 
 
 def in_world(notebook: nbformat.NotebookNode, seed: int) -> nbformat.NotebookNode:
@@ -54,14 +53,49 @@ def in_world(notebook: nbformat.NotebookNode, seed: int) -> nbformat.NotebookNod
     Raises
     ------
     ValueError
-        If its first code cell does not set one, or another cell sets it again.
+        If `seed_problems` finds any.
     """
+    if problems := seed_problems(notebook):
+        raise ValueError(problems[0])
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    counts = [len(MASTER_SEED.findall(cell.source)) for cell in cells]
-    if counts[:1] != [1] or sum(counts) != 1:
-        raise ValueError("the first code cell, and no other, must have one line SEED = 0")
     cells[0].source = MASTER_SEED.sub(f"SEED = {seed}", cells[0].source)
     return notebook
+
+
+def seed_problems(notebook: nbformat.NotebookNode) -> list[str]:
+    """Return where the master seed is not set once, or is used as if it were a seed itself.
+
+    World 7's seed 7 would be one of world 0's: all seeds come from `seeds` or `split_again`.
+    """
+    sources = code_of(notebook)
+    trees = [ast.parse(source) for source in sources]
+    names = [
+        node
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and node.id == "SEED"
+    ]
+    stores = sum(isinstance(name.ctx, ast.Store) for name in names)
+    if stores != 1 or not sources or not MASTER_SEED.search(sources[0]):
+        return ["the first code cell, and no other, must have one line SEED = 0"]
+    allowed = {id(name) for tree in trees for node in ast.walk(tree) for name in _well_used(node)}
+    return [
+        "SEED must be the first argument of seeds or split_again, or the seed of stored_sweep"
+        for name in names
+        if isinstance(name.ctx, ast.Load) and id(name) not in allowed
+    ][:1]
+
+
+def _well_used(node: ast.AST) -> list[ast.expr]:
+    """Return the expressions of a node in which the master seed may stand."""
+    if isinstance(node, ast.Compare):
+        return [node.left]
+    if not isinstance(node, ast.Call):
+        return []
+    called = ast.unparse(node.func).rpartition(".")[2]
+    if called in ("seeds", "split_again"):
+        return node.args[:1]
+    return [k.value for k in node.keywords if called == "stored_sweep" and k.arg == "seed"]
 
 
 def numbers_of(notebook: nbformat.NotebookNode) -> dict[str, str]:
@@ -89,10 +123,10 @@ class Verdict:
 
 
 #: Bold words that open a paragraph and judge nothing.
-LABELS = (
-    "Question", "What you will be able to do", "What you need", "Time", "What this does not show",
-    "Try it", "Check yourself", "Draft",
-)  # fmt: skip
+LABEL = re.compile(
+    r"\*\*(?:Question|What you will be able to do|What you need|Time|Draft"
+    r"|What this does not show[^*]*)[.:]?\*\*"
+)
 
 
 def verdicts_of(path: Path) -> list[Verdict]:
@@ -111,11 +145,11 @@ def verdicts_in(markdown: str, *, chapter: bool = True) -> Iterator[str]:
     for block in re.split(r"\n\s*\n", markdown):
         for line in re.findall(r"(?m)^#+ +(.*)$", block):
             heading = line
-        lead = block.startswith("**") and not re.match(rf"\*\*(?:{'|'.join(LABELS)})\b", block)
+        lead = block.startswith("**") and not LABEL.match(block)
         if (chapter and lead) or ":class: on-trial" in block:
             yield block
         elif heading.lower().startswith(("what to remember", "verdicts")):
-            rows = [line for line in block.splitlines() if line.startswith(("|", "- ", "* "))]
+            rows = re.findall(r"(?m)^(?:\||[-*] |\d+\. ).*$", block)
             # The first two lines of a table are its heads and the rule below them.
             yield from rows[2:] if block.lstrip().startswith("|") else rows
         elif not chapter:
@@ -123,7 +157,7 @@ def verdicts_in(markdown: str, *, chapter: bool = True) -> Iterator[str]:
 
 
 def markdown_of(path: Path) -> str:
-    """Return the text of a page: a notebook's, with its captions, or a file's."""
+    """Return the text of a page: a notebook's Markdown cells, or a file's."""
     if path.suffix != ".ipynb":
         return path.read_text(encoding="utf-8")
     notebook = read(path)

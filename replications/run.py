@@ -1,16 +1,17 @@
 """Run notebooks in other worlds, and store what becomes of their numbers.
 
 A world is a master seed. A world that has been run is kept at once, so that an interrupted run
-goes on where it stopped; what is kept belongs to the notebook's code and to the library's.
+goes on where it stopped; what is kept belongs to the notebook's code, and to the library and the
+sweeps that it uses.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
+import json
 import platform
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import nbformat
 from tqdm import tqdm
 
+from mbgd_lib.data import other_worlds
 from replications import notebooks
 from replications.notebooks import HERE
 from sweeps import store
@@ -25,94 +27,138 @@ from tools import store_notebooks
 
 SWEEPS = notebooks.ROOT / "sweeps"
 
-#: Of honest numbers 2 in 31 still fall outside the range of thirty others.
-WORLDS = 30
+#: So many other master seeds are run. Of honest numbers 2 in 31 still fall outside the range of
+#: thirty others.
+RUNS = 30
+
+
+class WorldFailed(Exception):
+    """A notebook did not run to its end under another master seed."""
 
 
 def numbers_in_world(path: Path, seed: int) -> dict[str, str]:
     """Run a notebook under another master seed and return its quoted texts by name."""
     notebook = notebooks.in_world(notebooks.read(path), seed)
-    return notebooks.numbers_of(store_notebooks.run_in_kernel(notebook, path, backend="agg"))
+    try:
+        run = store_notebooks.run_in_kernel(notebook, path, backend="agg")
+    except store_notebooks.NotebookFailed as error:
+        raise WorldFailed(f"with SEED = {seed}: {error}") from None
+    return notebooks.numbers_of(run)
 
 
-def other_worlds_of_sweeps() -> int:
+def loads_sweeps(notebook: nbformat.NotebookNode) -> bool:
+    return any("stored_sweep" in source for source in notebooks.code_of(notebook))
+
+
+def worlds_of_sweeps() -> int:
     """Return how many other master seeds the sweeps have been measured with."""
-    found = {path.stem.rpartition("_seed_")[0] for path in SWEEPS.glob("*_seed_*.json")}
-    counts = {len(list(SWEEPS.glob(f"{sweep}_seed_*.json"))) for sweep in found}
+    counts = set()
+    for path in SWEEPS.glob("*_seed_1.json"):
+        sweep = path.with_name(path.name.replace("_seed_1", ""))
+        for seed, other in enumerate(other_worlds(sweep), start=1):
+            if json.loads(other.read_text(encoding="utf-8"))["settings"]["seed"] != seed:
+                raise ValueError(f"{other.name} must be the result of the master seed {seed}")
+        counts.add(len(other_worlds(sweep)))
     if len(counts) > 1:
         raise ValueError(f"every sweep must have equally many other worlds, not {sorted(counts)}")
     return counts.pop() if counts else 0
 
 
-def sources(notebook: nbformat.NotebookNode) -> str:
-    """Return a fingerprint of what a notebook's numbers depend on beside its own code."""
-    files = sorted(Path(notebooks.ROOT, "mbgd_lib").rglob("*.py"))
-    if any("stored_sweep" in source for source in notebooks.code_of(notebook)):
-        files += [path for path in sorted(SWEEPS.glob("*.json")) if "progress" not in path.name]
-    content = b"".join(path.read_bytes() for path in files)
-    return hashlib.sha256(content).hexdigest()[:16]
-
-
-def replicate(paths: Sequence[Path], seeds: Sequence[int], folder: Path = HERE) -> None:
-    """Run each notebook in each world, side by side on all cores, and store the results."""
-    kept = {path: done_before(path, folder) for path in paths}
-    # World by world, so that a failure shows early.
-    jobs = [(path, seed) for seed in seeds for path in paths if str(seed) not in kept[path]]
-    total = len(paths) * len(seeds)
-    with (
-        ProcessPoolExecutor() as workers,
-        tqdm(total=total, initial=total - len(jobs), unit="run", desc="replicating") as bar,
-    ):
-        runs = {workers.submit(numbers_in_world, *job): job for job in jobs}
-        try:
-            for finished in as_completed(runs):
-                path, seed = runs[finished]
-                kept[path][str(seed)] = finished.result()
-                keep(path, kept[path], folder)
-                bar.update()
-        except BaseException:
-            workers.shutdown(cancel_futures=True)  # what is done is kept
-            raise
-    for path in paths:
-        worlds = {seed: kept[path][str(seed)] for seed in seeds}
-        store.save(path.stem, summary(path, worlds), folder)
-
-
-def progress_name(path: Path) -> str:
-    return f"{path.stem}.progress"
-
-
 def fingerprint(path: Path) -> str:
+    """Return what changes with all that a notebook's numbers depend on."""
     notebook = notebooks.read(path)
-    return f"{notebooks.checksum(notebook)} {sources(notebook)}"
+    files = sorted(Path(notebooks.ROOT, "mbgd_lib").rglob("*.py"))
+    if loads_sweeps(notebook):
+        files += [file for file in sorted(SWEEPS.glob("*.json")) if "progress" not in file.name]
+    content = b"".join(file.read_bytes() for file in files)
+    return f"{notebooks.checksum(notebook)} {hashlib.sha256(content).hexdigest()[:16]}"
 
 
-def done_before(path: Path, folder: Path) -> dict[str, dict[str, str]]:
-    """Return the worlds of this notebook that an earlier run has kept."""
-    if not (folder / f"{progress_name(path)}.json").exists():
-        return {}
-    before = store.load(progress_name(path), folder)
-    return before["worlds"] if before["of"] == fingerprint(path) else {}
+def replicate(
+    paths: Sequence[Path],
+    seeds: Sequence[int],
+    folder: Path = HERE,
+    *,
+    workers: int | None = None,
+) -> None:
+    """Run each notebook in each world, side by side on all cores, and store the results."""
+    sweep_worlds = worlds_of_sweeps()
+    records = {path: Record(path, folder) for path in paths}
+    # World by world, so that a failure shows early.
+    jobs = [(path, seed) for seed in seeds for path in paths if seed not in records[path].worlds]
+    total = len(paths) * len(seeds)
+    runs: dict[Future[dict[str, str]], tuple[Path, int]] = {}
+    with tqdm(total=total, initial=total - len(jobs), unit="run", desc="replicating") as bar:
+        try:
+            with ProcessPoolExecutor(workers) as pool:
+                runs |= {pool.submit(numbers_in_world, *job): job for job in jobs}
+                try:
+                    for finished in as_completed(runs):
+                        path, seed = runs.pop(finished)
+                        records[path].add(seed, finished.result())
+                        bar.update()
+                except BaseException:
+                    pool.shutdown(wait=True, cancel_futures=True)
+                    raise
+        finally:  # what other workers still finished is kept too
+            for finished, (path, seed) in runs.items():
+                if finished.done() and not finished.cancelled() and not finished.exception():
+                    records[path].add(seed, finished.result())
+    for record in records.values():
+        record.store(seeds, sweep_worlds)
 
 
-def keep(path: Path, worlds: dict[str, dict[str, str]], folder: Path) -> None:
-    store.save(progress_name(path), {"of": fingerprint(path), "worlds": worlds}, folder)
+class Record:
+    """What is known so far of one notebook in other worlds, in memory and on disk."""
+
+    def __init__(self, path: Path, folder: Path) -> None:
+        self.path, self.folder = path, folder
+        self.of = fingerprint(path)
+        self.progress = f"{path.stem}.progress"
+        self.worlds: dict[int, dict[str, str]] = {}
+        if (folder / f"{self.progress}.json").exists():
+            before = store.load(self.progress, folder)
+            if before["of"] == self.of:
+                self.worlds = {int(seed): numbers for seed, numbers in before["worlds"].items()}
+
+    def add(self, seed: int, numbers: dict[str, str]) -> None:
+        """Keep one world, on disk at once.
+
+        Raises
+        ------
+        ValueError
+            If the notebook, the library or a sweep was changed since the run began.
+        """
+        if fingerprint(self.path) != self.of:
+            raise ValueError(f"{self.path.name}, the library or a sweep has changed: run it again")
+        self.worlds[seed] = numbers
+        store.save(self.progress, {"of": self.of, "worlds": self.worlds}, self.folder)
+
+    def store(self, seeds: Sequence[int], sweep_worlds: int) -> None:
+        """Store the result; what was kept for an interruption goes."""
+        worlds = {seed: self.worlds[seed] for seed in seeds}
+        store.save(self.path.stem, summary(self.path, worlds, sweep_worlds), self.folder)
 
 
-def summary(path: Path, worlds: dict[int, dict[str, str]]) -> dict[str, Any]:
+def summary(path: Path, worlds: dict[int, dict[str, str]], sweep_worlds: int) -> dict[str, Any]:
     """Return what is stored: for each number, what it depends on, and what it came to."""
-    printed = notebooks.numbers_of(notebooks.read(path))
-    sweep_worlds = other_worlds_of_sweeps()
+    notebook = notebooks.read(path)
+    printed = notebooks.numbers_of(notebook)
+    for seed, found in worlds.items():
+        if set(found) != set(printed):
+            raise ValueError(
+                f"{path.name} must store the outputs of its code, but with SEED = {seed} "
+                f"it quotes {sorted(set(found) ^ set(printed))} otherwise: run `make notebooks`"
+            )
     numbers = {}
     for name, here in printed.items():
-        values = [numbers_there[name] for numbers_there in worlds.values()]
-        numbers[name] = {
-            "depends_on": (of := depends_on(here, values, list(worlds), sweep_worlds)),
-            "values": values[: {"nothing": 1, "sweep": sweep_worlds}.get(of, len(values))],
-        }
+        values = [found[name] for found in worlds.values()]
+        of = depends_on(here, values, sweep_worlds if loads_sweeps(notebook) else 0)
+        count = {"nothing": 1, "sweep": sweep_worlds, "seed": len(values)}[of]
+        numbers[name] = {"depends_on": of, "values": values[:count]}
     return {
         "notebook": path.relative_to(notebooks.ROOT).as_posix(),
-        "code": notebooks.checksum(notebooks.read(path)),
+        "code": notebooks.checksum(notebook),
         "python": platform.python_version(),
         "numpy": version("numpy"),
         "seeds": list(worlds),
@@ -120,22 +166,15 @@ def summary(path: Path, worlds: dict[int, dict[str, str]]) -> dict[str, Any]:
     }
 
 
-def depends_on(here: str, values: Sequence[str], seeds: Sequence[int], sweep_worlds: int) -> str:
+def depends_on(here: str, values: Sequence[str], sweep_worlds: int) -> str:
     """Return whether a number comes out otherwise with the seed, with the sweep's, or never.
 
-    Stored sweeps take turns in answering for the worlds. A number that repeats in just their
-    rhythm, and is no constant, depends on nothing else.
+    Stored sweeps take turns in answering for the worlds 1, 2, 3 … A number that repeats in just
+    their rhythm depends on nothing else.
     """
     if set(values) == {here}:
         return "nothing"
-    if sweep_worlds and list(seeds) == list(range(1, len(seeds) + 1)) and len(seeds) > sweep_worlds:
-        rhythm = [values[i % sweep_worlds] for i in range(len(values))]
-        if list(values) == rhythm and len(set(values)) > 1:
-            return "sweep"
-    return "seed"
-
-
-def one_thread_each() -> None:
-    """Let BLAS use one core, since the worlds fill the others."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
+    in_rhythm = all(
+        values[i] == values[i % sweep_worlds] for i in range(len(values)) if sweep_worlds
+    )
+    return "sweep" if 0 < sweep_worlds < len(values) and in_rhythm else "seed"

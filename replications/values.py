@@ -6,13 +6,14 @@ import ast
 import math
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
 
 #: A number as `mbgd_lib.show.report` writes it: with a true minus sign and commas at thousands.
 NUMBER = re.compile(r"[+−-]?\d[\d,]*(\.\d+)?(e[+−-]?\d+)?")
 
 
-class Interval(NamedTuple):
+@dataclass(frozen=True)
+class Interval:
     """The two ends of a quoted interval."""
 
     low: float
@@ -49,8 +50,11 @@ def _number(text: str) -> float:
 
 def rounding(text: str) -> float:
     """Return half a unit of the last digit that a quoted number or interval is written with."""
-    digits = [len(point) - 1 for point in re.findall(r"\.\d+", text)]
-    return 0.5 * 10.0 ** -max(digits, default=0)
+    units = [
+        10.0 ** (float(power.replace("−", "-") or 0) - len(decimals))
+        for decimals, power in re.findall(r"\d(?:\.(\d+))?(?:e([+−-]?\d+))?(?![\d.,e])", text)
+    ]
+    return 0.5 * min(units, default=1.0)
 
 
 #: What a condition may consist of. It is the course's own text, so this keeps it small, not safe.
@@ -103,7 +107,7 @@ def holds(condition: str, texts: Mapping[str, str]) -> bool:
     code = compile(condition, "<condition>", "eval")
     try:
         result = eval(code, {"__builtins__": {}}, FUNCTIONS | values)
-    except (TypeError, AttributeError, ZeroDivisionError) as error:
+    except (TypeError, AttributeError, ArithmeticError, ValueError) as error:
         raise ValueError(f"the condition {condition} cannot be evaluated: {error}") from None
     if not isinstance(result, bool):
         raise ValueError(f"the condition {condition} is {result!r}, neither true nor false")

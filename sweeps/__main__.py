@@ -27,6 +27,8 @@ def main(arguments: list[str] | None = None) -> None:
     if options.seed < 0:
         parser.error(f"--seed must be at least 0, not {options.seed}")
     # The digit pad's weights are a thing to use, and no measurement.
+    if options.seed > 0 and digit_weights.NAME in options.names:
+        parser.error(f"{digit_weights.NAME} has no other worlds: it must go without --seed")
     every = [name for name in SWEEPS if options.seed == 0 or name != digit_weights.NAME]
     for name in options.names or every:
         SWEEPS[name].SETTINGS["seed"] = options.seed

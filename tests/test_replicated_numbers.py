@@ -6,6 +6,7 @@ import json
 
 import nbformat
 import pytest
+import replicated_numbers
 from browsing import DESK, NARROW, PHONE, faults, serve, too_wide
 from bs4 import BeautifulSoup
 from playwright.sync_api import expect
@@ -170,6 +171,21 @@ def test_numbers_of_changed_code_have_no_range(book):
     assert notes(book, "notebooks/two.html", "replicated") == {}
 
 
+@pytest.mark.parametrize(
+    ("of", "values", "told"),
+    [
+        ("nothing", ["3"], ""),
+        ("seed", ["3", "nan", "1", "2"], "4 other seeds: 1 to 3, nan in 1"),
+        ("seed", ["nan", "nan"], "2 other seeds: nan"),
+        ("seed", ["2", "2"], "2 other seeds: 2"),
+        ("seed", ["1,100", "990"], "2 other seeds: 990 to 1,100"),
+        ("sweep", ["170"] * 3, "3 other runs of the sweep: 170"),
+    ],
+)
+def test_ranges_are_told(of, values, told):
+    assert replicated_numbers.range_of({"depends_on": of, "values": values}) == told
+
+
 def test_notes_are_no_part_of_descriptions_or_of_the_search(book):
     assert "other seeds" not in (book / "searchindex.js").read_text("utf-8")
 
@@ -214,16 +230,21 @@ def test_paper_has_a_list_for_each_section(open_page):
     page.emulate_media(media="print")
     lists = page.locator(".replication-list")
     assert lists.all_inner_texts() == [
-        "1: Counted by fast < 8.",
-        "1: 4 other seeds: 7 to 10; 2: 4 other seeds: 990 to 1,300; "
-        "3: 4 other seeds: −0.52 to −0.48; "
-        "4: 4 other seeds: ends at −0.54 to −0.50 and −0.50 to −0.46.",
-        "1: 2 other runs of the sweep: 166 to 190.",
-        "1: 4 other seeds: a in 3, b in 1.",
+        "[1] Checked as code: fast < slow. True here and with 4 other seeds; "
+        "[2] Counted by fast < 8.",
+        "[1] 4 other seeds: 7 to 10; [2] 4 other seeds: 990 to 1,300; "
+        "[3] 4 other seeds: −0.52 to −0.48; "
+        "[4] 4 other seeds: ends at −0.54 to −0.50 and −0.50 to −0.46; "
+        "[5] Checked as code: fast < 8. True here, true with 1 of 4 other seeds; "
+        "[6] Checked as code: rows == 10. True here; [7] Not measured: by algebra.",
+        "[1] 2 other runs of the sweep: 166 to 190; "
+        "[2] Checked as code: steps > 5. True here and with 2 other seeds.",
+        "[1] 4 other seeds: a in 3, b in 1; "
+        '[2] Checked as code: order == "a". True here, true with 3 of 4 other seeds.',
     ]
     expect(lists.nth(1)).to_be_visible()
     expect(page.locator(".replication-note").first).to_be_hidden()
     first = page.locator("#first > p .replicated").nth(0)
-    assert first.locator(".replication-place").inner_text() == "1"
+    assert first.locator(".replication-place").inner_text() == "[1]"
     page.emulate_media(media="screen")
     expect(lists.nth(1)).to_be_hidden()

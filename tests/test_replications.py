@@ -32,6 +32,11 @@ each_page = pytest.mark.parametrize("path", PAGES, ids=[path.stem for path in PA
 
 
 @each_notebook
+def test_all_seeds_come_from_the_master_seed(path):
+    assert notebooks.seed_problems(notebooks.read(path)) == []
+
+
+@each_notebook
 def test_replications_belong_to_the_notebook(path):
     assert check.problems_of(path) == []
 
@@ -50,7 +55,7 @@ def test_what_does_not_replicate_is_listed_and_nothing_else():
 
 
 def test_a_number_of_a_sweep_has_as_many_replications_as_the_sweep():
-    worlds = run.other_worlds_of_sweeps()
+    worlds = run.worlds_of_sweeps()
     assert worlds >= 3
     for path in PATHS:
         for number in Replications.of(path).numbers.values():
@@ -97,8 +102,8 @@ def test_another_world_cuts_the_same_rows_elsewhere():
         ("−0.51", -0.51),
         ("+0.026", 0.026),
         ("1e-06", 1e-6),
-        ("−0.51 to 0.07", (-0.51, 0.07)),
-        ("1,204 to 1,434", (1204.0, 1434.0)),
+        ("−0.51 to 0.07", Interval(-0.51, 0.07)),
+        ("1,204 to 1,434", Interval(1204.0, 1434.0)),
         ("True", True),
         ("shuffled to sorted", "shuffled to sorted"),
         ("3 of 4", "3 of 4"),
@@ -120,9 +125,12 @@ def test_an_interval_holds_what_lies_between_its_ends():
     assert "x" not in Interval(-1, 1)
 
 
-@pytest.mark.parametrize(("text", "half"), [("0.49", 0.005), ("12", 0.5), ("0.1 to 0.25", 0.005)])
+@pytest.mark.parametrize(
+    ("text", "half"),
+    [("0.49", 0.005), ("12", 0.5), ("0.1 to 0.25", 0.005), ("1,204 to 3", 0.5), ("2e-06", 5e-7)],
+)
 def test_half_a_unit_of_the_last_digit(text, half):
-    assert rounding(text) == half
+    assert rounding(text) == pytest.approx(half)
 
 
 TEXTS = {"fast": "9", "slow": "226", "gain_interval": "−0.1 to 0.3", "same": "True", "word": "a"}
@@ -152,6 +160,9 @@ def test_conditions_compare_what_is_printed(condition, true):
         ("fast < quick", "names quick, which is not quoted"),
         ("fast + slow", "neither true nor false"),
         ("fast < word", "cannot be evaluated"),
+        ("log(fast - fast) < 1", "cannot be evaluated"),
+        ("fast < 10.0 ** 1000", "cannot be evaluated"),
+        ("gain_interval < gain_interval", "cannot be evaluated"),
         ("fast.real > 1", "asks for .real"),
         ("[fast] == [9]", "holds List"),
         ("(lambda: fast)() > 1", "holds Lambda"),
@@ -171,8 +182,10 @@ def test_names_of_a_condition():
 CODE = """\
 import numpy as np
 
+from mbgd_lib.instruments.worlds import seeds
+
 SEED = 0  # the master seed
-noise = np.random.default_rng(SEED).normal()"""
+noise = np.random.default_rng(seeds(SEED, 1)[0]).normal()"""
 QUOTE = "from mbgd_lib.show.report import quote\nquote(digits=6, noise=noise, fixed=1.5)"
 
 
@@ -185,8 +198,9 @@ def small_notebook(*codes: str, text: str = "") -> nbformat.NotebookNode:
 
 def test_a_checksum_is_that_of_the_code():
     of = notebooks.checksum(small_notebook(CODE, QUOTE))
-    assert notebooks.checksum(small_notebook(CODE + "  # said", QUOTE, text="# Two")) == of
+    assert notebooks.checksum(small_notebook(CODE, QUOTE, text="# Two")) == of
     assert notebooks.checksum(small_notebook(CODE, QUOTE.replace("1.5", "1.6"))) != of
+    assert of == "3569e4ada96af1c7"  # with every Python
 
 
 def test_another_master_seed_is_put_in():
@@ -194,10 +208,41 @@ def test_another_master_seed_is_put_in():
     assert "SEED = 17  # the master seed" in cell.source
 
 
-@pytest.mark.parametrize("codes", [(QUOTE,), (QUOTE, CODE), (CODE, CODE), (CODE, "SEED = 3")])
+@pytest.mark.parametrize(
+    "codes",
+    [
+        (QUOTE,),
+        (QUOTE, CODE),
+        (CODE, CODE),
+        (CODE, "SEED = 3"),
+        (CODE, "if True:\n    SEED = 3"),
+        (CODE, "SEED += 1"),
+        (CODE.replace("SEED = 0", "SEED = 7"),),
+    ],
+)
 def test_a_notebook_has_one_master_seed_in_its_first_cell(codes):
     with pytest.raises(ValueError, match="must have one line SEED = 0"):
         notebooks.in_world(small_notebook(*codes), 17)
+
+
+@pytest.mark.parametrize(
+    ("use", "fine"),
+    [
+        ("seeds(SEED, 15)", True),
+        ("worlds.seeds(SEED, 1, first=42)[0]", True),
+        ("split_again(SEED, train, test)", True),
+        ('data.stored_sweep("escape", seed=SEED)', True),
+        ("if SEED > 0: pass", True),
+        ("np.random.default_rng(SEED)", False),
+        ("data.noisy_line(seed=42 + SEED)", False),
+        ("descend(f, w, seed=SEED)", False),
+        ("seeds(0, SEED)", False),
+    ],
+)
+def test_the_master_seed_is_no_seed_itself(use, fine):
+    """World 7's seed 7 would be one of world 0's."""
+    problems = notebooks.seed_problems(small_notebook(CODE, use))
+    assert problems == [] if fine else "SEED must be the first argument of seeds" in problems[0]
 
 
 PAGE = """\
@@ -223,6 +268,8 @@ Small is fast. **Holds.**
 
 **What this does not show.** Much.
 
+**Time falls as batches grow.** {holds}`a < b`
+
 ## What to remember
 
 | claim | measured |
@@ -231,20 +278,23 @@ Small is fast. **Holds.**
 | large is not | 3 |
 
 - an item {argued}`by definition`
+
+1. a numbered one
 """
 
 
 def test_verdicts_are_found():
     found = [*notebooks.verdicts_in(PAGE)]
-    assert [len(notebooks.ROLE.findall(text)) for text in found] == [1, 2, 0, 0, 1, 0, 1]
+    assert [len(notebooks.ROLE.findall(text)) for text in found] == [1, 2, 0, 0, 1, 1, 0, 1, 0]
     assert [text for text in found if not notebooks.ROLE.findall(text)] == [
         "**Another lead, in two lines:\nit goes on.**",
         ":::{admonition} On trial\n:class: on-trial\nSmall is fast. **Holds.**\n:::",
         "| large is not | 3 |",
+        "1. a numbered one",
     ]
     prose = f"{PAGE}\n\n## More\n\n- **An item** of {{glue:text}}`a`\n- **one** without\n"
     more = [*notebooks.verdicts_in(prose, chapter=False)]
-    assert more == [*found[3:], "- **An item** of {glue:text}`a`"]
+    assert more == [found[3], *found[5:], "- **An item** of {glue:text}`a`"]
 
 
 # --- running ---
@@ -277,7 +327,11 @@ def pasted(name: str, text: str) -> nbformat.NotebookNode:
     )
 
 
-PRINTED = {"noise": f"{np.random.default_rng(0).normal():.6f}", "fixed": "1.500000"}
+PRINTED = {"noise": signed(np.random.default_rng(0).normal(), 6), "fixed": "1.500000"}
+
+
+def normal_of_world(seed: int) -> str:
+    return signed(np.random.default_rng(seeds(seed, 1)[0]).normal(), 6)
 
 
 def test_numbers_are_collected_in_other_worlds(course, tmp_path):
@@ -285,7 +339,7 @@ def test_numbers_are_collected_in_other_worlds(course, tmp_path):
     run.replicate([path], [1, 2, 3], tmp_path)
     stored = Replications.of(path, tmp_path)
     assert stored.seeds == [1, 2, 3]
-    expected = [signed(np.random.default_rng(seed).normal(), 6) for seed in (1, 2, 3)]
+    expected = [normal_of_world(seed) for seed in (1, 2, 3)]
     assert stored.numbers == {
         "noise": {"depends_on": "seed", "values": expected},
         "fixed": {"depends_on": "nothing", "values": ["1.500000"]},
@@ -294,39 +348,53 @@ def test_numbers_are_collected_in_other_worlds(course, tmp_path):
     assert [file.name for file in tmp_path.glob("*.json")] == ["01_one.json"]
 
 
-def test_an_interrupted_run_goes_on(course, tmp_path, monkeypatch):
-    log = tmp_path / "log"
-    trace = f"open({str(log)!r}, 'a').write(f'{{SEED}} ')"
-    path = course(
-        CODE,
-        f"import pathlib\nif SEED == 2: assert pathlib.Path({str(log)!r} + '2').exists()",
-        trace,
-        QUOTE,
-        printed=PRINTED,
-    )
-    monkeypatch.setattr(run.os, "cpu_count", lambda: 1)
-    with pytest.raises(Exception, match="cell 2: AssertionError"):
-        run.replicate([path], [1, 2], tmp_path)
+def test_an_interrupted_run_goes_on(course, tmp_path):
+    log, ready = tmp_path / "log", tmp_path / "ready"
+    trace = f"with open({str(log)!r}, 'a') as log:\n    log.write(f'{{seeds(SEED, 1)[0]}} ')"
+    fail = f"import pathlib\nassert SEED < 2 or pathlib.Path({str(ready)!r}).exists()"
+    path = course(CODE, fail, trace, QUOTE, printed=PRINTED)
+    with pytest.raises(run.WorldFailed, match=r"with SEED = 2: 01_one.ipynb, cell 2: Assertion"):
+        run.replicate([path], [1, 2], tmp_path, workers=1)
     assert (tmp_path / "01_one.progress.json").exists()
-    Path(f"{log}2").touch()
-    run.replicate([path], [1, 2], tmp_path)
-    assert log.read_text() == "1 2 "
+    ready.touch()
+    run.replicate([path], [1, 2], tmp_path, workers=1)
+    assert log.read_text() == "100000 200000 "
     assert not (tmp_path / "01_one.progress.json").exists()
-    run.replicate([course(CODE, trace, QUOTE, printed=PRINTED)], [1], tmp_path)  # other code
-    assert log.read_text() == "1 2 1 "
+
+
+def test_what_was_kept_of_other_code_is_not_used(course, tmp_path):
+    path = course(CODE, QUOTE, printed=PRINTED)
+    run.Record(path, tmp_path).add(1, PRINTED)
+    assert run.Record(path, tmp_path).worlds == {1: PRINTED}
+    course(CODE, QUOTE.replace("1.5", "1.6"), printed=PRINTED)
+    record = run.Record(path, tmp_path)
+    assert record.worlds == {}
+    course(CODE, QUOTE, printed=PRINTED)
+    with pytest.raises(ValueError, match="has changed: run it again"):
+        record.add(1, PRINTED)
+
+
+def test_outputs_of_other_code_are_refused(course):
+    path = course(CODE, QUOTE, printed={"noise": "1.0"})
+    with pytest.raises(ValueError, match=r"SEED = 3 it quotes \['fixed'\] otherwise"):
+        run.summary(path, {3: PRINTED}, 0)
 
 
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
         (["1"] * 6, "nothing"),
-        (["2"] * 6, "seed"),  # not what is printed
+        (["2"] * 6, "sweep"),  # all worlds agree, but for the one that is printed
         (["3", "4", "5"] * 2, "sweep"),
         (["3", "4", "5", "3", "4", "6"], "seed"),
     ],
 )
 def test_what_a_number_depends_on(values, expected):
-    assert run.depends_on("1", values, range(1, 7), 3) == expected
+    assert run.depends_on("1", values, 3) == expected
+
+
+def test_a_number_of_no_sweep_depends_on_the_seed():
+    assert run.depends_on("1", ["3", "4", "5"] * 2, 0) == "seed"
 
 
 def test_an_unknown_notebook_or_seed_is_refused(capsys):
@@ -359,6 +427,22 @@ def stored_as(course, folder, *, text="", printed, numbers, seeds=WORLDS, code=N
     }
     (folder / "01_one.json").write_text(json.dumps(result))
     return path
+
+
+def test_sweeps_must_be_those_of_their_master_seed(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "SWEEPS", tmp_path)
+    assert run.worlds_of_sweeps() == 0
+    for sweep, seed in [("speed", 1), ("speed", 2), ("steps", 1), ("steps", 2)]:
+        result = {"settings": {"seed": seed}}
+        (tmp_path / f"{sweep}_seed_{seed}.json").write_text(json.dumps(result))
+    (tmp_path / "speed_seed_3.progress.json").write_text("{}")
+    assert run.worlds_of_sweeps() == 2
+    (tmp_path / "steps_seed_2.json").write_text('{"settings": {"seed": 0}}')
+    with pytest.raises(ValueError, match=r"steps_seed_2.json must be .* of the master seed 2"):
+        run.worlds_of_sweeps()
+    (tmp_path / "steps_seed_2.json").unlink()
+    with pytest.raises(ValueError, match=r"equally many other worlds, not \[1, 2\]"):
+        run.worlds_of_sweeps()
 
 
 def kinds(path, folder) -> list[tuple[str, str]]:
@@ -432,12 +516,78 @@ def test_replications_that_cannot_be_compared_are_a_fault(course, tmp_path, chan
 def test_a_verdict_without_a_condition_is_a_fault(course):
     path = course(CODE, text=PAGE, printed={"a": "1", "b": "2"})
     problems = check.verdict_problems(path)
-    assert len(problems) == 3
+    assert len(problems) == 4
     assert all("a verdict without a condition" in problem for problem in problems)
     path = course(CODE, text="**A lead.** {holds}`a < c`", printed={"a": "1"})
     assert check.verdict_problems(path) == [
         "01_one.ipynb: the condition a < c names c, which is not quoted"
     ]
+
+
+def test_a_number_that_changed_with_the_library_is_found(course, tmp_path):
+    """It is the same in all worlds, and another one than here."""
+    path = stored_as(course, tmp_path, printed={"limit": "99"}, numbers={"limit": ["3"] * 40})
+    assert kinds(path, tmp_path) == [("range", "limit")]
+
+
+def test_a_condition_that_says_nothing_in_another_world_falls(course, tmp_path):
+    numbers = {"steps": ["4", "never"] * 20}
+    text = "**It arrives.** {holds}`steps < 5`"
+    path = stored_as(course, tmp_path, text=text, printed={"steps": "4"}, numbers=numbers)
+    (finding,) = check.findings_of(path, tmp_path)
+    assert finding.replications[1] == "fails: steps = never"
+
+
+# --- the commands ---
+
+
+@pytest.fixture
+def fluke(course, tmp_path, monkeypatch):
+    """A course with one number out of range, and its list."""
+    for module in (check, fallen):
+        for name in ("problems_of", "findings_of", "comparable", "every_finding", "read", "write"):
+            if hasattr(module, name):
+                default = getattr(module, name).__defaults__
+                monkeypatch.setattr(getattr(module, name), "__defaults__", (tmp_path,))
+                assert default == (notebooks.HERE,)
+    monkeypatch.setattr(check.fallen_verdicts, "__defaults__", (tmp_path,))
+    numbers = {"ratio": ["5", "6"] * 20}
+    return stored_as(course, tmp_path, printed={"ratio": "1"}, numbers=numbers)
+
+
+def test_check_prints_what_does_not_replicate(fluke, capsys):
+    assert main(["check", "1"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told == ["01_one.ipynb: range ratio: 1", *["    5", "    6"] * 20]
+
+
+def test_check_names_what_cannot_be_compared(fluke, course, capsys):
+    course(CODE, text="**A lead.** {holds}`gone > 1`", printed={"ratio": "1"})
+    assert main(["check"]) == 1
+    told = capsys.readouterr().out
+    assert told == "01_one.ipynb: the condition gone > 1 names gone, which is not quoted\n"
+
+
+def test_list_keeps_what_is_known(fluke, tmp_path):
+    assert main(["list"]) == 0
+    (entry,) = fallen.read()
+    assert (entry["page"], entry["kind"], entry["what"], entry["known"], entry["printed"]) == (
+        "01_one.ipynb",
+        "range",
+        "ratio",
+        "",
+        "1",
+    )
+    entry["known"] = "one seed"
+    (tmp_path / "fallen.json").write_text(json.dumps([entry]))
+    main(["list"])
+    assert fallen.read()[0]["known"] == "one seed"
+
+
+def test_nothing_is_listed_while_something_cannot_be_compared(fluke, course, tmp_path):
+    course(CODE, text="**A lead.**", printed={"ratio": "1"})
+    assert main(["list"]) == 1
+    assert not (tmp_path / "fallen.json").exists()
 
 
 def test_few_replications_of_a_sweep_widen_their_range():
@@ -465,18 +615,16 @@ def seeded_numbers(path: Path) -> list[str]:
 
 
 @each_notebook
-def test_every_seeded_number_that_is_off_by_much_is_found(path, monkeypatch):
+def test_every_seeded_number_that_is_off_by_much_is_found(path):
     """Twice the width of its range above the highest of its replications."""
-    notebook = notebooks.read(path)
-    planted = notebooks.numbers_of(notebook)
+    stored, planted = Replications.of(path), notebooks.numbers_of(notebooks.read(path))
     names = seeded_numbers(path)
+    assert len(names) > 5
     for name in names:
-        values = [float(value_of(t)) for t in Replications.of(path).numbers[name]["values"]]
+        values = [float(value_of(text)) for text in stored.numbers[name]["values"]]
         width = np.nanmax(values) - np.nanmin(values)
         planted[name] = f"{np.nanmax(values) + 2 * width + 1:.3f}"
-    monkeypatch.setattr(notebooks, "numbers_of", lambda notebook: planted)
-    found = {f.what for f in check.out_of_range(Replications.of(path), planted)}
-    assert set(names) <= found
+    assert set(names) <= {finding.what for finding in check.out_of_range(stored, planted)}
 
 
 @each_page

@@ -124,9 +124,6 @@ def name_cells(cells: list[NotebookNode]) -> None:
         taken.add(cell["id"])
 
 
-INLINE = "module://matplotlib_inline.backend_inline"
-
-
 def execute(path: Path) -> NotebookNode:
     """Run a notebook in a fresh kernel and return it with its new outputs, normalised."""
     return run_in_kernel(read(path), Path(path).resolve())
@@ -164,6 +161,7 @@ def run_in_kernel(
             "MPLBACKEND": backend,
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
+            "MKL_NUM_THREADS": "1",
         }
         try:
             client.execute(env=env)

@@ -14,6 +14,7 @@ stand in a note at the end of the section. All come from the folder `replication
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections import Counter
@@ -47,7 +48,7 @@ class range_list(nodes.Element, nodes.General):  # noqa: N801
 
 
 @cache
-def known(path: Path, changed: float) -> tuple[check.Replications, dict[str, str]] | None:
+def known(path: Path, *changed: float) -> tuple[check.Replications, dict[str, str]] | None:
     """Return a notebook's replications and its printed numbers; None if they are of other code."""
     if not check.comparable(path) or check.Replications.of(path).code != notebooks.checksum(
         notebooks.read(path)
@@ -60,13 +61,13 @@ def replications_for(
     env: BuildEnvironment, document: str
 ) -> tuple[check.Replications, dict[str, str]] | None:
     """Return what is known of the numbers of a page, or of the page that it quotes from."""
-    path = Path(env.relfn2path(document, env.docname)[1]) if document else env.doc2path(env.docname)
-    path = Path(path)
+    path = Path(env.relfn2path(document, env.docname)[1] if document else env.doc2path(env.docname))
     stored = notebooks.HERE / f"{path.stem}.json"
-    env.note_dependency(str(stored))
     if path.suffix != ".ipynb" or not stored.exists():
         return None
-    return known(path, max(stored.stat().st_mtime, path.stat().st_mtime))
+    for file in (path, stored):
+        env.note_dependency(str(file))
+    return known(path, path.stat().st_mtime_ns, stored.stat().st_mtime_ns)
 
 
 def range_of(number: dict[str, Any]) -> str:
@@ -83,9 +84,13 @@ def range_of(number: dict[str, Any]) -> str:
     who = {"seed": "other seeds", "sweep": "other runs of the sweep"}[number["depends_on"]]
     values = [value_of(text) for text in texts]
     if all(isinstance(value, float) for value in values):
-        by_value = dict(sorted(zip(values, texts, strict=True)))
-        low, *_, high = [*by_value.values()] * 2
-        found = low if low == high else f"{low} to {high}"
+        pairs = zip(values, texts, strict=True)
+        by_value = sorted((v, text) for v, text in pairs if not math.isnan(v))
+        found = f"{by_value[0][1]} to {by_value[-1][1]}" if by_value else "nan"
+        if len(set(texts)) == 1:
+            found = texts[0]
+        elif 0 < len(by_value) < len(texts):
+            found += f", nan in {len(texts) - len(by_value)}"
     elif all(isinstance(value, Interval) for value in values):
         ends = [text.split(" to ") for text in texts]
         found = " and ".join(
@@ -128,6 +133,9 @@ class Condition(SphinxRole):
             there = [holds(condition, world) for world in distinct_worlds(stored, condition)]
         except ValueError as error:
             return [], [self.inliner.reporter.warning(str(error), line=self.lineno)]
+        if self.name == "how-often" and not there:
+            message = f"{condition} depends on no seed: there is nothing to count"
+            return [], [self.inliner.reporter.warning(message, line=self.lineno)]
         if self.name == "how-often":
             words = f"{sum(there)} of {len(there)}"
             return [replicated("", words, note=f"Counted by {condition}")], []
@@ -172,8 +180,9 @@ class Counted(SphinxRole):
             path for path in notebooks.paths() if (notebooks.HERE / f"{path.stem}.json").exists()
         ]
         every = [check.Replications.of(path) for path in paths]
-        for file in (notebooks.HERE / fallen.FILE, *notebooks.HERE.glob("*.json")):
-            self.env.note_dependency(str(file))
+        for file in notebooks.HERE.glob("*.json"):
+            if "progress" not in file.name:
+                self.env.note_dependency(str(file))
         counts = {
             "numbers": sum(n["depends_on"] != "nothing" for s in every for n in s.numbers.values()),
             "verdicts": sum(
@@ -202,13 +211,17 @@ class Counted(SphinxRole):
 def list_ranges(app: Sphinx, doctree: nodes.document) -> None:
     """Number the ranges of each section, and list them at its end, for paper."""
     for section in doctree.findall(nodes.section):
-        own = [n for n in section.findall(replicated) if section_of(n) is section]
-        for place, number in enumerate(own, start=1):
-            number["place"] = place
+        own = [
+            node
+            for node in section.findall(lambda n: isinstance(n, replicated | verdict_mark))
+            if section_of(node) is section
+        ]
+        for place, node in enumerate(own, start=1):
+            node["place"] = place
         if own:
             first_inner = section.first_child_matching_class(nodes.section)
             position = len(section) if first_inner is None else first_inner
-            section.insert(position, range_list(notes=[number["note"] for number in own]))
+            section.insert(position, range_list(notes=[node["note"] for node in own]))
 
 
 def section_of(node: nodes.Node) -> nodes.Node | None:
@@ -218,31 +231,38 @@ def section_of(node: nodes.Node) -> nodes.Node | None:
     return node
 
 
+def note_of(node: nodes.Element) -> str:
+    """Return the note of a number or mark, and the number on paper that leads to it in the list.
+
+    What a note names as code, it shows as code.
+    """
+    note = re.sub("`([^`]+)`", r"<code>\1</code>", escape(node["note"], quote=False))
+    return (
+        f'<span class="replication-note" role="tooltip"> {note}</span>'
+        f'<sup class="replication-place">[{node.get("place", "")}]</sup>'
+    )
+
+
 def visit_replicated(writer: Any, node: replicated) -> None:
     """Open the number; its note follows when it is closed."""
     writer.body.append('<span class="replicated" tabindex="0">')
 
 
 def depart_replicated(writer: Any, node: replicated) -> None:
-    """Add the note, and the mark that leads to it on paper."""
-    writer.body.append(
-        f'<span class="replication-note" role="note"> {escape(node["note"])}</span>'
-        f'<sup class="replication-place">{node.get("place", "")}</sup></span>'
-    )
+    """Add the note."""
+    writer.body.append(f"{note_of(node)}</span>")
 
 
 def visit_mark(writer: Any, node: verdict_mark) -> None:
-    """Write the mark and its note; what a note names as code, it shows as code."""
-    note = re.sub("`([^`]+)`", r"<code>\1</code>", escape(node["note"], quote=False))
-    writer.body.append(
-        f'<span class="verdict-mark" tabindex="0">{escape(node["text"])}'
-        f'<span class="replication-note" role="note"> {note}</span></span>'
-    )
+    """Write the mark and its note."""
+    text = escape(node["text"])
+    writer.body.append(f'<span class="verdict-mark" tabindex="0">{text}{note_of(node)}</span>')
 
 
 def visit_list(writer: Any, node: range_list) -> None:
     """Write the list that is seen on paper alone."""
-    items = "; ".join(f"{place}: {escape(note)}" for place, note in enumerate(node["notes"], 1))
+    notes = (note.replace("`", "").rstrip(".") for note in node["notes"])
+    items = "; ".join(f"[{place}] {escape(note)}" for place, note in enumerate(notes, 1))
     writer.body.append(f'<p class="replication-list">{items}.</p>')
 
 

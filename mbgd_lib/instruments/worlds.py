@@ -87,6 +87,7 @@ def split_again(
     if master_seed == 0:
         return train, test
     X, y = (np.concatenate(parts) for parts in zip(train, test, strict=True))
-    order = np.random.default_rng(seeds(master_seed, 1)[0]).permutation(len(y))
+    (last_seed,) = seeds(master_seed, 1, first=SEEDS_IN_A_WORLD - 1)  # nothing else draws from it
+    order = np.random.default_rng(last_seed).permutation(len(y))
     kept, others = np.split(order, [len(train[1])])
     return (X[kept], y[kept]), (X[others], y[others])
