@@ -419,3 +419,13 @@ def test_points_are_filled_where_the_condition_holds():
     assert a_filled.get_markerfacecolor() == a_filled.get_color() == a.get_color()
     assert b_open.get_marker() == b_filled.get_marker() != a_filled.get_marker()
     assert b.get_linestyle() != a.get_linestyle()
+
+
+def test_an_end_that_rounding_moves_over_the_middle_gives_no_bar():
+    middle = np.array([-1.0, 0.5])
+    ends = middle + [1e-16 * 3, -0.1], middle + [1e-16 * 3, 0.2]
+    ax = plots.plot_intervals(plt.subplots()[1], {"a": ([1, 2], middle, ends)})
+    ((line, _, (bars,)),) = ax.containers
+    low, high = (bars.get_segments()[1][i][1] for i in (0, 1))
+    assert (low, high) == (0.4, 0.7)
+    plt.close(ax.figure)

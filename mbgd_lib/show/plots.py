@@ -253,7 +253,8 @@ def plot_intervals(
     ):
         y = np.asarray(y, dtype=float)
         low, high = np.asarray(ends, dtype=float)
-        bars = np.stack([y - low, high - y])
+        # Rounding may put an end of a narrow interval on the wrong side of its middle.
+        bars = np.maximum([y - low, high - y], 0)
         ax.errorbar(
             np.asarray(x),
             y,
