@@ -423,9 +423,9 @@ def test_points_are_filled_where_the_condition_holds():
 
 def test_an_end_that_rounding_moves_over_the_middle_gives_no_bar():
     middle = np.array([-1.0, 0.5])
-    ends = middle + [1e-16 * 3, -0.1], middle + [1e-16 * 3, 0.2]
+    ends = np.array([[-1 + 3e-16, 0.4], [-1 + 3e-16, 0.7]])
     ax = plots.plot_intervals(plt.subplots()[1], {"a": ([1, 2], middle, ends)})
-    ((line, _, (bars,)),) = ax.containers
+    ((_, _, (bars,)),) = ax.containers
     low, high = (bars.get_segments()[1][i][1] for i in (0, 1))
     assert (low, high) == (0.4, 0.7)
     plt.close(ax.figure)
