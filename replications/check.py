@@ -13,13 +13,16 @@ from typing import Any
 
 from replications import notebooks
 from replications.notebooks import HERE
-from replications.values import Interval, Value, holds, names_in, rounding, value_of
+from replications.values import NUMBER, Interval, Value, holds, names_in, rounding, value_of
 
 #: So many worlds, at least, stand behind a number.
 FEWEST_WORLDS = 20
 
 #: A 95 % interval must cover the middle of the replications in this share of them, or more.
 FEWEST_COVERED = 0.85
+
+#: A number within a text; "nan" and "inf" are numbers too.
+QUOTED = re.compile(rf"(?<!\w)(?:{NUMBER.pattern}|nan|[−-]?inf)(?!\w)")
 
 #: Numbers of a sweep have few replications, whose range is narrow. It is widened by its own width
 #: on each side: of normal values one in eight still falls outside that of three, one in 33
@@ -143,20 +146,22 @@ def out_of_range(stored: Replications, printed: Mapping[str, str]) -> Iterator[F
 
 
 def in_range(printed: str, replications: Sequence[str], depends_on: str = "seed") -> bool:
-    """Return whether a quoted text lies within its replications; an interval with both ends."""
+    """Return whether a quoted text lies within its replications, with each number that it holds."""
     if depends_on == "nothing":
         return printed == replications[0]
     few = len(replications) < FEW
-    here, there = value_of(printed), [value_of(text) for text in replications]
-    if isinstance(here, Interval):
-        ends = [value for value in there if isinstance(value, Interval)]
-        return all(
-            _within(end, [getattr(value, side) for value in ends], few)
-            for side, end in (("low", here.low), ("high", here.high))
-        )
-    if isinstance(here, float):
-        return _within(here, [value for value in there if isinstance(value, float)], few)
-    return here in there
+    words, numbers = _taken_apart(printed)
+    others = [_taken_apart(text) for text in replications]
+    alike = [there for its_words, there in others if its_words == words]
+    return bool(alike) and all(
+        _within(here, [there[place] for there in alike], few) for place, here in enumerate(numbers)
+    )
+
+
+def _taken_apart(text: str) -> tuple[str, list[float]]:
+    """Return a text without its numbers, and these: "10 and 12" holds two, as an interval does."""
+    numbers = [float(value_of(number[0])) for number in QUOTED.finditer(text)]  # type: ignore[arg-type]
+    return QUOTED.sub("#", text), numbers
 
 
 def _within(value: float, others: Sequence[float], few: bool) -> bool:
