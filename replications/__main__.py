@@ -32,7 +32,11 @@ def main(arguments: list[str] | None = None) -> int:
         seeds = options.seeds or list(range(1, run.RUNS + 1))
         if min(seeds) < 1 or len(set(seeds)) < len(seeds):
             parser.error(f"--seeds must be different and at least 1, not {seeds}")
-        run.replicate(paths, seeds)
+        try:
+            run.replicate(paths, seeds)
+        except (run.WorldFailed, ValueError) as error:
+            print(error, file=sys.stderr)
+            return 1
         return 0
     pages = paths if options.notebooks else [*paths, *notebooks.prose()]
     faults = report(pages)

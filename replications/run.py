@@ -11,7 +11,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -87,23 +87,25 @@ def replicate(
     # World by world, so that a failure shows early.
     jobs = [(path, seed) for seed in seeds for path in paths if seed not in records[path].worlds]
     total = len(paths) * len(seeds)
-    runs: dict[Future[dict[str, str]], tuple[Path, int]] = {}
-    with tqdm(total=total, initial=total - len(jobs), unit="run", desc="replicating") as bar:
+    failures = []
+    with (
+        tqdm(total=total, initial=total - len(jobs), unit="run", desc="replicating") as bar,
+        ProcessPoolExecutor(workers) as pool,
+    ):
+        runs = {pool.submit(numbers_in_world, *job): job for job in jobs}
         try:
-            with ProcessPoolExecutor(workers) as pool:
-                runs |= {pool.submit(numbers_in_world, *job): job for job in jobs}
+            for finished in as_completed(runs):
+                path, seed = runs[finished]
                 try:
-                    for finished in as_completed(runs):
-                        path, seed = runs.pop(finished)
-                        records[path].add(seed, finished.result())
-                        bar.update()
-                except BaseException:
-                    pool.shutdown(wait=True, cancel_futures=True)
-                    raise
-        finally:  # what other workers still finished is kept too
-            for finished, (path, seed) in runs.items():
-                if finished.done() and not finished.cancelled() and not finished.exception():
                     records[path].add(seed, finished.result())
+                except WorldFailed as failure:
+                    failures.append(str(failure))
+                bar.update()
+        except BaseException:  # what is done is kept, and the rest need not be waited for
+            pool.shutdown(cancel_futures=True)
+            raise
+    if failures:
+        raise WorldFailed("\n".join(failures))
     for record in records.values():
         record.store(seeds, sweep_worlds)
 

@@ -351,14 +351,14 @@ def test_numbers_are_collected_in_other_worlds(course, tmp_path):
 def test_an_interrupted_run_goes_on(course, tmp_path):
     log, ready = tmp_path / "log", tmp_path / "ready"
     trace = f"with open({str(log)!r}, 'a') as log:\n    log.write(f'{{seeds(SEED, 1)[0]}} ')"
-    fail = f"import pathlib\nassert SEED < 2 or pathlib.Path({str(ready)!r}).exists()"
+    fail = f"import pathlib\nassert SEED != 2 or pathlib.Path({str(ready)!r}).exists()"
     path = course(CODE, fail, trace, QUOTE, printed=PRINTED)
     with pytest.raises(run.WorldFailed, match=r"with SEED = 2: 01_one.ipynb, cell 2: Assertion"):
-        run.replicate([path], [1, 2], tmp_path, workers=1)
+        run.replicate([path], [1, 2, 3], tmp_path, workers=1)
     assert (tmp_path / "01_one.progress.json").exists()
     ready.touch()
-    run.replicate([path], [1, 2], tmp_path, workers=1)
-    assert log.read_text() == "100000 200000 "
+    run.replicate([path], [1, 2, 3], tmp_path, workers=1)
+    assert log.read_text() == "100000 300000 200000 "  # the others ran though one had failed
     assert not (tmp_path / "01_one.progress.json").exists()
 
 
