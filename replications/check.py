@@ -224,7 +224,8 @@ def conditions_of(path: Path) -> Iterator[tuple[str, Path, str]]:
 
 def fallen_verdicts(path: Path, folder: Path = HERE) -> Iterator[Finding]:
     """Find conditions of a page that must hold in every world, and do not."""
-    for role, notebook, condition in conditions_of(path):
+    # A sentence that is said twice on a page falls once.
+    for role, notebook, condition in dict.fromkeys(conditions_of(path)):
         if role != "holds":
             continue
         printed = notebooks.numbers_of(notebooks.read(notebook))
