@@ -230,12 +230,12 @@ def other_worlds(path: Path) -> list[Path]:
 
     Parameters
     ----------
-    path : pathlib.Path
+    path : Path
         The file of the sweep that the chapters load.
 
     Returns
     -------
-    list of pathlib.Path
+    list of Path
         In the order of the master seeds.
 
     Examples
