@@ -240,6 +240,7 @@ def other_worlds(path: Path) -> list[Path]:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> other_worlds(Path("sweeps/none.json"))
     []
     """

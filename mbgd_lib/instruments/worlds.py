@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from mbgd_lib._arguments import whole_number
 
-#: One world has so many seeds of its own. NumPy scatters even neighbouring seeds, so that streams
-#: of two seeds have nothing to do with each other; they must only not be equal.
+# One world has so many seeds of its own. NumPy scatters even neighbouring seeds, so that streams
+# of two seeds have nothing to do with each other; they must only not be equal.
 SEEDS_IN_A_WORLD = 100_000
 
 Array = NDArray[Any]
