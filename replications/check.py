@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -222,14 +223,19 @@ def conditions_of(path: Path) -> Iterator[tuple[str, Path, str]]:
             yield role, (path.parent / document).resolve() if document else path, condition
 
 
+def _printed(notebook: Path) -> dict[str, str]:
+    return notebooks.numbers_of(notebooks.read(notebook))
+
+
 def fallen_verdicts(path: Path, folder: Path = HERE) -> Iterator[Finding]:
     """Find conditions of a page that must hold in every world, and do not."""
+    printed_in = cache(_printed)  # a notebook is read once, and not for each of its conditions
+    worlds_of = cache(lambda notebook: Replications.of(notebook, folder).worlds())
     # A sentence that is said twice on a page falls once.
     for role, notebook, condition in dict.fromkeys(conditions_of(path)):
         if role != "holds":
             continue
-        printed = notebooks.numbers_of(notebooks.read(notebook))
-        worlds = Replications.of(notebook, folder).worlds()
+        printed, worlds = printed_in(notebook), worlds_of(notebook)
         if not all(true_of(condition, texts) for texts in [printed, *worlds]):
             yield verdict_finding(path.name, condition, printed, worlds)
 
@@ -263,9 +269,10 @@ def verdict_problems(path: Path) -> list[str]:
         for verdict in notebooks.verdicts_of(path)
         if not verdict.conditions
     ]
+    printed_in = cache(_printed)
     for _, notebook, condition in conditions_of(path):
         try:
-            holds(condition, notebooks.numbers_of(notebooks.read(notebook)))
+            holds(condition, printed_in(notebook))
         except (ValueError, OSError) as error:
             problems.append(f"{path.name}: {error}")
     return problems

@@ -1,19 +1,22 @@
 """The numbers that a stored notebook hands to its text, for the tests of the chapters."""
 
 import nbformat
-import store_notebooks
+
+from replications import notebooks
 
 
 def glued_numbers(name: str) -> dict[str, str]:
     """Return what a notebook quotes, by name, as it prints it."""
-    path = store_notebooks.NOTEBOOKS / f"{name}.ipynb"
-    numbers = {}
-    for cell in nbformat.read(path, as_version=4).cells:
-        for output in cell.get("outputs", []):
-            if "scrapbook" in output.get("metadata", {}):
-                (text,) = output.data.values()
-                numbers[output.metadata.scrapbook.name] = text.strip("'")
-    return numbers
+    return notebooks.numbers_of(notebooks.read(notebooks.NOTEBOOKS / f"{name}.ipynb"))
+
+
+def pasted(name: str, text: str) -> nbformat.NotebookNode:
+    """Return the output that a cell stores which quotes a text under a name."""
+    return nbformat.v4.new_output(
+        "display_data",
+        data={"application/papermill.record/text/plain": repr(text)},
+        metadata={"scrapbook": {"name": name, "mime_prefix": "application/papermill.record/"}},
+    )
 
 
 def number(text: str) -> float:

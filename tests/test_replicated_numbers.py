@@ -9,6 +9,7 @@ import pytest
 import replicated_numbers
 from browsing import DESK, NARROW, PHONE, faults, serve, too_wide
 from bs4 import BeautifulSoup
+from chapter_numbers import pasted
 from playwright.sync_api import expect
 from test_site_build import build, copy_settings
 
@@ -71,15 +72,6 @@ NUMBERS = {
     "order": ("seed", ["a", "a", "b", "a"]),
 }
 ONE = "notebooks/one.html"
-
-
-def pasted(name: str, text: str) -> nbformat.NotebookNode:
-    tag = {"name": name, "mime_prefix": "application/papermill.record/"}
-    return nbformat.v4.new_output(
-        "display_data",
-        data={"application/papermill.record/text/plain": repr(text)},
-        metadata={"scrapbook": tag},
-    )
 
 
 @pytest.fixture(scope="module")

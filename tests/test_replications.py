@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from chapter_numbers import pasted
 
 from mbgd_lib.instruments.statistics import estimate
 from mbgd_lib.instruments.worlds import seeds, split_again
@@ -316,15 +317,6 @@ def course(tmp_path, monkeypatch):
         return path
 
     return write
-
-
-def pasted(name: str, text: str) -> nbformat.NotebookNode:
-    scrapbook = {"name": name, "mime_prefix": "application/papermill.record/"}
-    return nbformat.v4.new_output(
-        "display_data",
-        data={"application/papermill.record/text/plain": repr(text)},
-        metadata={"scrapbook": scrapbook},
-    )
 
 
 PRINTED = {"noise": signed(np.random.default_rng(0).normal(), 6), "fixed": "1.500000"}
