@@ -71,7 +71,7 @@ export-grades: venv-read  ## put totals into a platform's table: SET=name PLATFO
 # --- to change it --------------------------------------------------------------------------------------------
 # The tests, by what they test. A file that is named nowhere here tests the library.
 
-CHAPTER_TESTS := $(wildcard tests/test_chapter_*.py tests/test_notebook*.py tests/test_sweeps.py tests/test_replications.py)
+CHAPTER_TESTS := $(wildcard tests/test_chapter_*.py tests/test_deeper_*.py tests/test_tutorials.py tests/test_notebook*.py tests/test_sweeps.py tests/test_replications.py)
 SITE_TESTS := $(wildcard tests/test_site*.py tests/test_exercise_pages.py tests/test_reference.py \
 	tests/test_interactive_*.py tests/test_digit_pad.py tests/test_replicated_*.py)
 EXERCISE_TESTS := $(filter-out $(SITE_TESTS),$(wildcard tests/test_exercise_*.py tests/test_grading_*.py \
@@ -103,7 +103,7 @@ list-library:  ## list the files that test the library, for a pytest of your own
 test-chapter: venv  ## test one chapter: its page, its notebook run and compared, its exercises (N=3)
 	@$(call need,N,the number of a chapter)
 	$(LIST_FONTS)
-	$(PYTEST) tests/test_notebooks.py tests/test_replications.py tests/test_exercise_sets.py $(wildcard tests/test_chapter_0$(N).py) -k '0$(N)_ or chapter_0$(N)'
+	$(PYTEST) tests/test_notebooks.py tests/test_replications.py tests/test_exercise_sets.py $(wildcard tests/test_chapter_0$(N).py tests/test_deeper_0$(N).py) -k '0$(N)_ or chapter_0$(N) or deeper_0$(N)'
 
 test-exercises: venv  ## test the exercise sets and what grades them
 	$(PYTEST) $(EXERCISE_TESTS)

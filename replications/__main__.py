@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(error, file=sys.stderr)
             return 1
         return 0
-    pages = paths if options.notebooks else [*paths, *notebooks.prose()]
+    pages = paths if options.notebooks else [*notebooks.published(), *notebooks.prose()]
     faults = report(pages)
     if options.command == "list" and not faults:
         fallen.write()

@@ -15,7 +15,7 @@ FILE = "fallen.json"
 
 def every_finding(folder: Path = HERE) -> list[Finding]:
     """Return what falls on all pages."""
-    pages = [*notebooks.paths(), *notebooks.prose()]
+    pages = [*notebooks.published(), *notebooks.prose()]
     return [finding for page in pages for finding in check.findings_of(page, folder)]
 
 

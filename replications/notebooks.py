@@ -28,6 +28,16 @@ def paths() -> list[Path]:
     return sorted(p for p in NOTEBOOKS.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
 
 
+def is_draft(notebook: nbformat.NotebookNode) -> bool:
+    """Whether the first cell says that the page is a draft, which need not replicate yet."""
+    return re.search(r"(?m)^\*\*Draft\.\*\*", notebook.cells[0].source) is not None
+
+
+def published() -> list[Path]:
+    """Return the notebooks that are no drafts."""
+    return [path for path in paths() if not is_draft(read(path))]
+
+
 def prose() -> list[Path]:
     """Return the course's pages that are no notebooks."""
     return sorted((ROOT / "book").glob("*.md"))

@@ -14,7 +14,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 
-from replications.notebooks import ROLE
+from replications.notebooks import ROLE, is_draft
 from replications.values import names_in
 
 ROOT = store_notebooks.NOTEBOOKS.parent
@@ -161,21 +161,22 @@ def quoted_names(text: str) -> set[str]:
     return names
 
 
-def quoted_by_prose(path: Path) -> set[str]:
-    """Return the names of a notebook's numbers that pages of prose quote."""
-    found = set()
-    for page in (path.parent.parent / "book").rglob("*.md"):
-        for quoted in quoted_names(page.read_text(encoding="utf-8")):
-            document, _, name = quoted.rpartition("::")
-            if Path(document).stem == path.stem:
-                found.add(name)
-    return found
+def quoted_elsewhere(path: Path, root: Path = ROOT) -> set[str]:
+    """Return the names of a notebook's numbers that other pages quote, notebooks or prose."""
+    texts = [page.read_text(encoding="utf-8") for page in (root / "book").rglob("*.md")]
+    for page in (root / "notebooks").rglob("*.ipynb"):
+        if ".ipynb_checkpoints" not in page.parts:
+            notebook = store_notebooks.read(page)
+            texts.append("\n".join([markdown(notebook), *captions(notebook)]))
+    quoted = (name.rpartition("::") for text in texts for name in quoted_names(text))
+    return {name for document, _, name in quoted if document and Path(document).stem == path.stem}
 
 
 def glue_problems(notebook: NotebookNode, elsewhere: Collection[str] = ()) -> list[str]:
     """Numbers in sentences come from code, and none is computed for nobody."""
     glued = Counter(name for _, cell in code_cells(notebook) for name in glued_names(cell))
-    quoted = quoted_names("\n".join([markdown(notebook), *captions(notebook)]))
+    every = quoted_names("\n".join([markdown(notebook), *captions(notebook)]))
+    quoted = {name for name in every if "::" not in name}  # the build looks for the others
     return (
         [f"{name} is quoted but not glued" for name in sorted(quoted - set(glued))]
         + [
@@ -256,8 +257,17 @@ def random_problems(notebook: NotebookNode) -> list[str]:
     return problems
 
 
-def page_problems(notebook: NotebookNode) -> list[str]:
-    """The page opens, proceeds and ends as every page of the course does."""
+#: What kinds of notebooks there are, by folder: chapters; what is one click deeper; tutorials.
+KINDS = {"notebooks": "chapter", "deeper": "deeper", "tutorials": "tutorial"}
+
+
+def kind_of(path: Path) -> str:
+    """Return what kind of page a notebook is, by the folder that it lies in."""
+    return KINDS[path.parent.name]
+
+
+def page_problems(notebook: NotebookNode, kind: str = "chapter") -> list[str]:
+    """The page opens, proceeds and ends as every page of its kind does."""
     problems = []
     first = notebook.cells[0]
     found = headings(notebook)
@@ -270,20 +280,18 @@ def page_problems(notebook: NotebookNode) -> list[str]:
         # Alone or at the start of a list item, in bold, as a heading or as a directive's title.
         if not re.search(rf"(?m)^\W*(?:\w+\}} *)?{item}\b", first.source):
             problems.append(f"the first cell lacks the item {item}")
-    text = markdown(notebook)
-    if len(directive_titles(text, "admonition", "Predict")) < 3:
-        problems.append("fewer than three boxes ask to predict")
-    if not directive_titles(text, "admonition", "On trial"):
-        problems.append("no claim is on trial")
-    if not 3 <= len(directive_titles(text, "dropdown", "Check yourself")) <= 5:
-        problems.append("there must be three to five questions to check oneself")
+    problems += box_problems(markdown(notebook), kind)
     sections = [(index, title) for index, level, title in found if level == 2]
     if not sections or sections[-1][1] != "What comes next":
         problems.append("the last section must be What comes next")
-    elif "](../book/exercises/" not in markdown(
-        new_notebook(cells=notebook.cells[sections[-1][0] :])
-    ):
-        problems.append("the last section must link to the chapter's exercises")
+    else:
+        last = markdown(new_notebook(cells=notebook.cells[sections[-1][0] :]))
+        onward = {"chapter": "](../book/exercises/"}.get(kind, "](../0")
+        if onward not in last:
+            where = "the chapter's exercises" if kind == "chapter" else "a chapter"
+            problems.append(f"the last section must link to {where}")
+    if kind == "tutorial" and not any(title == "Verdicts" for _, title in sections):
+        problems.append("a tutorial's page must have the section Verdicts")
     bounds = [index for index, _ in sections] + [len(notebook.cells)]
     for (start, title), end in zip(sections, bounds[1:], strict=True):
         section = new_notebook(cells=notebook.cells[start:end])
@@ -292,7 +300,8 @@ def page_problems(notebook: NotebookNode) -> list[str]:
             "figure" in cell.metadata.get("mystnb", {}) and "illustration" not in tags(cell)
             for _, cell in code_cells(section)
         )
-        if experiment and not directive_titles(markdown(section), "admonition", "Predict"):
+        asked = directive_titles(markdown(section), "admonition", "Predict")
+        if experiment and kind == "chapter" and not asked:
             problems.append(f"nothing to predict in the section {title}")
     for index, cell in enumerate(notebook.cells):
         if re.search(r"\b(TODO|FIXME)\b", cell.source):
@@ -300,14 +309,94 @@ def page_problems(notebook: NotebookNode) -> list[str]:
     return problems
 
 
-def is_draft(notebook: NotebookNode) -> bool:
-    """Whether the first cell says that the page is a draft."""
-    return re.search(r"(?m)^\*\*Draft\.\*\*", notebook.cells[0].source) is not None
+def box_problems(text: str, kind: str) -> list[str]:
+    """A page asks its reader to predict, to judge and to check what was understood."""
+    problems = []
+    predictions = {"chapter": 3}.get(kind, 1)
+    if len(directive_titles(text, "admonition", "Predict")) < predictions:
+        problems.append(f"fewer than {predictions} boxes ask to predict")
+    if kind == "chapter" and not directive_titles(text, "admonition", "On trial"):
+        problems.append("no claim is on trial")
+    fewest = {"chapter": 3}.get(kind, 1)
+    if not fewest <= len(directive_titles(text, "dropdown", "Check yourself")) <= 5:
+        problems.append(f"there must be {fewest} to 5 questions to check oneself")
+    return problems
+
+
+#: What a chapter may hold, so that it is read in one sitting.
+BUDGET = {"words": 3000, "figures": 7, "quoted numbers": 45, "lines of code": 350}
+
+#: What a page that is looked up, rather than read in one sitting, may hold; words are free.
+BUDGET_OF_OTHERS = {"figures": 7, "quoted numbers": 45, "lines of code": 350}
+
+#: A cell whose code is folded, or hidden with its output, may have so many lines.
+HIDDEN_LINES = 10
+
+
+def lines_of(source: str) -> int:
+    """Count the lines of a cell that are not blank."""
+    return sum(bool(line.strip()) for line in source.splitlines())
+
+
+def words_of(text: str) -> int:
+    """Count the words that a reader of the page reads; a formula or a number is one."""
+    plain = re.sub(r"(?s)\$\$.*?\$\$(?: *\([\w-]+\))?|\$[^$]+\$", " formula ", text)
+    plain = re.sub(r"\{(?:holds|argued)\}`[^`]*`", " ", plain)  # a mark, no words
+    plain = re.sub(r"\{[\w:-]+\}`([^`<]*)[^`]*`", " number ", plain)
+    directives = r"^ *:{1,2}[\w-]+:.*$|^ *(?:`{3,}|:{3,}) *(?:\{[\w:-]+\})?|^\(.*\)=$"
+    plain = re.sub(rf"(?m){directives}", " ", plain)
+    plain = re.sub(r"\]\([^)]*\)", "] ", plain)
+    return len(re.findall(r"[^\W_]+(?:['’.,-][^\W_]+)*", plain))
+
+
+def sizes(notebook: NotebookNode) -> dict[str, int]:
+    """Return how much of each thing a reader finds on the page."""
+    text = markdown(notebook)
+    told = "\n".join([text, *captions(notebook)])
+    pasted = re.findall(r"\{glue(?::\w*)?\}`([^`]+)`", told)
+    moving = len(re.findall(r"(?m)^ *(?:`{3,}|:{3,})\{interactive-figure\}", text))
+    return {
+        "words": words_of(told),
+        "figures": len(figure_names(notebook)) + moving,
+        "quoted numbers": len({re.sub(r"(?<!:):[^:]+$", "", name) for name in pasted}),
+        "lines of code": sum(lines_of(cell.source) for _, cell in code_cells(notebook)),
+    }
+
+
+def one_sitting_problems(notebook: NotebookNode, kind: str = "chapter") -> list[str]:
+    """The page is no longer than one of its kind may be, hides no long code, and keeps to itself.
+
+    The tutorials that the course reproduces have pages of their own.
+    """
+    budget = BUDGET if kind == "chapter" else BUDGET_OF_OTHERS
+    held = sizes(notebook)
+    problems = [
+        f"{held[thing]} {thing}, but at most {most} may be"
+        for thing, most in budget.items()
+        if held[thing] > most
+    ]
+    for index, cell in code_cells(notebook):
+        hidden = {"hide-input", "hide-cell"} & set(tags(cell))
+        if hidden and lines_of(cell.source) > HIDDEN_LINES:
+            problems.append(f"cell {index}: hides {lines_of(cell.source)} lines of code")
+    if kind != "tutorial":
+        problems += [
+            f"cell {index}: names a tutorial by its number"
+            for index, cell in enumerate(notebook.cells)
+            if re.search(r"(?i)\btutorials? 00\d\b", cell.source)
+        ]
+    return problems
 
 
 def published(toc: Path) -> set[str]:
-    """Return the names of the notebooks that a table of contents lists."""
+    """Return the names of the notebooks that a table of contents lists, with their folders."""
     return set(re.findall(r"(?m)^\s*- file: notebooks/(\S+)\s*$", toc.read_text(encoding="utf-8")))
+
+
+def name_of(path: Path) -> str:
+    """Return the name of a notebook with its folder, as a table of contents lists it."""
+    folders = path.parts[path.parts.index("notebooks") + 1 : -1]
+    return "/".join([*folders, path.stem])
 
 
 def draft_problems(name: str, notebook: NotebookNode, listed: Collection[str]) -> list[str]:
@@ -319,7 +408,9 @@ def draft_problems(name: str, notebook: NotebookNode, listed: Collection[str]) -
     return []
 
 
-def contract_problems(notebook: NotebookNode, elsewhere: Collection[str] = ()) -> list[str]:
+def contract_problems(
+    notebook: NotebookNode, elsewhere: Collection[str] = (), kind: str = "chapter"
+) -> list[str]:
     """Return all that keeps a stored notebook from being a page of the course.
 
     `elsewhere` names numbers that other pages quote. A draft need not be complete.
@@ -331,5 +422,5 @@ def contract_problems(notebook: NotebookNode, elsewhere: Collection[str] = ()) -
         *glue_problems(notebook, elsewhere),
         *repeats_problems(notebook),
         *random_problems(notebook),
-        *([] if is_draft(notebook) else page_problems(notebook)),
+        *([] if is_draft(notebook) else page_problems(notebook, kind)),
     ]

@@ -39,7 +39,8 @@ def exercise_set(request):
 
 
 def test_there_is_a_set_for_every_chapter():
-    assert set_names() == sorted(published(PROJECT / "_toc.yml"))
+    chapters = [name for name in published(PROJECT / "_toc.yml") if "/" not in name]
+    assert set_names() == sorted(chapters)
 
 
 def test_a_set_has_what_it_takes(exercise_set):

@@ -16,13 +16,19 @@ from matplotlib.figure import Figure
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from page_contract import (
+    BUDGET,
     ROOT,
     contract_problems,
     draft_problems,
+    kind_of,
+    name_of,
+    one_sitting_problems,
     published,
-    quoted_by_prose,
+    quoted_elsewhere,
     run_problems,
+    sizes,
     typed_repeats,
+    words_of,
 )
 
 # --- Figures: what counts as the same ------------------------------------------------------------
@@ -237,10 +243,108 @@ def test_prose_may_quote_a_notebook(notebook: NotebookNode, tmp_path: Path):
     page = tmp_path / "book" / "claims.md"
     page.parent.mkdir()
     page.write_text("It runs {glue:text}`../notebooks/small.ipynb::runs:.2f` times, {glue}`walks`.")
-    assert quoted_by_prose(tmp_path / "notebooks" / "small.ipynb") == {"runs"}
-    assert quoted_by_prose(tmp_path / "notebooks" / "other.ipynb") == set()
+    assert quoted_elsewhere(tmp_path / "notebooks" / "small.ipynb", tmp_path) == {"runs"}
+    assert quoted_elsewhere(tmp_path / "notebooks" / "other.ipynb", tmp_path) == set()
     replace(0, "{glue:text}`runs`", "3")(notebook)
     assert contract_problems(notebook, {"runs"}) == []
+
+
+def test_a_notebook_may_quote_another(notebook: NotebookNode, tmp_path: Path):
+    replace(6, "The next.", "Again {glue:text}`../01_other.ipynb::steps`.")(notebook)
+    assert contract_problems(notebook) == []  # the number is the other page's business
+    page = tmp_path / "notebooks" / "deeper" / "small.ipynb"
+    page.parent.mkdir(parents=True)
+    (tmp_path / "book").mkdir()
+    page.write_text(store_notebooks.as_text(notebook), encoding="utf-8")
+    assert quoted_elsewhere(tmp_path / "notebooks" / "01_other.ipynb", tmp_path) == {"steps"}
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind", "name"),
+    [
+        ("", "chapter", "a"),
+        ("deeper", "deeper", "deeper/a"),
+        ("tutorials", "tutorial", "tutorials/a"),
+    ],
+)
+def test_the_kind_of_a_page_is_its_folders(folder: str, kind: str, name: str):
+    path = Path("/course/notebooks", folder, "a.ipynb")
+    assert (kind_of(path), name_of(path)) == (kind, name)
+
+
+def test_a_deeper_page_asks_less_and_leads_back(notebook: NotebookNode):
+    del notebook.cells[5:7]
+    notebook.cells.append(new_markdown_cell(":::{dropdown} Check yourself: 1?\n1\n:::"))
+    notebook.cells.append(new_markdown_cell("## What comes next\n\n[Back](../01_a.ipynb)."))
+    assert contract_problems(notebook, kind="deeper") == []
+    assert contract_problems(notebook, kind="tutorial") == [
+        "a tutorial's page must have the section Verdicts"
+    ]
+    replace(-1, "](../01", "](01")(notebook)
+    assert contract_problems(notebook, kind="deeper") == ["the last section must link to a chapter"]
+
+
+def test_only_its_own_page_names_a_tutorial_by_number(notebook: NotebookNode):
+    replace(6, "The next.", "As tutorial 004 says.")(notebook)
+    for kind, found in (("chapter", 1), ("deeper", 1), ("tutorial", 0)):
+        problems = one_sitting_problems(notebook, kind)
+        assert sum("by its number" in problem for problem in problems) == found
+
+
+# --- How much a page may hold ---
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Two words, a third.", 4),
+        ("It is {glue:text}`x` times $a + b$.", 5),
+        ("True. {holds}`a < b`", 1),
+        (":::{admonition} Predict\n:class: predict\nHow many?\n:::", 3),
+        ("(sec-a)=\n## A [link](to/somewhere.md)", 2),
+        ("$$\na + b\n$$ (eq-a)", 1),
+        ("`code` and a half-life", 4),
+    ],
+)
+def test_words_are_those_that_are_read(text: str, words: int):
+    assert words_of(text) == words
+
+
+def test_a_small_page_is_within_its_budget(notebook: NotebookNode):
+    held = sizes(notebook)
+    assert (held["figures"], held["quoted numbers"]) == (1, 1)
+    assert held["lines of code"] == 10  # and two blank ones
+    assert one_sitting_problems(notebook) == []
+
+
+def lengthen(thing: str, notebook: NotebookNode) -> None:
+    """Add as much of a thing as a chapter may hold."""
+    most = BUDGET[thing]
+    if thing == "words":
+        notebook.cells[2].source += "\n\n" + "word " * most
+    elif thing == "figures":
+        notebook.cells += [notebook.cells[3]] * most
+    elif thing == "quoted numbers":
+        notebook.cells[2].source += "".join(f"{{glue:text}}`n{i}`" for i in range(most))
+    else:
+        notebook.cells[1].source += "\n1" * most
+
+
+@pytest.mark.parametrize("thing", BUDGET)
+def test_a_long_page_is_found(notebook: NotebookNode, thing: str):
+    lengthen(thing, notebook)
+    problems = one_sitting_problems(notebook)
+    assert any(f"{thing}, but at most {BUDGET[thing]:d} may be" in p for p in problems), problems
+    found = [p for p in one_sitting_problems(notebook, "deeper") if thing in p]
+    assert bool(found) == (thing != "words")
+
+
+@pytest.mark.parametrize("folded", ["hide-input", "hide-cell"])
+def test_long_hidden_code_is_found(notebook: NotebookNode, folded: str):
+    notebook.cells[1].source = "1\n\n" * 11
+    assert one_sitting_problems(notebook) == []
+    tag(1, folded)(notebook)
+    assert one_sitting_problems(notebook) == ["cell 1: hides 11 lines of code"]
 
 
 def set_output(cell: int, **values):
@@ -327,14 +431,14 @@ BROKEN = {
     "no aims": (replace(0, "What you will be able to do", "Aims"), "able to do"),
     "no needs": (replace(0, "What you need", "Needs"), "What you need"),
     "no time": (replace(0, "Time", "Duration"), "the item Time"),
-    "few predictions": (replace(2, "Predict again", "Again"), "fewer than three"),
+    "few predictions": (replace(2, "Predict again", "Again"), "fewer than 3"),
     "prediction elsewhere": (replace(2, "What colour", "## B\n\nWhat colour"), None),
     "figure without prediction": (
         lambda n: n.cells.insert(3, new_markdown_cell("## Another")),
         "nothing to predict in the section Another",
     ),
     "no trial": (replace(2, "On trial", "Off trial"), "on trial"),
-    "few questions": (replace(5, "Check yourself", "Check"), "three to five"),
+    "few questions": (replace(5, "Check yourself", "Check"), "3 to 5"),
     "another end": (replace(6, "What comes next", "The end"), "What comes next"),
     "no exercises": (replace(6, "exercises/", "practice/"), "link to the chapter's exercises"),
     "unfinished": (replace(6, "The next.", "TODO"), "unfinished"),
@@ -355,7 +459,7 @@ def test_a_page_without_sections_is_no_crash(notebook: NotebookNode):
     del notebook.cells[1:]
     problems = contract_problems(notebook)
     assert "the last section must be What comes next" in problems
-    assert "fewer than three boxes ask to predict" in problems
+    assert "fewer than 3 boxes ask to predict" in problems
 
 
 def test_a_draft_may_be_incomplete_but_not_wrong(notebook: NotebookNode):

@@ -23,7 +23,7 @@ from replications.__main__ import main
 from replications.check import Replications
 from replications.values import Interval, holds, names_in, rounding, value_of
 
-PATHS = notebooks.paths()
+PATHS = notebooks.published()
 each_notebook = pytest.mark.parametrize("path", PATHS, ids=[path.stem for path in PATHS])
 PAGES = [*PATHS, *notebooks.prose()]
 each_page = pytest.mark.parametrize("path", PAGES, ids=[path.stem for path in PAGES])
