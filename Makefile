@@ -19,7 +19,7 @@ PYTEST = $(ONE_BLAS_THREAD) $(HERE) -m pytest --numprocesses $(JOBS) --dist load
 LIST_FONTS := @$(HERE) -c 'import matplotlib.font_manager' 2>/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help site serve lab check format lint test test-library list-library test-chapter test-exercises test-site coverage nbval \
+.PHONY: help site serve lab check check-mine format lint test test-library list-library test-chapter test-exercises test-site coverage nbval \
 	test-frameworks bench sweeps replicate notebooks exercises assignments grade export-grades lock venv-read venv venv-frameworks clean
 
 help:  ## list these commands
@@ -50,6 +50,10 @@ lab: venv-read  ## open chapters and exercises in JupyterLab (folders notebooks 
 
 with_variant = $(if $(VARIANT),--variant "$(VARIANT)")
 need = $(if $($(1)),:,$(error $(1) is missing: $(2)))
+
+check-mine: venv-read  ## run all checks on your own notebook in practice, and list what passed (SET=1)
+	@$(call need,SET,the name or number of an exercise set)
+	@$(HERE) -m grading mine $(SET)
 
 exercises: venv-read  ## try every exercise set out: its solutions, the release, known wrong answers
 	$(HERE) -m grading check $(SET) $(with_variant)

@@ -16,7 +16,8 @@ from grading import sandbox
 from grading.assignments import file_name, write_assignments
 from grading.collect import NO_ANSWER, SubmissionsError, collect, not_read
 from grading.exports import PLATFORMS, export
-from grading.pages import add_practice, write_pages
+from grading.mine import check_mine
+from grading.pages import PRACTICE, add_practice, write_pages
 from grading.results import (
     PROJECT_FILE,
     Result,
@@ -64,6 +65,10 @@ def command_line() -> argparse.ArgumentParser:
 
     practice = commands.add_parser("practice", help="make notebooks to practise in, where missing")
     practice.set_defaults(run=make_practice)
+
+    mine = commands.add_parser("mine", help="run all checks on your notebook in practice")
+    mine.add_argument("set")
+    mine.set_defaults(run=show_mine)
 
     check = commands.add_parser(
         "check", help="try sets out: solutions, release, known wrong answers"
@@ -131,6 +136,21 @@ def make_practice(options: argparse.Namespace) -> int:
     return 0
 
 
+def show_mine(options: argparse.Namespace) -> int:
+    """What a learner's own notebook has right, check by check."""
+    needs_signals()
+    exercise_set = wanted(options.set, "")
+    for line in check_mine(exercise_set, PRACTICE / f"{exercise_set.name}.ipynb"):
+        print(line)
+    return 0
+
+
+def needs_signals() -> None:
+    """Answers run in processes that Windows cannot end."""
+    if not hasattr(os, "killpg"):
+        raise SubmissionsError("checking answers needs Linux or macOS; on Windows, use WSL")
+
+
 def check_sets(options: argparse.Namespace) -> int:
     """Say of each set what is wrong with it."""
     wrong = 0
@@ -175,8 +195,7 @@ def make_assignments(options: argparse.Namespace) -> int:
 
 def grade_set(options: argparse.Namespace) -> int:
     """Marks and feedback for a folder of submissions."""
-    if not hasattr(os, "killpg"):
-        raise SubmissionsError("grading needs Linux or macOS; on Windows, use WSL")
+    needs_signals()
     exercise_set = wanted(options.set, options.variant)
     folder = options.out / file_name(exercise_set)
     given = read_project_file(folder / PROJECT_FILE, exercise_set)

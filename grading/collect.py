@@ -21,7 +21,7 @@ from typing import IO
 import yaml
 
 from grading.marking import Answers, StudentCell
-from grading.notebooks import check_as_released
+from grading.notebooks import check_as_released, check_to_practise
 from grading.sets import Exercise, ExerciseSet, defined_names
 
 LARGEST_FILE = 50 * 1024**2  # bytes; larger ones are not read
@@ -462,9 +462,9 @@ def released_cells(exercise_set: ExerciseSet) -> dict[str, Place]:
             found[f"{exercise.id}-given"] = found[exercise.given_code.strip()] = Place()
         found[exercise.id] = found[exercise.stub.strip()] = Place()
         for check in exercise.checks:
-            found[f"{exercise.id}-{check.id}"] = found[check_as_released(check).strip()] = Place(
-                after
-            )
+            texts = (check_as_released(check), check_to_practise(check))
+            for known in (f"{exercise.id}-{check.id}", *map(str.strip, texts)):
+                found[known] = Place(after)
     return found
 
 

@@ -6,6 +6,7 @@ lecturer who works with nbgrader can put it into a course as it is.
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,12 +28,31 @@ into a fresh notebook.
 
 You need NumPy and the course's library `mbgd_lib`, whose folder lies beside this notebook. When
 graded, answers run without network and without other files; a cell has {seconds} seconds."""
+RULES_TO_PRACTISE = """\
+**How to work.** Replace each `raise NotImplementedError(…)` and each `None` by your answer, and run
+the cells below it. Each checks a part of it: it prints ✓ and what was right, or says what your
+answer misses. Add cells of your own wherever you like, for imports too.
+
+`make check-mine SET={number}` runs all checks of this set on your saved notebook and lists what
+passed. It takes your answers into a fresh notebook: what ran here only because of a changed cell,
+or of cells run out of order, shows there."""
 YOUR_REPORT = "*Write your report here. Add cells below for code, figures and tables.*"
 
 
 def student_notebook(exercise_set: ExerciseSet, cell_seconds: float) -> str:
     """The notebook that is handed out, without solutions, hidden checks or explanations."""
     return written(exercise_set, cell_seconds, lambda exercise: exercise.stub, check_as_released)
+
+
+def practice_notebook(exercise_set: ExerciseSet, cell_seconds: float) -> str:
+    """The notebook of who learns alone: every check is there, and says what passed."""
+    return written(
+        exercise_set,
+        cell_seconds,
+        lambda exercise: exercise.stub,
+        check_to_practise,
+        RULES_TO_PRACTISE,
+    )
 
 
 def instructor_notebook(exercise_set: ExerciseSet, cell_seconds: float) -> str:
@@ -45,9 +65,12 @@ def notebook_cells(
     cell_seconds: float,
     answer: Callable[[Exercise], str],
     check_code: Callable[[Check], str],
+    rules: str,
 ) -> Iterator[nbformat.NotebookNode]:
     """Every cell of a notebook in order, with what its answers and its checks are to hold."""
-    yield from opening(exercise_set, cell_seconds)
+    yield from opening(
+        exercise_set, rules.format(seconds=f"{cell_seconds:g}", number=exercise_set.number)
+    )
     for number, exercise in enumerate(exercise_set.exercises, 1):
         yield from task(number, exercise)
         yield answer_cell(exercise, answer(exercise))
@@ -59,7 +82,7 @@ def notebook_cells(
 # --- cells ---
 
 
-def opening(exercise_set: ExerciseSet, cell_seconds: float) -> Iterator[nbformat.NotebookNode]:
+def opening(exercise_set: ExerciseSet, rules: str) -> Iterator[nbformat.NotebookNode]:
     """Title, rules, the list of exercises, and the set's setup."""
     project = exercise_set.project
     rows = [
@@ -72,7 +95,7 @@ def opening(exercise_set: ExerciseSet, cell_seconds: float) -> Iterator[nbformat
         f"# Exercises: {exercise_set.title}",
         without_links(exercise_set.introduction),
         *variant,
-        RULES.format(seconds=f"{cell_seconds:g}"),
+        rules,
         as_table(["exercise", "kind", "level", "points", "time"], rows),
     ]
     yield locked("opening", "\n\n".join(text))
@@ -151,6 +174,12 @@ def check_as_released(check: Check) -> str:
     return f"{comment(check.about)}\n{check.code}"
 
 
+def check_to_practise(check: Check) -> str:
+    """A check as a learner of one's own gets it: hidden or not, it says when it has passed."""
+    passed = json.dumps(f"✓ {check.about}", ensure_ascii=False)
+    return f"{comment(check.about)}\n{check.code}\nprint({passed})"
+
+
 def check_in_full(check: Check) -> str:
     """A check with all its code; nbgrader cuts what stands between the markers of hidden ones."""
     code = check_as_released(check)
@@ -201,9 +230,10 @@ def written(
     cell_seconds: float,
     answer: Callable[[Exercise], str],
     check_code: Callable[[Check], str],
+    rules: str = RULES,
 ) -> str:
     """A notebook's text, the same to the byte at every build."""
-    cells = list(notebook_cells(exercise_set, cell_seconds, answer, check_code))
+    cells = list(notebook_cells(exercise_set, cell_seconds, answer, check_code, rules))
     notebook = new_notebook(cells=cells)
     notebook.metadata["kernelspec"] = {
         "display_name": "Python 3",

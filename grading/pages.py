@@ -13,6 +13,7 @@ from pathlib import Path
 from grading.notebooks import (
     as_table,
     check_as_released,
+    practice_notebook,
     project_summary,
     rubric_table,
     student_notebook,
@@ -28,7 +29,7 @@ an open project. Each set is a page with hints and checks, and a notebook to wor
 grade them, see [For lecturers](../for_lecturers.md)."""
 WHERE_TO_WORK = f"""\
 Work in its notebook: `make lab` puts it into the folder `{PRACTICE.name}`, which is yours and never
-written over."""
+written over. There every check can be run, and `make check-mine SET={{number}}` runs them all."""
 SOLUTIONS_ARE_HERE = "Each exercise ends with hints, checks and its solution, behind a click."
 TO_THE_BOOK = re.compile(r"\]\(\.\./(?=[\w])")
 
@@ -67,7 +68,8 @@ def add_practice(folder: Path = PRACTICE) -> None:
         path = folder / f"{name}.ipynb"
         if not path.exists():
             exercise_set = read_set(find_set(name))
-            path.write_text(student_notebook(exercise_set, Limits().cell_seconds), encoding="utf-8")
+            text = practice_notebook(exercise_set, Limits().cell_seconds)
+            path.write_text(text, encoding="utf-8")
 
 
 def overview(exercise_sets: list[ExerciseSet]) -> str:
@@ -110,7 +112,7 @@ def page(exercise_set: ExerciseSet, solutions: bool) -> str:
         f"# Exercises {number}: {exercise_set.title}",
         for_a_page(exercise_set.introduction),
         f"This set belongs to [chapter {number}](../../notebooks/{exercise_set.chapter}.ipynb).",
-        f"{WHERE_TO_WORK} Or download "
+        f"{WHERE_TO_WORK.format(number=number)} Or download "
         f"{{download}}`the notebook <{notebook_name(exercise_set)}>` alone.",
         *([SOLUTIONS_ARE_HERE] if solutions else []),
         table(exercise_set),
