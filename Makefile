@@ -44,8 +44,9 @@ forget_unfinished_build = if [ ! -e $(SITE_FINISHED) ] || \
 serve: site  ## build the site and serve it on http://127.0.0.1:8000 (PORT=… for another port)
 	$(HERE) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
-lab: venv-read  ## open chapters and exercises in JupyterLab (folders notebooks and practice)
+lab: venv-read  ## open chapters and exercises in JupyterLab (folders reading and practice, both yours)
 	$(HERE) -m grading practice
+	$(HERE) -m tools.reading_notebooks
 	$(HERE) -m jupyterlab --notebook-dir .
 
 with_variant = $(if $(VARIANT),--variant "$(VARIANT)")
@@ -77,7 +78,7 @@ export-grades: venv-read  ## put totals into a platform's table: SET=name PLATFO
 
 CHAPTER_TESTS := $(wildcard tests/test_chapter_*.py tests/test_deeper_*.py tests/test_tutorials.py tests/test_notebook*.py tests/test_sweeps.py tests/test_replications.py)
 SITE_TESTS := $(wildcard tests/test_site*.py tests/test_exercise_pages.py tests/test_reference.py \
-	tests/test_interactive_*.py tests/test_digit_pad.py tests/test_replicated_*.py)
+	tests/test_interactive_*.py tests/test_digit_pad.py tests/test_replicated_*.py tests/test_reading_*.py)
 EXERCISE_TESTS := $(filter-out $(SITE_TESTS),$(wildcard tests/test_exercise_*.py tests/test_grading_*.py \
 	tests/test_marking.py tests/test_collect.py tests/test_results.py))
 OTHER_TESTS := $(wildcard tests/test_makefile.py tests/test_packaging.py tests/test_requirements.py tests/test_benchmarks.py)

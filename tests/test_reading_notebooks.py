@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import nbformat
@@ -16,6 +24,7 @@ from tools.reading_notebooks import (
     Course,
     Page,
     boxes,
+    figures_in,
     is_as_made,
     names_of,
     read_course,
@@ -192,3 +201,60 @@ def test_what_is_no_copy_is_left_alone(small, tmp_path, content):
     copy.write_bytes(content)
     assert write_copies(tmp_path / "reading") == [copy]
     assert copy.read_bytes() == content
+
+
+# --- in JupyterLab ---
+
+SETTINGS = {
+    "notebook-extension/tracker": {"windowingMode": "none"},  # render what is out of sight, too
+    "apputils-extension/notification": {"fetchNews": "false"},  # ask no other host
+}
+
+
+@contextmanager
+def jupyterlab(folder: Path, home: Path) -> Iterator[str]:
+    """Run JupyterLab on a folder, with nobody's settings, and give its address."""
+    for name, settings in SETTINGS.items():
+        file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True)
+        file.write_text(json.dumps(settings))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    places = {"JUPYTER_CONFIG_DIR": home, "JUPYTERLAB_SETTINGS_DIR": home / "settings"}
+    options = ["--no-browser", "--allow-root", f"--port={port}", "--IdentityProvider.token="]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "jupyterlab", *options, f"--notebook-dir={folder}"],
+        env=os.environ | {name: str(place) for name, place in places.items()},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        for _ in range(120):
+            time.sleep(0.25)
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)  # with its kernel; it would ask, or wait
+        server.wait()
+
+
+def test_a_chapter_opens_in_jupyterlab_as_prose(browser, tmp_path):
+    folder = tmp_path / "reading"
+    write_copies(folder)
+    path = notebooks.NOTEBOOKS / "01_gradient_descent_basics.ipynb"
+    figures = len(figures_in(notebooks.read(path)))
+    with jupyterlab(folder, tmp_path / "home") as address:
+        page = browser.new_page()
+        page.goto(f"{address}lab/tree/{path.name}")
+        page.get_by_role("heading", name="What comes next").wait_for(timeout=60_000)
+        text = "\n".join(page.locator(".jp-Notebook .jp-MarkdownOutput").all_inner_texts())
+        assert re.findall(r"\{[\w:-]+\}|:{3,}|\]\(\S+\)", text) == []
+        assert page.locator(".jp-Notebook blockquote").count() >= 3
+        assert page.locator(".jp-Notebook details").count() >= 3
+        assert page.locator(".jp-Notebook mjx-container").count() > 20
+        assert page.locator(".jp-Notebook .jp-RenderedImage img").count() == figures
+        assert len(re.findall(r"(?m)^Fig\. 1\.\d\. ", text)) == figures
+        page.close()
