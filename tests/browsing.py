@@ -59,7 +59,13 @@ def watch(page: Page, base: str, troubles: list[str]) -> None:
         "console",
         lambda line: note(f"console: {line.text}") if line.type in ("error", "warning") else None,
     )
-    page.on("requestfailed", lambda request: note(f"failed: {request.url}"))
+    # A page that is left before it is whole aborts what is still on its way: that is no failure.
+    page.on(
+        "requestfailed",
+        lambda request: (
+            None if request.failure == "net::ERR_ABORTED" else note(f"failed: {request.url}")
+        ),
+    )
     page.on(
         "response",
         lambda answer: note(f"{answer.status}: {answer.url}") if answer.status >= 400 else None,

@@ -1225,7 +1225,7 @@ def test_memory_of_planned_epochs(cut):
     X, y = make_data(n=5000)
     arguments = {"learning_rate": 1e-3, "callback": lambda *given: True, **cut}
 
-    def peak(epochs):
+    def once(epochs):
         tracemalloc.start()
         descend(LeastSquares(X, y), np.zeros(4), epochs=epochs, **arguments)
         try:
@@ -1233,6 +1233,9 @@ def test_memory_of_planned_epochs(cut):
         finally:
             tracemalloc.stop()
 
-    peak(10)  # what the first run of a line leaves behind, as for coverage, is none of descend's
+    def peak(epochs):  # other threads of the process allocate too, now and then: the least counts
+        return min(once(epochs) for _ in range(3))
+
+    once(10)  # what the first run of a line leaves behind, as for coverage, is none of descend's
     # A plan of one small integer for each epoch, where the batch sizes are a function.
     assert peak(10_000) < peak(10) + (10_000 * 16 if cut and callable(cut["batch_size"]) else 5000)
