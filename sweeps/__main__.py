@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from sweeps import batch_size, digit_weights, escape, variants
+from sweeps import batch_size, digit_weights, escape, noise_scale, variants
 
 SWEEPS = {
     "batch_size": batch_size,
     "escape": escape,
     "variants": variants,
+    "noise_scale": noise_scale,
     "digit_weights": digit_weights,
 }
 

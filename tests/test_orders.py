@@ -6,7 +6,15 @@ from numpy.testing import assert_allclose
 
 from mbgd_lib import LeastSquares, descend, minibatches
 from mbgd_lib.instruments.noise import gradient_covariance
-from mbgd_lib.instruments.orders import epoch_map, fixed_order_limit, gaps_of_runs, noise_floor
+from mbgd_lib.instruments.orders import (
+    epoch_map,
+    epochs_to_gap,
+    fixed_order_limit,
+    gaps_of_runs,
+    noise_floor,
+    spread_classes,
+    through_buffer,
+)
 from mbgd_lib.schedules import inverse_time
 
 ORDERS = ("reshuffle", "shuffle_once", "sequential", "with_replacement")
@@ -290,3 +298,49 @@ def test_bad_arguments_of_floors_are_refused_by_name(objective, arguments, messa
         noise_floor(objective, **right | arguments)
 
     assert str(caught.value) == message
+
+
+# --- Orders of rows ---
+
+
+@pytest.mark.parametrize("size", [1, 7, 50, 200])
+def test_a_buffer_loses_no_row_and_lets_none_out_too_early(size):
+    stream = np.arange(100)[::-1]
+    order = through_buffer(stream, size, seed=1)
+    assert sorted(order) == list(range(100))
+    # The row that leaves at place k has come in among the first k + size.
+    came_in = 99 - order
+    assert np.all(came_in <= np.arange(100) + size - 1)
+    assert (order.tolist() == stream.tolist()) == (size == 1)
+
+
+def test_a_buffer_of_all_rows_is_a_shuffle():
+    orders = np.array([through_buffer(range(4), 4, seed=seed) for seed in range(2400)])
+    counts = np.unique(orders, axis=0, return_counts=True)[1]
+    assert len(counts) == 24
+    assert counts.min() > 60
+
+
+def test_a_row_waits_for_as_many_draws_as_the_buffer_is_long():
+    waits = [np.argsort(through_buffer(range(2000), 50, seed=s))[1000] - 951 for s in range(400)]
+    assert np.mean(waits) == pytest.approx(50, rel=0.15)  # from the draw at which it is in, on
+
+
+def test_spread_classes_puts_each_class_evenly_into_every_stretch():
+    labels = np.repeat([0, 1, 2], [500, 300, 200])
+    order = spread_classes(labels, seed=4)
+    assert sorted(order) == list(range(1000))
+    for rows in order.reshape(25, 40):
+        counts = np.bincount(labels[rows], minlength=3)
+        np.testing.assert_allclose(counts, [20, 12, 8], atol=1)
+    assert not np.array_equal(order, spread_classes(labels, seed=5))
+
+
+def test_epochs_to_a_gap_are_the_first_arrival_with_fractions():
+    objective = LeastSquares([[0.0], [1.0], [2.0], [3.0]], [1.0, 3.0, 5.0, 8.0])
+    settings = {"learning_rate": 0.1, "batch_size": 3, "epochs": 20, "seeds": range(4)}
+    gaps = gaps_of_runs(objective, [0.0, 0.0], every_step=True, **settings)
+    found = epochs_to_gap(objective, [0.0, 0.0], 0.3, **settings)
+    first = np.array([next(i for i, gap in enumerate(of) if gap <= 0.3) for of in gaps])
+    np.testing.assert_allclose(found, first / 2)
+    assert np.isnan(epochs_to_gap(objective, [0.0, 0.0], 1e-12, **settings)).all()

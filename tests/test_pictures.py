@@ -59,16 +59,6 @@ def test_a_table_has_its_first_row_at_the_bottom_and_a_text_on_each_cell():
         assert text.get_color() == ("white" if values[row, column] <= 25 else "black")
 
 
-def test_a_frame_lies_within_its_cell():
-    ax = pictures.plot_table(np.eye(3), np.eye(3).astype(str), limits=(0, 1), white=(0, 1))
-    pictures.frame_cell(pictures.frame_cell(ax, 2, 1), 0, 2, dash="--")
-    one, other = ax.patches
-    assert one.get_center() == pytest.approx([1, 2])
-    assert other.get_center() == pytest.approx([2, 0])
-    assert 0.8 < one.get_width() < 1
-    assert one.get_linestyle() != other.get_linestyle()
-
-
 def test_a_table_needs_a_text_for_each_cell():
     with pytest.raises(ValueError, match=r"shape of values, \(2, 2\), not \(2,\)"):
         pictures.plot_table(np.eye(2), ["a", "b"], limits=(0, 1), white=(0, 1))
@@ -127,14 +117,10 @@ def test_more_places_than_markers_are_refused():
         pictures.plot_basins({}, SIDES, np.zeros((4, 2)), square=SIDES)
 
 
-def test_a_relief_has_lines_at_whole_steps_within_the_losses():
+def test_bands_lie_at_whole_steps_within_the_losses():
     grid = plots.loss_grid(Saddle(), ((-2, 2), (-1, 1)), points=9)  # from -1 to 4
-    figure = pictures.plot_relief(*grid, step=0.3, minimum=[0, 1])
-    surface, bands, bar = figure.axes
-    assert surface.name == "3d"
-    np.testing.assert_allclose(bands.collections[0].levels, 0.3 * np.arange(-3, 4))
-    assert bands.lines[0].get_xydata().tolist() == [[0, 1]]
-    assert bar.get_ylabel() == "loss"
+    ax = pictures.plot_bands(*grid, step=0.3)
+    np.testing.assert_allclose(ax.collections[0].levels, 0.3 * np.arange(-3, 4))
 
 
 # --- Classes along a run ---
@@ -145,7 +131,7 @@ def test_boxes_stand_where_a_class_alone_is_trained():
     ax = pictures.plot_stretches(shares, [-0.5, 7.5, 15.5], [0, 4, 9, 16])
 
     np.testing.assert_array_equal(ax.collections[0].get_array(), shares.T)
-    assert ax.collections[0].get_clim() == (0, 100)
+    assert ax.collections[0].get_clim() == (0, 90)
     boxes = [(*box.get_xy(), box.get_width(), box.get_height()) for box in ax.patches]
     assert boxes == [(0, -0.5, 4, 1), (4, 0.5, 5, 1), (9, 1.5, 7, 1)]
 
@@ -167,3 +153,26 @@ def test_digits_are_drawn_in_rows_of_five_under_their_titles():
 def test_a_map_that_diverges_is_centred_on_zero():
     axes = pictures.plot_digits(np.zeros((1, 2, 2)), ["w"], cmap="RdBu", limit=0.7)
     assert axes[0].images[0].get_clim() == (-0.7, 0.7)
+
+
+def test_basins_name_their_colours():
+    found = np.array([[0, 1], [2, 1]])
+    places, names = [[0, 0], [5, 5]], ["deep", "flat", "elsewhere"]
+    maps = {str(i): found for i in range(4)}
+    axes = pictures.plot_basins(maps, SIDES, places, square=SIDES, ends=names)
+    (legend,) = axes[0].figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == names
+    colours = [to_hex(patch.get_facecolor()) for patch in legend.get_patches()]
+    assert colours == [*pictures.PLACES[:2], pictures.PLACES[-1]]
+
+
+def test_a_landscape_names_a_minimum_on_the_line_only_if_it_lies_there():
+    grid = plots.loss_grid(Saddle(), ((-2, 2), (-1, 1)), points=9)
+    places = {"on it": [0.0, 1.0], "off it": [1.0, -0.5]}
+    above, along = pictures.plot_landscape(*grid, step=0.3, places=places, cut=0.9)
+    assert [text.get_text() for text in above.texts] == ["on it", "off it"]
+    assert [text.get_text() for text in along.texts] == ["on it"]
+    curve, mark = along.lines
+    np.testing.assert_allclose(curve.get_ydata(), np.linspace(-2, 2, 9) ** 2 - 1)
+    assert mark.get_xydata().tolist() == [[0, -1]]
+    np.testing.assert_allclose(above.collections[0].levels, 0.3 * np.arange(-3, 4))

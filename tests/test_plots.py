@@ -138,16 +138,6 @@ def test_what_does_not_arrive_is_a_cross_in_its_curves_colour():
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
 
 
-def test_ratios_stand_in_rows_beside_a_line_at_1():
-    ax = plots.plot_ratios({"a": (1.5, (1.2, 1.9)), "b": (0.5, (0.4, 0.6))}, xlabel="ratio")
-    np.testing.assert_array_equal(ax.lines[0].get_xydata(), [[1.5, 0]])
-    np.testing.assert_array_equal(ax.lines[1].get_xydata(), [[0.5, 1]])
-    np.testing.assert_allclose(ax.collections[1].get_segments()[0], [[0.4, 1], [0.6, 1]])
-    assert set(ax.lines[2].get_xdata()) == {1}
-    low, high = ax.get_ylim()
-    assert low > 1 > 0 > high  # the first row on top
-
-
 def test_a_star_is_at_the_lowest_point_of_each_curve():
     ax = plots.plot_curves(
         {"a": ([1, 2, 4], [3, 1, 2]), "b": ([1, 2, 4], [1, 2, 9])}, xlabel="", ylabel=""
@@ -326,16 +316,6 @@ def test_each_line_needs_its_points():
         plots.plot_with_theory({"one": (RATES, GAPS)}, [], xlabel="", ylabel="")
 
 
-def test_floors_are_matched_by_name():
-    theory = {"slow": GAPS, "fast": 5 * GAPS}
-    measured = {"fast": (6 * GAPS, 6 * GAP_ENDS), "slow": (2 * GAPS, 2 * GAP_ENDS)}
-    ax = plots.plot_floors(RATES, theory, measured)
-    slow, fast = (container.lines[0].get_ydata() for container in ax.containers)
-    np.testing.assert_array_equal(slow, 2 * GAPS)
-    np.testing.assert_array_equal(fast, 6 * GAPS)
-    np.testing.assert_array_equal(ax.get_xticks(), RATES)
-
-
 def test_training_has_losses_on_the_left_and_accuracies_on_the_right():
     rng = np.random.default_rng(0)
     runs = [Training(np.zeros(2), rng.random(4), np.zeros(4), 90 + rng.random(4)) for _ in range(5)]
@@ -428,4 +408,64 @@ def test_an_end_that_rounding_moves_over_the_middle_gives_no_bar():
     ((_, _, (bars,)),) = ax.containers
     low, high = (bars.get_segments()[1][i][1] for i in (0, 1))
     assert (low, high) == (0.4, 0.7)
+    plt.close(ax.figure)
+
+
+# --- A row for each way ---
+
+
+def test_each_way_has_its_dots_its_median_and_its_number():
+    runs = {"one": [1.0, 2.0, 4.0], "two": [7.0, 9.0]}
+    ax = plots.plot_spread(runs, xlabel="accuracy (%)", digits=1)
+    dots, medians = ax.lines[::2], ax.lines[1::2]
+    for row, (values, of_row, median) in enumerate(zip(runs.values(), dots, medians, strict=True)):
+        assert of_row.get_xydata().tolist() == [[value, row] for value in values]
+        assert median.get_xdata().tolist() == [np.median(values)] * 2
+    assert [text.get_text() for text in ax.texts] == ["2.0", "8.0"]
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["one", "two"]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1], "the first row is on top"
+
+
+def test_each_step_multiplies_the_distance_along_an_eigenvector(line):
+    rate = 0.3
+    run = descend(line, [2.5, 0.5], learning_rate=rate, epochs=6, record_path=True)
+    contours, distances = plots.plot_directions(line, run.path, LIMITS)
+    flat, steep = (drawn.get_ydata() for drawn in distances.lines[:2])
+    curvatures = np.linalg.eigvalsh(line.hessian())
+    for drawn, curvature in ((flat, curvatures[0]), (steep, curvatures[1])):
+        np.testing.assert_allclose(drawn[1:] / drawn[:-1], 1 - rate * curvature)
+    np.testing.assert_allclose(np.hypot(flat, steep)[0], np.hypot(*(run.path[0] - line.solution())))
+    axes = [drawn.get_xydata() for drawn in contours.lines[1:3]]
+    along = [(ends[1] - ends[0]) / np.linalg.norm(ends[1] - ends[0]) for ends in axes]
+    assert along[0] @ along[1] == pytest.approx(0)
+    np.testing.assert_allclose(line.hessian() @ along[0], curvatures[0] * along[0])
+    losses = [line.value(ends[1]) for ends in axes]  # the ends lie on one contour
+    assert losses[0] == pytest.approx(losses[1])
+
+
+def test_a_cloud_is_wide_for_few_rows_and_stays_at_the_minimum(line):
+    minimum = line.solution()
+    few, many = plots.plot_gradient_cloud(
+        line, [[0.2, 2.4], minimum], (1, 25), seed=0, limits=LIMITS, count=40
+    )
+    steps = [  # the ends of the batches' lines; a place itself is a single point
+        np.array([of.get_xydata()[1] for of in ax.lines if len(of.get_xydata()) == 2])
+        for ax in (few, many)
+    ]
+    for place, start in ((slice(40), [0.2, 2.4]), (slice(40, 80), minimum)):
+        mean = start - 0.3 * line.gradient(np.asarray(start, dtype=float))
+        spreads = [np.linalg.norm(ends[place] - mean, axis=1).mean() for ends in steps]
+        assert spreads[0] > 3 * spreads[1] > 0
+    assert len(few.texts) == 1  # one arrow of all rows: at the minimum there is none
+    np.testing.assert_allclose(
+        few.texts[0].xy, [0.2, 2.4] - 0.3 * line.gradient(np.array([0.2, 2.4]))
+    )
+    assert few.get_title() == "batches of 1"
+
+
+def test_ranges_show_the_least_the_median_and_the_greatest_run():
+    ax = plots.plot_ranges({"one": {"a": [1, 2, 9]}, "two": {"a": [4, 5, 6]}}, ylabel="loss")
+    bars = [bar.get_segments()[0][:, 1].tolist() for bar in ax.collections]
+    assert bars == [[1, 9], [4, 6]]
+    assert [line.get_ydata().tolist() for line in ax.lines] == [[2], [5]]
     plt.close(ax.figure)

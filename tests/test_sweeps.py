@@ -84,7 +84,7 @@ def test_every_sweep_has_its_stored_result():
         assert store.load(name)["settings"] == json.loads(json.dumps(module.SETTINGS))
 
 
-MEASURED = ("batch_size", "escape", "variants")
+MEASURED = ("batch_size", "escape", "variants", "noise_scale")
 
 
 @pytest.mark.parametrize("name", MEASURED)

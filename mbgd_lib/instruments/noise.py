@@ -239,26 +239,69 @@ def softmax_curvature_noise_scales(objective: Softmax, places: Sequence[Array]) 
     >>> softmax_curvature_noise_scales(objective, [np.zeros((2, 2)), np.ones((2, 2))]).round(3)
     array([1.169, 1.169])
     """
+    _, _, signal, noise = softmax_noise_parts(objective, places).T
+    flat = signal <= 0
+    return np.where(flat, np.inf, noise / np.where(flat, 1, signal))
+
+
+def softmax_noise_parts(
+    objective: Softmax, places: Sequence[Array], rows: Array | None = None
+) -> Array:
+    r"""Return gradient and noise of softmax regression, plain and weighted by the curvature.
+
+    Row i's gradient is :math:`x_i r_i^\top`, so its squared length is :math:`\lVert x_i \rVert^2
+    \lVert r_i \rVert^2`, and :math:`\operatorname{tr} \Sigma` is the mean of these less
+    :math:`\lVert G \rVert^2`. How the curvature weighs them is derived in
+    `softmax_curvature_noise_scales`.
+
+    Parameters
+    ----------
+    objective : Softmax
+    places : sequence of ndarray, each of shape (p, k)
+        Weights.
+    rows : ndarray of int, optional
+        The rows whose noise is weighted by the curvature, which is that of all rows; all without
+        it, which takes long where there are many. The other three numbers are exact.
+
+    Returns
+    -------
+    ndarray of shape (places, 4)
+        :math:`\lVert G \rVert^2`, :math:`\operatorname{tr} \Sigma`, :math:`G^\top H G` and
+        :math:`\operatorname{tr}(H \Sigma)`.
+
+    Examples
+    --------
+    >>> from mbgd_lib import Softmax
+    >>> objective = Softmax([[0.0], [1.0], [3.0]], [0, 1, 1])
+    >>> softmax_noise_parts(objective, [np.zeros((2, 2))]).round(3)
+    array([[0.944, 1.222, 1.806, 2.111]])
+    """
     n = objective.n_rows
     ones = [np.ones(n, objective.X.dtype)] if objective.intercept else []
     X = np.column_stack([*ones, objective.X])
+    of_noise = np.arange(n) if rows is None else np.asarray(rows)
+    squares = np.einsum("ij,ij->i", X, X, dtype=np.float64)
     chances = [softmax(X @ weights) for weights in places]  # each of shape (n, k)
     misses = [p - np.eye(objective.n_classes, dtype=p.dtype)[objective.y] for p in chances]
     # The bracket of the formula is a product of what belongs to row i and what belongs to row j:
     # Σ r² p - Σ Σ (r_a r_b) (p_a p_b), so that all pairs are one matrix product.
-    of_gradient = [np.hstack([r**2, -_products(r)]) for r in misses]
+    of_gradient = [np.hstack([r[of_noise] ** 2, -_products(r[of_noise])]) for r in misses]
     of_hessian = np.hstack([np.hstack([p, _products(p)]) for p in chances])
     totals = np.zeros(len(chances))
-    for start in range(0, n, PIECE):  # all pairs at once would not fit into memory
-        rows = slice(start, start + PIECE)
-        met = np.split((X[rows] @ X.T) ** 2 @ of_hessian, len(chances), axis=1)
-        totals += [np.vdot(own[rows], other) for own, other in zip(of_gradient, met, strict=True)]
-    scales = []
-    for total, p, r in zip(totals / n**2, chances, misses, strict=True):
-        along = X @ (X.T @ r / n)
+    for start in range(0, len(of_noise), PIECE):  # all pairs at once would not fit into memory
+        piece = slice(start, start + PIECE)
+        pairs = (X[of_noise[piece]] @ X.T) ** 2
+        met = np.split(pairs @ of_hessian, len(chances), axis=1)
+        totals += [np.vdot(own[piece], other) for own, other in zip(of_gradient, met, strict=True)]
+    parts = []
+    for total, p, r in zip(totals / (len(of_noise) * n), chances, misses, strict=True):
+        mean = X.T @ r / n
+        squared = float(np.sum(mean.astype(np.float64) ** 2))
+        trace = float(np.mean(squares * np.sum(r.astype(np.float64) ** 2, axis=1))) - squared
+        along = X @ mean
         signal = float(((p * along**2).sum(axis=1) - (p * along).sum(axis=1) ** 2).mean())
-        scales.append(total / signal - 1 if signal > 0 else float("inf"))
-    return np.array(scales)
+        parts.append((squared, trace, signal, total - signal))
+    return np.array(parts)
 
 
 def _products(A: Array) -> Array:

@@ -7,11 +7,12 @@ where a fixed order of the rows leads can be computed without a run.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mbgd_lib._arguments import one_of, positive_number, whole_number
+from mbgd_lib._arguments import generator, one_of, positive_number, whole_number
 from mbgd_lib.batches import Rows
 from mbgd_lib.instruments.noise import gradient_covariance
 from mbgd_lib.loop import steps
@@ -181,7 +182,7 @@ def noise_floor(
 
     with replacement, shuffled once (the mean over all orders) and reshuffled. Each is the
     leading term for :math:`\eta m \lambda_{\max} \ll 1`, with every batch's Hessian taken for
-    that of all rows; chapter 4 derives them.
+    that of all rows; the page *The theory of orders* derives them.
 
     Where :math:`B` does not divide n, a reshuffled epoch's gradients no longer cancel. What
     is left over is a share of the mean gradient of b random rows, :math:`1 - b/B` of it if the
@@ -239,3 +240,107 @@ def _with_ones(objective: LeastSquares) -> Array:
     """Return the features as floats, with the column of ones that no objective stores."""
     X = objective.X.astype(np.float64)
     return np.column_stack([np.ones(len(X)), X]) if objective.intercept else X
+
+
+def through_buffer(rows: ArrayLike, size: int, seed: Any = None) -> Rows:
+    """Return the order in which rows leave a shuffle buffer that they stream through.
+
+    The buffer is filled with the first rows. Then one of its rows leaves at random, and the next
+    row of the stream takes its place; at the end the rest leaves in random order. Loaders of data
+    that do not fit into memory shuffle so.
+
+    Parameters
+    ----------
+    rows : array_like of int, shape (n,)
+        In the order of the stream.
+    size : int
+        Rows in the buffer. 1 keeps the order of the stream; as many as there are rows shuffle all.
+    seed : int, Generator or None
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+
+    Examples
+    --------
+    >>> through_buffer(range(6), 1)
+    array([0, 1, 2, 3, 4, 5])
+    >>> through_buffer(range(6), 2, seed=1)
+    array([0, 1, 3, 4, 2, 5])
+    """
+    rows = np.asarray(rows)
+    size = whole_number("size", size, 1)
+    rng = generator("seed", seed)
+    buffer = rows[:size].tolist()
+    places = rng.integers(len(buffer), size=max(0, len(rows) - len(buffer)))
+    left = []
+    for place, row in zip(places.tolist(), rows[size:].tolist(), strict=True):
+        left.append(buffer[place])
+        buffer[place] = row
+    return np.concatenate([np.array(left, dtype=np.intp), rng.permutation(buffer).astype(np.intp)])
+
+
+def spread_classes(labels: ArrayLike, seed: Any = None) -> Rows:
+    """Return a random order in which every stretch of rows holds all classes, in their shares.
+
+    Each class is shuffled and dealt out evenly over the epoch, from a random start on. Batches cut
+    from such an order are stratified, but for a row or so of each class.
+
+    Parameters
+    ----------
+    labels : array_like of shape (n,)
+    seed : int, Generator or None
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+
+    Examples
+    --------
+    >>> labels = np.array([0, 0, 0, 0, 1, 1])
+    >>> labels[spread_classes(labels, seed=0)].reshape(2, 3)
+    array([[1, 0, 0],
+           [1, 0, 0]])
+    """
+    labels = np.asarray(labels)
+    rng = generator("seed", seed)
+    places = np.empty(len(labels))
+    for label in np.unique(labels):
+        of_class = np.flatnonzero(labels == label)
+        start = rng.random()
+        places[rng.permutation(of_class)] = (np.arange(len(of_class)) + start) / len(of_class)
+    return np.argsort(places)
+
+
+def epochs_to_gap(
+    objective: LeastSquares, weights: ArrayLike, gap: float, **settings: Any
+) -> Array:
+    r"""Return after how many epochs runs of least squares first come to a loss gap, with fractions.
+
+    Parameters
+    ----------
+    objective : LeastSquares
+    weights : array_like of shape (n_weights,)
+        Where all runs start.
+    gap : float
+        The loss above its minimum to arrive at.
+    **settings
+        As in `gaps_of_runs`.
+
+    Returns
+    -------
+    ndarray of shape (seeds,)
+        Not a number where a run does not arrive.
+
+    Examples
+    --------
+    >>> from mbgd_lib import LeastSquares
+    >>> objective = LeastSquares([[1.0], [1.0]], [2.0, 2.0], intercept=False)  # gaps 2, 0.5, 0.125
+    >>> epochs_to_gap(objective, [0.0], 0.2, learning_rate=0.5, batch_size=1, epochs=2, seeds=[0])
+    array([1.])
+    """
+    gap = positive_number("gap", gap)
+    gaps = gaps_of_runs(objective, weights, every_step=True, **settings)
+    arrived = gaps <= gap
+    in_epoch = (gaps.shape[1] - 1) / settings["epochs"]
+    return np.where(arrived.any(axis=1), arrived.argmax(axis=1) / in_epoch, np.nan)

@@ -357,3 +357,41 @@ def reliability(confidences: ArrayLike, right: ArrayLike, groups: int = 10) -> R
         high=np.array([high for _, high in ends]),
         rows=np.array([len(part) for part in parts]),
     )
+
+
+def hill_estimate(values: ArrayLike, share: float) -> tuple[float, Array]:
+    r"""Return the index of a power-law tail with its interval, from the largest values.
+
+    Where :math:`P(X > t)` falls like :math:`t^{-\alpha}`, the logarithms of the largest values
+    exceed that of the next one by :math:`1/\alpha` on average (Hill 1975). Over independent
+    values the estimate from k of them has the standard deviation :math:`\alpha / \sqrt k`.
+
+    Parameters
+    ----------
+    values : array_like of shape (n,)
+        The largest of them above 0.
+    share : float
+        Which share of them counts as the tail, between 0 and 1.
+
+    Returns
+    -------
+    index : float
+        :math:`\alpha`.
+    ends : ndarray of shape (2,)
+        Of its interval of 95 %.
+
+    Examples
+    --------
+    >>> ranks = np.arange(1, 10_001)
+    >>> index, _ = hill_estimate((10_000 / ranks) ** 0.5, share=0.05)  # P(X > t) = t^-2
+    >>> round(index, 1)
+    2.0
+    """
+    sizes = np.sort(finite_array("values", values, ndim=1).astype(np.float64))[::-1]
+    if not 0 < share < 1:
+        raise ValueError(f"share must be between 0 and 1, not {share!r}")
+    k = max(1, int(share * len(sizes)))
+    if k >= len(sizes) or sizes[k] <= 0:
+        raise ValueError(f"values must have a tail above 0, of {k} and one more")
+    index = float(1 / np.mean(np.log(sizes[:k] / sizes[k])))
+    return index, index * (1 + np.array([-1.96, 1.96]) / np.sqrt(k))

@@ -239,3 +239,58 @@ def time_to_target(steps: ArrayLike, batch_sizes: ArrayLike, overhead: float) ->
         if (numbers <= 0).any():
             raise ValueError(f"{name} must be above 0, but holds {numbers[numbers <= 0][0]}")
     return counts * (positive_number("overhead", overhead) + sizes)
+
+
+def stop_at_loss(
+    objective: Objective, weights: ArrayLike, target: float, *, max_steps: int, **settings: Any
+) -> tuple[Array | None, int]:
+    """Train until the loss over all rows is the target exactly, and return where that is.
+
+    The loss is looked at after every step. The step that takes it to the target or below is made
+    shorter, by halving, until the loss is just not above: so runs of any batch size and rate are
+    compared at the same loss, however far their last step jumps.
+
+    Parameters
+    ----------
+    objective : Objective
+        What is minimised and looked at.
+    weights : array_like
+        Where to start, with a loss above the target.
+    target : float
+    max_steps : int
+        When to give up.
+    **settings
+        All that `mbgd_lib.steps` takes for one run: the learning rate, and how it steps.
+
+    Returns
+    -------
+    weights : ndarray or None
+        None if the run did not arrive, or diverged.
+    steps : int
+        Steps made, the short one included.
+
+    Examples
+    --------
+    >>> from mbgd_lib import LeastSquares
+    >>> objective = LeastSquares([[1.0]], [2.0], intercept=False)  # the loss is (w - 2)² / 2
+    >>> weights, made = stop_at_loss(objective, [0.0], 0.5, max_steps=9, learning_rate=0.4)
+    >>> weights.round(6), made
+    (array([1.]), 2)
+    """
+    max_steps = whole_number("max_steps", max_steps, 1)
+    with np.errstate(over="ignore", invalid="ignore"):  # the loss says so
+        for step in steps(objective, weights, **settings):
+            loss = step.loss()
+            if loss <= target:
+                break
+            if step.number == max_steps or not np.isfinite(loss):
+                return None, step.number
+    below, above = 1.0, 0.0  # shares of the last step
+    jump = step.weights - step.before
+    for _ in range(25):  # to what a weight in float32 can tell
+        middle = (below + above) / 2
+        if objective.value(step.before + jump.dtype.type(middle) * jump) <= target:
+            below = middle
+        else:
+            above = middle
+    return step.before + jump.dtype.type(below) * jump, step.number

@@ -450,3 +450,67 @@ def _temperature(learning_rate: float, batch_size: int, variance: float) -> floa
     learning_rate = positive_number("learning_rate", learning_rate)
     variance = positive_number("variance", variance)
     return learning_rate * variance / (2 * whole_number("batch_size", batch_size, 1))
+
+
+def tail_index(
+    curvatures: ArrayLike, learning_rate: float, *, weights: ArrayLike | None = None
+) -> float:
+    r"""Return how heavy the tail is about the minimum of one weight, at a constant rate.
+
+    A batch of curvature h takes the offset :math:`\delta` to :math:`(1 - \eta h)\,\delta` and a
+    kick. Where some batches stretch, :math:`|1 - \eta h| > 1`, and most shrink,
+    :math:`P(|\delta| > t)` falls in the long run like :math:`t^{-\alpha}` with
+
+    .. math:: \mathbb{E}\, |1 - \eta h|^\alpha = 1, \qquad \alpha > 0
+
+    (Kesten 1973). A mean square exists where :math:`\alpha > 2`.
+
+    Parameters
+    ----------
+    curvatures : array_like of shape (points,)
+        Values that a batch's curvature may take.
+    learning_rate : float
+    weights : array_like of shape (points,), optional
+        How likely each is, to a common factor; equally without them.
+
+    Returns
+    -------
+    float
+        :math:`\alpha`; infinite where no batch stretches.
+
+    Raises
+    ------
+    ValueError
+        If the offset does not settle at all: where the mean of the logarithm is not below 0.
+
+    Examples
+    --------
+    >>> tail_index([0.5, 3.0], 1.0)  # one half or minus two, equally likely: no settling
+    Traceback (most recent call last):
+        ...
+    ValueError: learning_rate must be small enough for the offset to settle, not 1.0
+    >>> round(tail_index([1.0, 3.0], 0.75), 2)  # 1/4 or 5/4 in size: (1/4)^α + (5/4)^α = 2
+    3.07
+    """
+    h = finite_array("curvatures", curvatures, ndim=1)
+    shares = np.ones(len(h)) if weights is None else finite_array("weights", weights, ndim=1)
+    rate = positive_number("learning_rate", learning_rate)
+    with np.errstate(divide="ignore"):  # a batch may take the offset to 0
+        stretch = np.log(np.abs(1 - rate * h))
+
+    def excess(alpha: float) -> float:
+        return float(np.average(np.exp(alpha * stretch), weights=shares)) - 1
+
+    if stretch.max() <= 0:
+        return float("inf")
+    low, high = 1e-6, 1.0
+    if excess(low) >= 0:
+        raise ValueError(
+            f"learning_rate must be small enough for the offset to settle, not {learning_rate}"
+        )
+    while excess(high) < 0:
+        low, high = high, 2 * high
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if excess(middle) >= 0 else (middle, high)
+    return high

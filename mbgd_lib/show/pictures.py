@@ -13,8 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
 from numpy.typing import ArrayLike, NDArray
 
 from mbgd_lib._arguments import finite_array, whole_number
@@ -125,33 +124,6 @@ def plot_table(
     return ax
 
 
-def frame_cell(ax: Axes, row: int, column: int, *, dash: str = "-") -> Axes:
-    """Put a white frame around a cell of `plot_table`.
-
-    Parameters
-    ----------
-    ax : Axes
-    row, column : int
-    dash : str
-        As Matplotlib takes it: frames differ in dash.
-
-    Returns
-    -------
-    Axes
-
-    Examples
-    --------
-    >>> ax = plot_table([[1, 2]], [["a", "b"]], limits=(0, 2), white=(0, 2))
-    >>> frame_cell(ax, 0, 1).patches[0].get_center().tolist()
-    [1.0, 0.0]
-    >>> plt.close(ax.figure)
-    """
-    corner = (column - 0.46, row - 0.46)
-    frame = Rectangle(corner, 0.92, 0.92, fill=False, color="w", linewidth=2, linestyle=dash)
-    ax.add_patch(frame)
-    return ax
-
-
 def plot_confusion(counts: ArrayLike, *, ax: Axes | None = None) -> Axes:
     """Draw how many rows of each class are called what; the mistakes are coloured.
 
@@ -197,6 +169,7 @@ def plot_basins(
     places: ArrayLike,
     *,
     square: Limits,
+    ends: Sequence[str] = (),
     names: tuple[str, str] = ("intercept $b$ at the start", "slope $w$ at the start"),
 ) -> list[Axes]:
     """Draw where the runs from a grid of starts end, for four settings, a panel each.
@@ -212,6 +185,8 @@ def plot_basins(
         Up to three, marked by a star, a square and a triangle.
     square : ((low, high), (low, high))
         Is outlined.
+    ends : sequence of str
+        What the colours mean, for a legend: a name for each place, and one for none of them.
     names : (str, str)
 
     Returns
@@ -231,14 +206,14 @@ def plot_basins(
     whole_number("len(places)", len(places), 1, len(PLACE_MARKERS))
     colours = ListedColormap([*PLACES[: len(places)], PLACES[-1]])
     figure, axes = plt.subplots(2, 2, figsize=(7.2, 7.0), sharex=True, sharey=True)
-    for ax, (title, ends) in zip(axes.flat, maps.items(), strict=True):
-        ends = np.asarray(ends)
+    for ax, (title, found) in zip(axes.flat, maps.items(), strict=True):
+        found = np.asarray(found)
         extent: list[float] = []
-        for (low, high), points in zip(limits, ends.shape[::-1], strict=True):
+        for (low, high), points in zip(limits, found.shape[::-1], strict=True):
             half = (high - low) / (points - 1) / 2
             extent += [low - half, high + half]
         ax.imshow(
-            ends, cmap=colours, vmin=0, vmax=len(places), origin="lower", extent=tuple(extent)
+            found, cmap=colours, vmin=0, vmax=len(places), origin="lower", extent=tuple(extent)
         )
         for place, marker in zip(places, PLACE_MARKERS, strict=False):
             ax.plot(*place, marker, color="white", markeredgecolor="black", markersize=9)
@@ -247,63 +222,13 @@ def plot_basins(
         ax.plot(*corners, "k--", linewidth=0.8)
         ax.set_title(title)
         ax.grid(False)
+    if ends:
+        shown = zip(colours(range(len(places) + 1)), ends, strict=True)
+        patches = [Patch(facecolor=colour, edgecolor="0.4", label=end) for colour, end in shown]
+        figure.legend(handles=patches, loc="outside upper center", ncols=2)
     figure.supxlabel(names[0])
     figure.supylabel(names[1])
     return list(axes.flat)
-
-
-def plot_relief(
-    first: Array,
-    second: Array,
-    losses: Array,
-    *,
-    step: float,
-    minimum: ArrayLike,
-    names: tuple[str, str] = ("intercept $b$", "slope $w$"),
-) -> Figure:
-    """Draw a rugged loss of two weights as a surface and as bands of colour.
-
-    Parameters
-    ----------
-    first, second, losses
-        As `mbgd_lib.show.plots.loss_grid` returns them.
-    step : float
-        The loss between two lines; they go as far up and down as the smaller end of the losses
-        in whole steps.
-    minimum : array_like of shape (2,)
-        Weights to mark with a star.
-    names : (str, str)
-
-    Returns
-    -------
-    Figure
-        Its first axes hold the surface, its second the bands.
-
-    Examples
-    --------
-    >>> from mbgd_lib import Saddle
-    >>> from mbgd_lib.show.plots import loss_grid
-    >>> grid = loss_grid(Saddle(), ((-1, 1), (-1, 1)), points=5)
-    >>> figure = plot_relief(*grid, step=0.5, minimum=[0, 1])
-    >>> figure.axes[1].collections[0].levels
-    array([-1. , -0.5,  0. ,  0.5,  1. ])
-    >>> plt.close(figure)
-    """
-    figure = plt.figure(figsize=(7.2, 3.8))
-    surface = figure.add_subplot(1, 2, 1, projection="3d")
-    surface.plot_surface(*np.meshgrid(first, second), losses, cmap="viridis", linewidth=0)
-    surface.set(xlabel=names[0], ylabel=names[1], title="loss")
-    surface.view_init(elev=35, azim=-60)
-    bands = figure.add_subplot(1, 2, 2)
-    most = int(min(-losses.min(), losses.max()) / step)
-    levels = step * np.arange(-most, most + 1)
-    drawn = bands.contourf(first, second, losses, levels, cmap="viridis", extend="both")
-    bands.contour(first, second, losses, levels, colors="white", linewidths=0.4)
-    figure.colorbar(drawn, ax=bands, shrink=0.8, label="loss")
-    bands.plot(*np.asarray(minimum), "*", color="white", markeredgecolor="black", markersize=13)
-    bands.set(xlabel=names[0], ylabel=names[1], aspect="equal")
-    bands.grid(False)
-    return figure
 
 
 def plot_stretches(
@@ -336,7 +261,7 @@ def plot_stretches(
     shares, stretches = np.asarray(shares), np.asarray(stretches, dtype=float)
     ax = ax or plt.subplots()[1]
     rows = np.arange(shares.shape[1] + 1) - 0.5
-    ax.pcolormesh(np.asarray(steps), rows, shares.T, cmap="viridis", vmin=0, vmax=100)
+    ax.pcolormesh(np.asarray(steps), rows, shares.T, cmap="viridis", vmin=0)
     for c, (first, end) in enumerate(pairwise(stretches)):
         box = Rectangle((first, c - 0.5), end - first, 1, fill=False, color="w", linewidth=1.5)
         ax.add_patch(box)
@@ -390,3 +315,133 @@ def plot_digits(
         ax.set(xticks=[], yticks=[])
         ax.grid(False)
     return shown
+
+
+def plot_bands(
+    first: Array,
+    second: Array,
+    losses: Array,
+    *,
+    step: float,
+    names: tuple[str, str] = ("intercept $b$", "slope $w$"),
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a rugged loss of two weights as bands of colour.
+
+    Parameters
+    ----------
+    first, second, losses
+        As `mbgd_lib.show.plots.loss_grid` returns them.
+    step : float
+        The loss between two lines; they go as far up and down as the smaller end of the losses
+        in whole steps.
+    names : (str, str)
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+        Its first collection is the bands, ``ax.collections[0]``, for a colour bar.
+
+    Examples
+    --------
+    >>> from mbgd_lib import Saddle
+    >>> from mbgd_lib.show.plots import loss_grid
+    >>> ax = plot_bands(*loss_grid(Saddle(), ((-1, 1), (-1, 1)), points=5), step=0.5)
+    >>> ax.collections[0].levels
+    array([-1. , -0.5,  0. ,  0.5,  1. ])
+    >>> plt.close(ax.figure)
+    """
+    ax = ax or plt.subplots()[1]
+    most = int(min(-losses.min(), losses.max()) / step)
+    levels = step * np.arange(-most, most + 1)
+    ax.contourf(first, second, losses, levels, cmap="viridis", extend="both")
+    ax.contour(first, second, losses, levels, colors="white", linewidths=0.4)
+    ax.set(xlabel=names[0], ylabel=names[1], aspect="equal")
+    ax.grid(False)
+    return ax
+
+
+def mark_places(ax: Axes, places: Mapping[str, ArrayLike]) -> Axes:
+    """Mark up to three places on a map with a star, a square and a triangle, and name them.
+
+    Parameters
+    ----------
+    ax : Axes
+    places : mapping of name to array_like of shape (2,)
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> ax = mark_places(plt.subplots()[1], {"deep": [0, 1], "flat": [1, 1]})
+    >>> [text.get_text() for text in ax.texts]
+    ['deep', 'flat']
+    >>> plt.close(ax.figure)
+    """
+    whole_number("len(places)", len(places), 1, len(PLACE_MARKERS))
+    for (name, place), marker in zip(places.items(), PLACE_MARKERS, strict=False):
+        at = np.asarray(place, dtype=float)
+        ax.plot(*at, marker, color="white", markeredgecolor="black", markersize=11, zorder=5)
+        box = {"boxstyle": "round,pad=0.2", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
+        ax.annotate(
+            name, (at[0], at[1]), (0, -15), textcoords="offset points", ha="center", va="center",
+            fontsize=9, color="black", bbox=box, zorder=6,
+        )  # fmt: skip
+    return ax
+
+
+def plot_landscape(
+    first: Array,
+    second: Array,
+    losses: Array,
+    *,
+    step: float,
+    places: Mapping[str, ArrayLike],
+    cut: float,
+    names: tuple[str, str] = ("intercept $b$", "slope $w$"),
+) -> tuple[Axes, Axes]:
+    """Draw a rugged loss from above, with its minima named, and along one line.
+
+    Parameters
+    ----------
+    first, second, losses, step
+        As in `plot_bands`.
+    places : mapping of name to array_like of shape (2,)
+        Up to three minima. Those that lie on the line are named on it too.
+    cut : float
+        The line is where the second weight is nearest to this.
+    names : (str, str)
+
+    Returns
+    -------
+    from above, along the line : Axes
+
+    Examples
+    --------
+    >>> from mbgd_lib import Saddle
+    >>> from mbgd_lib.show.plots import loss_grid
+    >>> grid = loss_grid(Saddle(), ((-1, 1), (-1, 1)), points=5)
+    >>> above, along = plot_landscape(*grid, step=0.5, places={"low": [0, 1]}, cut=1)
+    >>> along.lines[0].get_ydata().tolist()
+    [0.0, -0.75, -1.0, -0.75, 0.0]
+    >>> plt.close(above.figure)
+    """
+    _, (above, along) = plt.subplots(1, 2, figsize=(7.2, 3.9))
+    plot_bands(first, second, losses, step=step, names=names, ax=above)
+    above.axhline(cut, color="black", linestyle="--", linewidth=1)
+    mark_places(above, places)
+    row = int(np.argmin(np.abs(second - cut)))
+    along.plot(first, losses[row])
+    spacing = second[1] - second[0]
+    on_line = {
+        name: (place[0], np.interp(place[0], first, losses[row]))
+        for name, place in ((name, np.asarray(place)) for name, place in places.items())
+        if abs(place[1] - cut) <= spacing
+    }
+    mark_places(along, on_line)
+    along.margins(y=0.12)
+    along.set(xlabel=f"{names[0]}, along the dashed line", ylabel="loss")
+    return above, along

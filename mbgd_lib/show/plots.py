@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from mbgd_lib.batches import minibatches
 from mbgd_lib.instruments.predictions import Training
 from mbgd_lib.instruments.statistics import Reliability, bootstrap_interval
 from mbgd_lib.objectives import LeastSquares, Objective
@@ -654,39 +655,6 @@ def plot_arrivals(
     return ax
 
 
-def plot_ratios(
-    ratios: Mapping[str, tuple[float, ArrayLike]], *, xlabel: str, ax: Axes | None = None
-) -> Axes:
-    """Draw measured over expected numbers, a row for each, with a line at 1.
-
-    Parameters
-    ----------
-    ratios : mapping of label to (ratio, (low, high))
-    xlabel : str
-    ax : Axes, optional
-
-    Returns
-    -------
-    Axes
-
-    Examples
-    --------
-    >>> found = {"1 row": (1.28, (1.04, 1.49)), "32 rows": (2.06, (1.89, 2.24))}
-    >>> ax = plot_ratios(found, xlabel="measured / theory")
-    >>> [text.get_text() for text in ax.get_yticklabels()]
-    ['1 row', '32 rows']
-    >>> plt.close(ax.figure)
-    """
-    ax = ax or plt.subplots(figsize=(7.2, 3.2))[1]
-    for i, (ratio, ends) in enumerate(ratios.values()):
-        low, high = np.asarray(ends)
-        ax.errorbar(ratio, i, xerr=[[ratio - low], [high - ratio]], fmt="o", color=COLOURS[0])
-    ax.axvline(1, color=COLOURS[1])
-    ax.set_yticks(range(len(ratios)), list(ratios))
-    ax.set(xlabel=xlabel, ylim=(len(ratios) - 0.4, -0.6))  # the first row on top
-    return ax
-
-
 def mark_lowest(ax: Axes) -> Axes:
     """Add a star, in its colour, at the lowest point of each curve.
 
@@ -939,45 +907,6 @@ def plot_with_theory(
     return ax
 
 
-def plot_floors(
-    rates: ArrayLike,
-    theory: Mapping[str, ArrayLike],
-    measured: Mapping[str, tuple[ArrayLike, ArrayLike]],
-    *,
-    ax: Axes | None = None,
-) -> Axes:
-    """Draw the loss gaps at which runs stop against the learning rate.
-
-    Parameters
-    ----------
-    rates : array_like of shape (rates,)
-    theory : mapping of label to array_like of shape (rates,)
-    measured : mapping of label to (gaps, (low, high))
-        With the labels of `theory`; all of shape (rates,).
-    ax : Axes, optional
-
-    Returns
-    -------
-    Axes
-
-    Examples
-    --------
-    >>> floors = {"new orders": ([2e-7, 9e-7], ([1e-7, 8e-7], [3e-7, 1e-6]))}
-    >>> ax = plot_floors([0.001, 0.002], {"new orders": [1e-7, 8e-7]}, floors)
-    >>> [text.get_text() for text in ax.get_xticklabels()]
-    ['0.001', '0.002']
-    >>> plt.close(ax.figure)
-    """
-    ax = plot_with_theory(
-        {label: (rates, gaps) for label, gaps in theory.items()},
-        [(rates, *measured[label]) for label in theory],
-        xlabel=r"learning rate $\eta$",
-        ylabel="loss gap at the ends of epochs",
-        ax=ax,
-    )
-    return name_ticks(ax, rates, [f"{rate:.3f}" for rate in np.asarray(rates)])
-
-
 def plot_training(ways: Mapping[str, Sequence[Training]], *, first: int = 0) -> tuple[Axes, Axes]:
     """Draw training loss and test accuracy of several ways side by side, over the epochs.
 
@@ -1108,4 +1037,239 @@ def plot_reliability(groups: Mapping[str, Reliability], *, ax: Axes | None = Non
     ax.plot([0, 100], [0, 100], color="0.4", linestyle=":", label="calibrated")
     ax.set(xlabel="mean confidence of the group (%)", ylabel="right (%)", aspect="equal")
     ax.legend()
+    return ax
+
+
+def plot_spread(
+    values: Mapping[str, ArrayLike], *, xlabel: str, digits: int = 0, ax: Axes | None = None
+) -> Axes:
+    """Draw each run as a dot, a row for each way, with the median as a line and in writing.
+
+    Parameters
+    ----------
+    values : mapping of label to array_like of shape (runs,)
+        The first on top.
+    xlabel : str
+    digits : int
+        Of the medians, after the point.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> ax = plot_spread({"sorted": [43, 44, 46], "shuffled": [90, 91, 90]}, xlabel="accuracy (%)")
+    >>> [text.get_text() for text in ax.texts]
+    ['44', '90']
+    >>> plt.close(ax.figure)
+    """
+    ax = ax or plt.subplots(figsize=(7.2, 0.9 + 0.42 * len(values)))[1]
+    for row, runs in enumerate(values.values()):
+        runs = np.asarray(runs)
+        median = float(np.median(runs))
+        ax.plot(runs, np.full(len(runs), row), "o", color=COLOURS[0], alpha=0.5, markersize=6)
+        ax.plot([median, median], [row - 0.25, row + 0.25], color=COLOURS[1], linewidth=2.5)
+        ax.annotate(
+            f"{median:.{digits}f}", (runs.max(), row), (8, 0), textcoords="offset points",
+            va="center", color=COLOURS[1],
+        )  # fmt: skip
+    ax.set_yticks(range(len(values)), list(values))
+    ax.set(xlabel=xlabel, ylim=(len(values) - 0.5, -0.5))
+    ax.grid(axis="y", visible=False)
+    return ax
+
+
+def plot_directions(
+    objective: LeastSquares,
+    path: ArrayLike,
+    limits: Limits,
+    *,
+    names: tuple[str, str] = ("intercept $b$", "slope $w$"),
+) -> tuple[Axes, Axes]:
+    """Draw a run in the two directions in which a step only multiplies.
+
+    Parameters
+    ----------
+    objective : LeastSquares
+        Of two weights.
+    path : array_like of shape (steps + 1, 2)
+    limits : ((low, high), (low, high))
+    names : (str, str)
+
+    Returns
+    -------
+    contours, distances : Axes
+        The first holds the path and the Hessian's eigenvectors, each as long as the contours are
+        wide there; the second the distances from the minimum along them, step by step.
+
+    Examples
+    --------
+    >>> from mbgd_lib import LeastSquares, descend
+    >>> objective = LeastSquares([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0])
+    >>> run = descend(objective, [0.0, 0.0], learning_rate=0.4, epochs=9, record_path=True)
+    >>> contours, distances = plot_directions(objective, run.path, ((-1, 3), (0, 4)))
+    >>> [line.get_label() for line in distances.lines[:2]]
+    ['flat', 'steep']
+    >>> plt.close(contours.figure)
+    """
+    _, (contours, distances) = plt.subplots(1, 2, figsize=(7.2, 3.9))
+    plot_contours(objective, limits, names=names, ax=contours).set_aspect("equal")
+    path, minimum = np.asarray(path), objective.solution()
+    contours.plot(*path.T, ".-", color="0.4", linewidth=0.8, markersize=4)
+    curvatures, directions = np.linalg.eigh(objective.hessian())
+    directions = directions * np.where(directions[1] < 0, -1, 1)  # upwards, on every machine
+    lengths = 0.4 * np.ptp(limits[0]) * np.sqrt(curvatures[0] / curvatures)
+    components = (path - minimum) @ directions
+    for i, label in enumerate(("flat", "steep")):
+        end, style = lengths[i] * directions[:, i], {"color": COLOURS[i], "linestyle": DASHES[i]}
+        contours.plot(*np.transpose([minimum - end, minimum + end]), linewidth=2, **style)
+        contours.annotate(
+            label, minimum + end, (4, 4), textcoords="offset points", color=COLOURS[i]
+        )
+        distances.plot(components[:, i], marker=MARKERS[i], label=label, **style)
+    contours.plot(*minimum, "k*", markersize=12, zorder=4)
+    contours.plot(*path[0], "ko", markersize=6, zorder=4)
+    distances.axhline(0, color="0.4", linewidth=0.8)
+    distances.set(xlabel="steps", ylabel="distance from the minimum")
+    distances.legend()
+    return contours, distances
+
+
+def plot_differences(
+    differences: Mapping[str, ArrayLike], *, xlabel: str, ax: Axes | None = None
+) -> Axes:
+    """Draw paired differences, a row for each comparison, with a line at 0.
+
+    Parameters
+    ----------
+    differences : mapping of label to array_like of shape (pairs,)
+        Each pair becomes a dot; their mean a marker in its 95 % bootstrap interval.
+    xlabel : str
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> ax = plot_differences({"same rate": [0.1, 0.2], "best rates": [0.0, 0.1]},
+    ...                       xlabel="test loss, small minus large")
+    >>> [text.get_text() for text in ax.get_yticklabels()]
+    ['same rate', 'best rates']
+    >>> plt.close(ax.figure)
+    """
+    ax = ax or plt.subplots(figsize=(7.2, 3.4))[1]
+    for i, values in enumerate(map(np.asarray, differences.values())):
+        low, high = bootstrap_interval(values)
+        mean = values.mean()
+        ax.plot(values, np.full(len(values), i + 0.22), ".", color="0.6", markersize=4)
+        ax.errorbar(mean, i, xerr=[[mean - low], [high - mean]], fmt="o", color=COLOURS[0])
+    ax.axvline(0, color=COLOURS[1])
+    ax.set_yticks(range(len(differences)), list(differences))
+    ax.set(xlabel=xlabel, ylim=(len(differences) - 0.4, -0.6))  # the first row on top
+    return ax
+
+
+def plot_gradient_cloud(
+    objective: LeastSquares,
+    at: ArrayLike,
+    batch_sizes: Sequence[int],
+    *,
+    seed: int,
+    limits: Limits,
+    count: int = 60,
+    learning_rate: float = 0.3,
+) -> Sequence[Axes]:
+    """Draw the steps that single batches ask for around the step that all rows ask for.
+
+    Parameters
+    ----------
+    objective : LeastSquares
+        Of two weights.
+    at : array_like of shape (places, 2)
+        Where the gradients are computed.
+    batch_sizes : sequence of int
+        A panel for each.
+    seed : int
+    limits : ((low, high), (low, high))
+    count : int
+        How many batches are drawn at each place, each the first of an epoch of its own.
+    learning_rate : float
+        The arrows are the gradients times minus this.
+
+    Returns
+    -------
+    sequence of Axes
+
+    Examples
+    --------
+    >>> from mbgd_lib import LeastSquares
+    >>> objective = LeastSquares([[0.0], [1.0], [2.0]], [1.0, 3.0, 4.0])
+    >>> (ax,) = plot_gradient_cloud(objective, [[0.0, 1.0]], [1], seed=0,
+    ...                             limits=((-1, 3), (0, 4)), count=5)
+    >>> len(ax.lines)  # five batches, and the place itself
+    6
+    >>> plt.close(ax.figure)
+    """
+    _, panels = plt.subplots(1, len(batch_sizes), figsize=(7.2, 4.2), sharey=True, squeeze=False)
+    rng = np.random.default_rng(seed)
+    arrow = {"arrowstyle": "-|>", "linewidth": 2, "shrinkA": 0, "shrinkB": 0}
+    for ax, size in zip(panels[0], batch_sizes, strict=True):
+        plot_contours(objective, limits, ax=ax)
+        for place in np.asarray(at, dtype=float):
+            for _ in range(count):
+                rows = next(minibatches(objective.n_rows, size, seed=rng))
+                end = place - learning_rate * objective.gradient(place, rows)
+                ax.plot(*np.transpose([place, end]), color=COLOURS[1], linewidth=0.9, alpha=0.6)
+            end = place - learning_rate * objective.gradient(place)
+            if np.linalg.norm(end - place) > 1e-9:  # all rows see no slope at the minimum
+                ax.annotate("", xy=end, xytext=place, arrowprops=arrow, zorder=4)
+            ax.plot(*place, "k.", markersize=5, zorder=1.5)  # no cover for short arrows
+        ax.set_title(f"batches of {size}")
+    for ax in panels[0, 1:]:
+        ax.set_ylabel("")
+    return list(panels[0])
+
+
+def plot_ranges(
+    groups: Mapping[str, Mapping[str, ArrayLike]],
+    *,
+    ylabel: str,
+    in_legend: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the median of each way's runs in a bar from the least to the greatest.
+
+    Parameters
+    ----------
+    groups : mapping of label to (mapping of way to array_like of shape (runs,))
+        Each group has the same ways, which stand side by side.
+    ylabel : str
+    in_legend : bool
+        Whether a legend names the groups.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> ax = plot_ranges({"B = 64": {"constant": [2, 3, 7], "falling": [1, 1, 2]}}, ylabel="loss")
+    >>> [text.get_text() for text in ax.get_xticklabels()]
+    ['constant', 'falling']
+    >>> plt.close(ax.figure)
+    """
+    ax = ax or plt.subplots()[1]
+    points = {}
+    for i, (label, ways) in enumerate(groups.items()):
+        runs = [np.asarray(values, dtype=float) for values in ways.values()]
+        low, middle, high = np.transpose([np.quantile(values, (0, 0.5, 1)) for values in runs])
+        points[label] = np.arange(len(runs)) + 0.2 * i, middle, (low, high)
+    plot_intervals(ax, points, in_legend=in_legend)
+    ax.set_xticks(range(len(ways)), list(ways), rotation=60)
+    ax.set_ylabel(ylabel)
     return ax
