@@ -981,12 +981,15 @@ def mended_run(X, y, start, learning_rate, tolerance, max_steps):
 # $10^{-9}$ times the norm of the offset. With $f$ the factor of that direction, return
 #
 # - `"diverges"` if $f \le -1$,
-# - `"oscillates"` if $-1 < f < 0$,
+# - `"zigzags"` if $-1 < f < 0$,
 # - `"converges"` if $0 \le f \le CRAWL$,
 # - `"crawls"` if $f > CRAWL$.
 #
-# Two directions with factors of equal size and opposite sign are not asked for. Then
-# try `tilted` with `flat_start`: at a learning rate of 3 `way` says one thing. Run
+# So what chapter 1 calls creeping is split in two: "crawls" is for factors so close to 1
+# that nobody waits for the end. Two directions with factors of equal size and opposite
+# sign are not asked for.
+#
+# Then try `tilted` with `flat_start`: at a learning rate of 3 `way` says one thing. Run
 # `offset = offset - 3 * tilted @ offset` a few hundred times from there, and print the
 # norm.
 
@@ -998,7 +1001,7 @@ flat_start = turn[:, 1]  # along the flat direction, with the curvature 0.1
 
 # %% role="answer"
 def way(hessian, offset, learning_rate):
-    """Return "converges", "oscillates", "diverges" or "crawls"."""
+    """Return "converges", "zigzags", "diverges" or "crawls"."""
     ### BEGIN SOLUTION
     curvatures, directions = np.linalg.eigh(hessian)
     parts = np.abs(directions.T @ offset)
@@ -1007,7 +1010,7 @@ def way(hessian, offset, learning_rate):
     if factor <= -1:
         return "diverges"
     if factor < 0:
-        return "oscillates"
+        return "zigzags"
     return "converges" if factor <= CRAWL else "crawls"
     ### END SOLUTION
 
@@ -1023,7 +1026,7 @@ def way(hessian, offset, learning_rate):
 for rate, expected in (
     (0.15, "converges"),
     (0.45, "converges"),
-    (0.9, "oscillates"),
+    (0.9, "zigzags"),
     (1.2, "diverges"),
     (40, "diverges"),
     (0.00001, "crawls"),
@@ -1043,7 +1046,7 @@ for factor, expected in (
     (CRAWL - near, "converges"),
     (CRAWL + near, "crawls"),
     (0.0, "converges"),
-    (-CRAWL - near, "oscillates"),
+    (-CRAWL - near, "zigzags"),
     (-1.0, "diverges"),
     (-1 - near, "diverges"),
 ):
@@ -1061,7 +1064,7 @@ turn, _ = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))
 slow = (1 + CRAWL) / 2
 for factors, expected in (
     ((-0.5, 0.8, 0.1), "converges"),
-    ((-0.85, 0.8, 0.1), "oscillates"),
+    ((-0.85, 0.8, 0.1), "zigzags"),
     ((-0.5, 0.8, slow), "crawls"),
     ((-1.1, 0.8, 0.9), "diverges"),
 ):
@@ -1079,7 +1082,7 @@ for factors, expected in (
 turn, _ = np.linalg.qr(np.random.default_rng(4).normal(size=(3, 3)))
 for factors, parts, expected in (
     ((-1.5, 0.5, 0.2), (0, 1, 1), "converges"),
-    ((-1.5, -0.5, 0.2), (0, 3, 1), "oscillates"),
+    ((-1.5, -0.5, 0.2), (0, 3, 1), "zigzags"),
     ((0.5, -0.3, 1.0), (2, 1, 0), "converges"),
     ((-1.5, 0.5, 0.2), (0.00001, 1, 1), "diverges"),
 ):
@@ -1097,7 +1100,7 @@ for factors, parts, expected in (
 # %% [markdown] role="explanation"
 # The sign of the factor says whether a run changes sides, its size how fast it comes
 # closer. The loss knows the square only, so a loss curve cannot tell a run that
-# converges at 0.8 from one that oscillates at $-0.8$. The remedies are opposite: a
+# converges at 0.8 from one that zigzags at $-0.8$. The remedies are opposite: a
 # larger learning rate for the one, a smaller for the other.
 #
 # **The start decides too, on paper.** `flat_start` has no part in the steep direction,
@@ -1116,7 +1119,7 @@ def way(hessian, offset, learning_rate):
     if factor <= -1:
         return "diverges"
     if factor < 0:
-        return "oscillates"
+        return "zigzags"
     return "converges" if factor <= CRAWL else "crawls"
 
 
@@ -1130,7 +1133,7 @@ def way(hessian, offset, learning_rate):
         return "diverges"
     if abs(factor) > CRAWL:
         return "crawls"
-    return "oscillates" if factor < 0 else "converges"
+    return "zigzags" if factor < 0 else "converges"
 
 
 # %% role="wrong" name="judges by the steepest direction alone" fails=["many", "absent"]
@@ -1139,7 +1142,7 @@ def way(hessian, offset, learning_rate):
     if factor <= -1:
         return "diverges"
     if factor < 0:
-        return "oscillates"
+        return "zigzags"
     return "converges" if factor <= CRAWL else "crawls"
 
 
@@ -1150,7 +1153,7 @@ def way(hessian, offset, learning_rate):
     if factor <= -1:
         return "diverges"
     if factor < 0:
-        return "oscillates"
+        return "zigzags"
     return "converges" if factor <= CRAWL else "crawls"
 
 
