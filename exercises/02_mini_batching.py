@@ -126,7 +126,7 @@ assert first == second, (
 )
 
 # %% [markdown] role="explanation"
-# A short batch is noisy: the gradient of $b$ rows has $B/b$ times the variance of one of $B$ rows, at the same step length. It comes last, so a loss that is measured at the end of the epoch sees its noise fresh. In [chapter 2](../notebooks/02_mini_batching.ipynb) a last batch of 8 rows beside 31 of 32 doubles the floor. Joining costs one step per epoch and loses no row. PyTorch's `DataLoader` keeps the short batch unless you pass `drop_last=True`; with shuffled rows that leaves out others in every epoch. Usual slips: a limit that is off by one, and a rule for remainders that also meets full batches. All of them show only at sizes that nobody tries; so try them all, as the hidden check does.
+# A short batch is noisy: the gradient of $b$ rows has $B/b$ times the variance of one of $B$ rows, at the same step length. It comes last, so a loss that is measured at the end of the epoch sees its noise fresh. In [chapter 2](../notebooks/02_mini_batching.ipynb) a last batch of 8 rows beside 31 of 32 raises the floor well above what theory gives for equal batches. Joining costs one step per epoch and loses no row. PyTorch's `DataLoader` keeps the short batch unless you pass `drop_last=True`; with shuffled rows that leaves out others in every epoch. Usual slips: a limit that is off by one, and a rule for remainders that also meets full batches. All of them show only at sizes that nobody tries; so try them all, as the hidden check does.
 
 
 # %% role="wrong" name="keeps every remainder as a batch of its own" fails=["sizes", "remainder"]

@@ -14,38 +14,63 @@ def glued() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def line() -> tuple[np.ndarray, np.ndarray]:
-    """Tutorial 004's rows, drawn as it draws them: a column of ones and x; y."""
+    """The chapter's 1,000 points: a column of ones and x; y."""
     rng = np.random.RandomState(42)
     x = 2 * rng.rand(1000, 1)
     y = 1.2 + 3.5 * x[:, 0] + 0.5 * rng.randn(1000)
     return np.column_stack([np.ones(1000), x]), y
 
 
-def test_where_tutorial_004_should_arrive(glued, line):
+def test_the_error_of_a_batch_is_that_of_a_sample_without_replacement(glued, line):
     design, y = line
-    intercept, slope = np.linalg.lstsq(design, y)[0]
-    assert number(glued["b_004_least"]) == pytest.approx(intercept, abs=0.005)
-    assert number(glued["w_004_least"]) == pytest.approx(slope, abs=0.005)
+    of_rows = design * (design @ [0.2, 2.4] - y)[:, None]
+    variance = of_rows.var(axis=0).sum()
+    for size in (4, 64):
+        expected = math.sqrt(variance / size * (1000 - size) / 999)
+        half = 0.05 if size == 4 else 0.005  # of the last digit that is printed
+        assert number(glued[f"error_{size}"]) == pytest.approx(expected, rel=0.03, abs=half)
+    assert number(glued["noise_40_expected"]) == pytest.approx(40 * 999 / 960, abs=0.05)
+    assert number(glued["noise_40"]) == pytest.approx(40 * 999 / 960, rel=0.05)
 
 
-def test_what_320_steps_leave_along_the_flattest_direction(glued, line):
-    design, _ = line
-    flattest = np.linalg.svd(design, compute_uv=False)[-1] ** 2 / len(design)
-    assert number(glued["shrunk"]) == pytest.approx((1 - 0.01 * flattest) ** 320, abs=0.005)
+def test_a_batch_loss_scatters_as_a_poll_of_row_losses(glued, line):
+    design, y = line
+    losses = (design @ np.linalg.lstsq(design, y)[0] - y) ** 2 / 2
+    assert number(glued["loss_sd_expected"]) == pytest.approx(losses.std() / 32**0.5, abs=6e-4)
+    assert number(glued["loss_sd"]) == pytest.approx(losses.std() / 32**0.5, rel=0.1)
 
 
-def test_the_error_of_a_batch_goes_as_the_root_of_its_size(glued):
-    assert number(glued["twelve_expected"]) == pytest.approx(math.sqrt(12), abs=0.005)
-    assert number(glued["twelve"]) == pytest.approx(math.sqrt(12), rel=0.05)
+def test_one_step_of_all_rows_leaves_what_the_curvatures_say(glued, line):
+    design, y = line
+    curvatures, directions = np.linalg.eigh(design.T @ design / 1000)
+    offsets = directions.T @ np.linalg.lstsq(design, y)[0]
+    before, after = ((curvatures * (1 - 0.1 * curvatures) ** k * offsets**2).sum() for k in (0, 2))
+    assert number(glued["left_full"]) == pytest.approx(100 * after / before, abs=0.5)
 
 
 def test_the_floor_with_replacement_is_the_predicted_one(glued):
-    low, high = interval(glued["replaced_40_interval"])
-    assert low < 1 < high < 1.2 * low
+    low, high = interval(glued["replaced_interval"])
+    assert 0.9 < low <= 1 + 0.005
+    assert low < high < 1.15 * low
+
+
+def test_equal_and_unequal_batches_have_ratios_on_either_side_of_their_size(glued):
+    assert interval(glued["ratio_40_interval"])[0] > 40
+    assert interval(glued["ratio_32_interval"])[1] < 32
+
+
+def test_at_small_rates_the_lead_is_the_number_of_steps_in_an_epoch(glued):
+    steps = math.ceil(1000 / 32)
+    for surface in ("valley", "bowl"):
+        assert number(glued[f"slow_{surface}"]) == pytest.approx(steps, rel=0.05)
+    assert number(glued["full_bowl"]) == 1  # at the rate 1 / λ one step arrives
 
 
 def test_a_summed_gradient_breaks_at_the_predicted_batch_size(glued):
     """Where the rate 0.001 times the batch size is two over the largest curvature."""
-    predicted = number(glued["predicted"])
-    assert predicted == pytest.approx(2 / (0.001 * number(glued["steepest"])), rel=1e-3)
-    assert number(glued["first_unstable"]) == math.ceil(predicted)
+    points = np.random.RandomState(0).multivariate_normal([5, 6], [[1, 0.95], [0.95, 1.2]], 8000)
+    design = np.column_stack([np.ones(7200), points[:7200, 0]])
+    steepest = np.linalg.eigvalsh(design.T @ design / 7200)[-1]
+    assert number(glued["steepest"]) == pytest.approx(steepest, abs=0.05)
+    assert number(glued["predicted"]) == pytest.approx(2 / (0.001 * steepest), abs=0.05)
+    assert number(glued["first_unstable"]) == math.ceil(2 / (0.001 * steepest))
