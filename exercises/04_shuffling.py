@@ -1156,8 +1156,8 @@ for name in predicted_slopes:
 # %% [markdown] role="hint"
 # The formulas are those of chapter 4's section on four floors, with all matrices
 # replaced by numbers: $H = 1$, $\Sigma = \sigma^2$ and
-# $\Gamma = \frac{\sigma^2}{B} \frac{n - B}{n - 1}$. For `"middle"`, see the section
-# *Where in the epoch do you look?*
+# $\Gamma = \frac{\sigma^2}{B} \frac{n - B}{n - 1}$. For `"middle"`, see *Where in
+# the epoch do you look?* in [the theory of orders](../notebooks/deeper/04_theory_of_orders.ipynb).
 
 # %% [markdown] role="hint"
 # A step multiplies what is left of the start by $1 - \eta$, so an epoch by about

@@ -72,6 +72,28 @@ def test_pytorch_drops_the_last_batch_if_asked():
     assert [len(rows) for rows in batches] == [32, 32, 32]
 
 
+def test_a_distributed_sampler_keeps_one_order_until_it_is_told_the_epoch():
+    import torch
+
+    sampler = torch.utils.data.DistributedSampler(range(N), num_replicas=2, rank=0)
+    first, second = list(sampler), list(sampler)
+    assert first == second
+    assert first != sorted(first), "it shuffles, but once"
+    sampler.set_epoch(1)
+    assert list(sampler) != first
+
+
+def test_a_distributed_sampler_fills_up_with_rows_used_before():
+    import torch
+
+    of_ranks = [
+        list(torch.utils.data.DistributedSampler(range(N), num_replicas=2, rank=rank))
+        for rank in (0, 1)
+    ]
+    assert [len(rows) for rows in of_ranks] == [52, 52]
+    assert len(set(joined(of_ranks))) == N
+
+
 # --- Keras ---
 
 
