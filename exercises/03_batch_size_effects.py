@@ -3,7 +3,8 @@
 # run, the steps to a target and the time that they take. Two of them mend comparisons
 # that look sound and are not. You need
 # [chapter 3](../notebooks/03_batch_size_effects.ipynb) up to *Which batch size is
-# fastest?*; nothing is timed.
+# fastest?*, and from [chapter 2](../notebooks/02_mini_batching.ipynb) the error of a
+# batch and the floor of a run; nothing is timed.
 
 # %% role="parameters"
 LINE_ROWS = 60  # rows of the data in exercise 1; a whole number from 20 to 400
@@ -31,8 +32,8 @@ from mbgd_lib.instruments import noise
 # Guess first: rows are drawn without replacement instead of with. By which factor does
 # the mean error change? Then give five numbers:
 #
-# - `predicted_with` and `predicted_without`: the expected error by the formulas of the
-#   chapter, with and without replacement;
+# - `predicted_with` and `predicted_without`: the expected error by the formulas of
+#   chapter 2, with and without replacement;
 # - `measured_with` and `measured_without`: the mean error of 10,000 batches that you
 #   draw, each way;
 # - `enough_rows`: the smallest batch size at which drawing without replacement leaves
@@ -227,7 +228,7 @@ enough_rows = int(np.ceil(n - LEFT_SHARE * (n - 1)))
 # `floor(centres, learning_rate, batch_size, seed)` with the array `centres` of the
 # $c_i$. It returns two numbers:
 #
-# - `predicted`: the long-run mean of $(w - w^*)^2$ by the chapter's formula for one
+# - `predicted`: the long-run mean of $(w - w^*)^2$ by chapter 2's formula for one
 #   weight, $\frac{\eta \sigma^2}{B \lambda (2 - \eta \lambda)}$;
 # - `measured`: the same from a simulation. Run 500 runs side by side from $w = 0$, 400
 #   steps each, every batch drawn with replacement, and take the mean of
@@ -352,8 +353,8 @@ assert len(seen) == 3, (
 #
 # The usual mistakes: the variance of the $c_i$ in place of the gradients' (a factor
 # $\lambda^2$), the way in counted as floor, and the mean square around 0 in place of
-# $w^*$. Least squares with several weights has a further term, which the chapter adds:
-# there the size of the noise depends on the weights.
+# $w^*$. Least squares with several weights has a further term, since there the size of
+# the noise depends on the weights: [the exact floor](../notebooks/deeper/03_noise_floor.ipynb).
 
 
 # %% role="wrong" name="the first order in the rate" fails=["prediction"]
@@ -585,8 +586,8 @@ assert count is None, (
 # So "converges in as many epochs" says nothing about batches smaller than the data.
 # Count steps or rows, look at one loss that is the same for all, and look often enough.
 # Looking has a price: here it is left out, and in earnest one looks at a part of the
-# data, at growing intervals. Noise in that look still flatters small batches, as the
-# chapter measures.
+# data, at growing intervals. Noise in that look still flatters small batches: in the
+# chapter, the critical size grows by half if a loss must stay below the target.
 
 
 # %% role="wrong" name="the loss over all rows, but whole epochs" fails=["known-count", "count", "last-batch"]
@@ -984,7 +985,7 @@ for overhead, true in ((3.0, 130.0), (150.0, 40.0), (90_000.0, 130.0)):
 # overhead in rows. It is neither of them, and it is not "as large as the memory
 # allows". A hundred times the overhead moves it ten times.
 #
-# The curve is flat around it. With an overhead worth 29 rows, as in the chapter, and a
+# The curve is flat around it. With an overhead worth 29 rows, near the chapter's, and a
 # tenth more time than the least, every batch size from 28 to 100 rows will do, nearly a
 # factor of four. So measure both numbers roughly and choose a round number in between.
 # A tenth more time is far more than a tenth in batch size: near a minimum the range

@@ -1259,7 +1259,7 @@ over_seeds = verdict(all_a, all_b)
 # Choose two to five digits that you expect to be hard to tell apart, or all ten. Train logistic or softmax regression on them (`load_mnist("sample", digits=...)`, or the rows of `some_digits`), and answer **one** of these questions:
 #
 # - **Errors.** Which mistakes does the model make, and why? Group at least 30 wrong test images by a cause that you can see (moved, slanted, thin or broken strokes, ambiguous for people too). Then test one cause by an intervention: change right images in that way, or wrong ones back, and count.
-# - **Confidence.** Of all images that it is 90 % sure of, are 90 % right? Compare two ways of training (with and without a penalty, few and many epochs, with and without label smoothing), each with several seeds, as in the chapter's section on calibration.
+# - **Confidence.** Of all images that it is 90 % sure of, are 90 % right? Compare two ways of training (with and without a penalty, few and many epochs, with and without label smoothing), each with several seeds, as in [a finished digit model](../notebooks/deeper/06_finished_digit_model.ipynb).
 #
 # Write down what you expect before you look. Choose settings on training rows only; the images that you report on must not have had a say in them.
 #

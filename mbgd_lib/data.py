@@ -206,14 +206,7 @@ def stored_sweep(name: str, *, seed: int = 0) -> dict[str, Any]:
     True
     """
     seed = whole_number("seed", seed, 0)
-    here = Path.cwd()
-    paths = [folder / "sweeps" / f"{name}.json" for folder in (here, *here.parents)]
-    path = next(filter(Path.is_file, paths), None)
-    if path is None:
-        raise FileNotFoundError(
-            f"name must be that of a result in the course's folder, but there is no "
-            f"sweeps/{name}.json in {here} or above it: run this in a copy of the whole course"
-        )
+    path = _course_file(f"sweeps/{name}.json")
     if seed > 0:
         others = other_worlds(path)
         if not others:
@@ -223,6 +216,48 @@ def stored_sweep(name: str, *, seed: int = 0) -> dict[str, Any]:
             )
         path = others[(seed - 1) % len(others)]
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def stored_benchmark() -> dict[str, tuple[Array, Array]]:
+    """Return what steps cost in each program that the course's benchmark has timed.
+
+    All train softmax regression on the 60,000 images of MNIST; ``make bench`` times them anew.
+
+    Returns
+    -------
+    dict of name to (batch sizes, seconds per step)
+        Arrays of shape (sizes,): an epoch's seconds, the median of the rounds, over its steps.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a notebook is run outside the course's folder.
+
+    Examples
+    --------
+    >>> batch_sizes, seconds = stored_benchmark()["Numba loops"]
+    >>> bool(seconds[0] < seconds[-1])
+    True
+    """
+    stored = json.loads(_course_file("benchmarks/results.json").read_text(encoding="utf-8"))
+    found: dict[str, list[tuple[int, float]]] = {}
+    for one in stored["measurements"]:
+        if one["seconds"]:  # some programs take too long with small batches, and were not timed
+            steps = -(-stored["rows"] // one["batch_size"])
+            of_step = one["batch_size"], float(np.median(one["seconds"])) / steps
+            found.setdefault(one["contender"], []).append(of_step)
+    return {name: (np.array(rows)[:, 0], np.array(rows)[:, 1]) for name, rows in found.items()}
+
+
+def _course_file(name: str) -> Path:
+    """Return a file of the course's folder, which is looked for where the code runs, and above."""
+    here = Path.cwd()
+    path = next(filter(Path.is_file, (folder / name for folder in (here, *here.parents))), None)
+    if path is None:
+        raise FileNotFoundError(
+            f"there is no {name} in {here} or above it: run this in a copy of the whole course"
+        )
+    return path
 
 
 def other_worlds(path: Path) -> list[Path]:

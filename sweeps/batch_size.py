@@ -6,7 +6,8 @@ results are the same on each run, apart from the seconds per step and from round
 The result holds, in "batch_sizes", for each batch size: the "rates" that were tried, with the
 steps of each tuning seed (to each target; null is: not reached) and their medians; "by_target",
 the best rate and the steps of the other seeds at it; and "seconds_per_step". In "smooth" the last
-target is reached in a stricter sense; in "rules" the rate follows a rule of thumb.
+target is reached in a stricter sense; in "rules" the rate follows a rule of thumb. In "neighbours"
+are the seconds per step of batch sizes around a power of two.
 """
 
 from __future__ import annotations
@@ -50,7 +51,13 @@ SETTINGS: dict[str, Any] = {
 }
 
 #: How a step is timed: in each round, about so many rows, but at most so many steps.
-TIMING = {"rounds": 40, "rows": 16384, "steps": 512}
+#: The neighbours tell whether a power of two is faster than the sizes beside it.
+TIMING: dict[str, Any] = {
+    "rounds": 40,
+    "rows": 16384,
+    "steps": 512,
+    "neighbours": list(range(60, 69)),
+}
 
 #: Where a run is given up for which nothing is known yet.
 MOST = 200_000
@@ -262,7 +269,7 @@ def rules(batch_size: int, done: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def seconds_per_step() -> dict[str, list[float]]:
+def seconds_per_step(batch_sizes: Sequence[int]) -> dict[str, list[float]]:
     """Time whole steps, shuffle included, for each batch size: one entry per round.
 
     The rounds go through all batch sizes in turn, so that a slow moment of the machine falls
@@ -270,9 +277,9 @@ def seconds_per_step() -> dict[str, list[float]]:
     does not count. With one BLAS thread it is the time on the clock of an idle machine.
     """
     training, _ = objectives()
-    seconds: dict[str, list[float]] = {str(size): [] for size in SETTINGS["batch_sizes"]}
+    seconds: dict[str, list[float]] = {str(size): [] for size in batch_sizes}
     for number in range(TIMING["rounds"] + 1):
-        for size in SETTINGS["batch_sizes"]:
+        for size in batch_sizes:
             each = one_timing(training, size)
             if number > 0:  # the first round warms up
                 seconds[str(size)].append(each)
@@ -309,7 +316,12 @@ def run(timings_only: bool = False) -> None:
             "rules": [done[f"rules at B={size}"] for size in sizes],
         }
     result |= {"machine": store.machine(), "timing": TIMING}
-    seconds = seconds_per_step()
+    neighbours = seconds_per_step(TIMING["neighbours"])
+    result["neighbours"] = [
+        {"batch_size": size, "seconds_per_step": float(np.median(neighbours[str(size)]))}
+        for size in TIMING["neighbours"]
+    ]
+    seconds = seconds_per_step(SETTINGS["batch_sizes"])
     for entry in result["batch_sizes"]:
         rounds = seconds[str(entry["batch_size"])]
         entry["seconds_per_step"] = float(np.median(rounds))

@@ -128,6 +128,8 @@ def copy_settings(folder: Path) -> None:
     shutil.copy(ROOT / "_config.yml", folder)
     for name in ("_ext", "_static"):
         shutil.copytree(ROOT / "book" / name, folder / "book" / name)
+    (folder / "benchmarks").mkdir()
+    shutil.copy(ROOT / "benchmarks" / "results.json", folder / "benchmarks")
     (folder / "replications").mkdir()
     for module in (ROOT / "replications").glob("*.py"):
         shutil.copy(module, folder / "replications")

@@ -259,6 +259,6 @@ def test_diverged_and_endless_runs_do_not_arrive():
 def test_timing_takes_every_batch_size(monkeypatch):
     monkeypatch.setitem(batch_size.TIMING, "rounds", 1)
     monkeypatch.setitem(batch_size.TIMING, "steps", 2)
-    seconds = batch_size.seconds_per_step()
+    seconds = batch_size.seconds_per_step(batch_size.SETTINGS["batch_sizes"])
     assert list(seconds) == [str(size) for size in batch_size.SETTINGS["batch_sizes"]]
     assert all(each > 0 for times in seconds.values() for each in times)

@@ -9,6 +9,7 @@ from mbgd_lib.instruments.targets import (
     checkpoints,
     fit_critical_batch_size,
     losses_at,
+    overhead_in_rows,
     steps_to_target,
     time_to_target,
 )
@@ -245,3 +246,32 @@ def test_fastest_is_the_geometric_mean_of_overhead_and_critical_size():
 def test_time_refuses(steps, sizes, overhead, message):
     with pytest.raises(ValueError, match=message):
         time_to_target(steps, sizes, overhead)
+
+
+# --- what a step costs ---
+
+
+def test_the_overhead_of_a_known_machine_comes_back():
+    sizes = np.array([1, 4, 32, 500])
+    assert overhead_in_rows(sizes, 2e-6 * (29 + sizes)) == pytest.approx(29)
+
+
+def test_the_overhead_is_fitted_to_relative_errors():
+    """Ten per cent off at either end moves it little, though the seconds differ 300 times."""
+    sizes = np.array([2**power for power in range(14)])
+    rough = 1e-6 * (300 + sizes) * np.where(sizes % 3 == 1, 1.1, 0.9)
+    assert overhead_in_rows(sizes, rough) == pytest.approx(300, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "seconds", "message"),
+    [
+        ([1, 10], [1.0], r"seconds must have the shape \(2,\), not \(1,\)"),
+        ([1, 10], [1.0, 0.0], "seconds must be above 0, but holds 0.0"),
+        ([1, 10], [1.0, 11.0], "overhead and a price of a row above 0"),
+        ([1, 10], [2.0, 1.0], "overhead and a price of a row above 0"),
+    ],
+)
+def test_times_without_an_overhead_are_refused(sizes, seconds, message):
+    with pytest.raises(ValueError, match=message):
+        overhead_in_rows(sizes, seconds)

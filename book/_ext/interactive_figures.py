@@ -30,6 +30,8 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinxcontrib import katex
 
+from mbgd_lib.data import stored_benchmark
+from mbgd_lib.instruments.targets import overhead_in_rows
 from mbgd_lib.mnist import load_mnist
 
 MODULES = Path(__file__).parents[1] / "_static" / "interactive"
@@ -42,12 +44,18 @@ process.stdout.write(content(JSON.parse(data), id));
 """
 
 
+#: Ways to run a step that the benchmark has timed, each a setting of the slider.
+PRESETS = (
+    "Numba loops", "JAX jit and scan", "PyTorch DataLoader", "scikit-learn", "Keras fit",
+    "PyTorch index batches",
+)  # fmt: skip
+
+
 def time_to_target(sweep: dict[str, Any]) -> dict[str, Any]:
-    """Return the steps' median and quartiles for each target, and the measured overhead."""
+    """Return the steps' median and quartiles for each target, and the measured overheads."""
     runs = sweep["batch_sizes"]
     batch_sizes = [run["batch_size"] for run in runs]
     seconds = [float(np.median(run["seconds_per_step"])) for run in runs]
-    overhead = overhead_in_rows(batch_sizes, seconds)
     targets = []
     for position, target in enumerate(sweep["settings"]["targets"]):
         steps = [quartiles(run["by_target"][position]["steps"]) for run in runs]
@@ -61,7 +69,11 @@ def time_to_target(sweep: dict[str, Any]) -> dict[str, Any]:
     return {
         "rows": sweep["settings"]["training_rows"],
         "batchSizes": batch_sizes,
-        "overhead": float(f"{overhead:.{2 if overhead < 100 else 3}g}"),
+        "overhead": rounded(overhead_in_rows(batch_sizes, seconds)),
+        "presets": [
+            {"name": name, "overhead": rounded(overhead_in_rows(*stored_benchmark()[name]))}
+            for name in PRESETS
+        ],
         "targets": targets,
     }
 
@@ -73,15 +85,9 @@ def quartiles(steps: list[int | None]) -> list[float]:
         return [float(q) for q in np.quantile(numbers, [0.25, 0.5, 0.75])]
 
 
-def overhead_in_rows(batch_sizes: list[int], seconds: list[float]) -> float:
-    """Fit seconds = each × (overhead + B) by least squares of the relative errors."""
-    sizes, times = np.array(batch_sizes), np.array(seconds)
-    columns = np.column_stack([1 / times, sizes / times])
-    fixed, each = np.linalg.lstsq(columns, np.ones(len(times)))[0]
-    overhead = fixed / each
-    if not 0 < overhead < math.inf:
-        raise ValueError(f"its times per step have no overhead of above 0 rows, but {overhead}")
-    return float(overhead)
+def rounded(overhead: float) -> float:
+    """Return an overhead to two digits, or three from 100 rows on."""
+    return float(f"{overhead:.{2 if overhead < 100 else 3}g}")
 
 
 def digit_pad(stored: dict[str, Any]) -> dict[str, Any]:

@@ -202,6 +202,48 @@ def fit_critical_batch_size(batch_sizes: ArrayLike, steps: ArrayLike) -> tuple[f
     return least, critical
 
 
+def overhead_in_rows(batch_sizes: ArrayLike, seconds: ArrayLike) -> float:
+    r"""Return how many rows cost as much as a step costs beside its rows.
+
+    The model is :math:`a + c B` seconds for a step with B rows, fitted with the least squares of
+    the relative errors; the overhead is :math:`a / c`.
+
+    Parameters
+    ----------
+    batch_sizes : array_like of shape (points,)
+        Two different ones or more.
+    seconds : array_like of shape (points,)
+        Per step, above 0.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If the times fit no overhead above 0 and price of a row above 0.
+
+    Examples
+    --------
+    >>> round(overhead_in_rows([1, 10, 100], [3e-5, 3.9e-5, 12.9e-5]), 6)  # 29 and 1 millionths
+    29.0
+    """
+    sizes = finite_array("batch_sizes", batch_sizes, ndim=1).astype(np.float64)
+    times = finite_array("seconds", seconds, ndim=1).astype(np.float64)
+    if len(times) != len(sizes):
+        raise ValueError(f"seconds must have the shape {sizes.shape}, not {times.shape}")
+    if (times <= 0).any():
+        raise ValueError(f"seconds must be above 0, but holds {times[times <= 0][0]}")
+    design = np.column_stack([1 / times, sizes / times])
+    fixed, each = np.linalg.lstsq(design, np.ones(len(times)))[0]
+    if not (fixed > 0 and each > 0):
+        raise ValueError(
+            f"seconds must have an overhead and a price of a row above 0, not {fixed} and {each}"
+        )
+    return float(fixed / each)
+
+
 def time_to_target(steps: ArrayLike, batch_sizes: ArrayLike, overhead: float) -> Array:
     """Return how long runs take to a target where each step costs an overhead and its rows.
 

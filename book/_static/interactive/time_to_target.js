@@ -10,6 +10,14 @@ export function timeToTarget(steps, batchSizes, overhead) {
   return steps.map((count, i) => count * (overhead + batchSizes[i]));
 }
 
+/** Return the first and the last batch size around the best one with at most so many times its time. */
+function within(median, best, most) {
+  let [first, last] = [best, best];
+  while (median[first - 1] <= most) first--;
+  while (median[last + 1] <= most) last++;
+  return [first, last];
+}
+
 /** Return the times as multiples of the least one, the seeds' quartiles too. */
 export function relativeTimes(data, { overhead, target }) {
   const times = (steps) => timeToTarget(steps, data.batchSizes, overhead);
@@ -33,7 +41,8 @@ export function sentence(data, state) {
     return [`batches of ${grouped(data.batchSizes[i])}`, "are", "take"];
   };
   const [fastest, be] = name(best);
-  const ends = [0, median.length - 1].filter((i) => i !== best).map((i, position) => {
+  const [low, high] = within(median, best, TIE);
+  const ends = [0, median.length - 1].filter((i) => i < low || i > high).map((i, position) => {
     const [who, , takes] = name(i);
     return position === 0
       ? `${who} ${takes} ${twoDigits(median[i])} times as long`
@@ -41,10 +50,9 @@ export function sentence(data, state) {
   });
   const target = data.targets[state.target].target;
   let text = `An overhead worth ${rows(state.overhead)}, a target loss of ${target}: `;
-  text += `${fastest} ${be} fastest; ${ends.join(", ")}.`;
-  let [first, last] = [best, best];
-  while (median[first - 1] <= NEAR) first--;
-  while (median[last + 1] <= NEAR) last++;
+  text += low === high ? `${fastest} ${be} fastest` : `batches of ${between(data, low, high)} tie`;
+  text += `; ${ends.join(", ")}.`;
+  const [first, last] = within(median, best, NEAR);
   if (first < last) {
     const [from, to] = [first, last].map((i) => grouped(data.batchSizes[i]));
     text += ` From ${from} to ${to} rows the time is within a quarter of the best.`;
@@ -52,7 +60,14 @@ export function sentence(data, state) {
   return text;
 }
 
+// Times so close are told apart by chance alone.
+const TIE = 1.05;
 const NEAR = 1.25;
+
+function between(data, first, last) {
+  const [from, to] = [first, last].map((i) => grouped(data.batchSizes[i]));
+  return `${from} ${last - first > 1 ? "to" : "and"} ${to}`;
+}
 
 // --- the state, and where it is kept ---
 
@@ -164,7 +179,9 @@ export function picture(data, state, width, height) {
     }
   }
   stroke(star(x(now.best), y(1), 12), "best");
-  const text = `fastest: B = ${grouped(sizes[now.best])}`;
+  const [low, high] = within(now.median, now.best, TIE);
+  const text =
+    low === high ? `fastest: B = ${grouped(sizes[low])}` : `fastest: B = ${between(data, low, high)}`;
   const half = 4 * text.length;
   label(Math.min(Math.max(x(now.best), left + half), width - half), y(1) + 26, text, "best-label");
 
@@ -208,6 +225,10 @@ export function content(data, id) {
       `<label><input type="radio" name="${id}-target" value="${i}" autocomplete="off"` +
       `${i === state.target ? " checked" : ""}> ${target}</label>`
   );
+  const presets = data.presets.map(
+    ({ name, overhead }) =>
+      `<button type="button" value="${overhead}">${name}: ${rows(overhead)}</button>`
+  );
   const ticks = OVERHEADS.filter((_, i) => i % 20 === 0).map((x) => `<span>${grouped(x)}</span>`);
   const key = (kind, path, text) =>
     `<li><svg aria-hidden="true" width="34" height="16" viewBox="0 0 34 16">` +
@@ -220,18 +241,19 @@ export function content(data, id) {
  value="${nearest(state.overhead)}" aria-valuetext="${rows(state.overhead)}" autocomplete="off">
 <div class="ticks" aria-hidden="true">${ticks.join("")}</div>
 </div>
+<fieldset class="presets"><legend>Overheads that were measured</legend>${presets.join("")}</fieldset>
 <fieldset class="targets"><legend>Target loss</legend>${targets.join("")}</fieldset>
-<button type="button">Back to the measured machine</button>
+<button type="button" class="back">Back to NumPy, as measured</button>
 </fieldset>
 <div class="chart">${picture(data, state, 640, 400)}</div>
 <p class="sentence" aria-live="polite">${sentence(data, state)}</p>
 <ul class="key">
 ${key("curve", "M0,8H34", "this setting, median of the seeds")}
 ${key("band", "M0,2H34V14H0Z", "their middle half")}
-${key("fixed", "M0,8H34", `the measured machine: ${rows(state.overhead)}, target ${data.targets[state.target].target}`)}
+${key("fixed", "M0,8H34", `NumPy, as measured: ${rows(state.overhead)}, target ${data.targets[state.target].target}`)}
 ${key("best", star(17, 8, 8), "the fastest")}
 </ul>
-<noscript><p>The slider needs JavaScript. The picture and the numbers are those of the measured machine.</p></noscript>
+<noscript><p>The slider needs JavaScript. The picture and the numbers are those of NumPy, as measured.</p></noscript>
 <details><summary>The numbers of the curve</summary>
 <table><thead><tr><th scope="col">B</th><th scope="col">Steps, median (middle half)</th><th scope="col">Time</th></tr></thead>
 <tbody>${tableRows(data, state)}</tbody></table>
@@ -292,7 +314,10 @@ function start(root) {
 
   slider.addEventListener("input", () => choose({ overhead: OVERHEADS[slider.value] }));
   radios.forEach((radio, target) => radio.addEventListener("change", () => choose({ target })));
-  find("button").addEventListener("click", () => choose(defaults(data)));
+  root.querySelectorAll(".presets button").forEach((button) =>
+    button.addEventListener("click", () => choose({ overhead: Number(button.value) }))
+  );
+  find("button.back").addEventListener("click", () => choose(defaults(data)));
   window.addEventListener("hashchange", obey);
   new ResizeObserver(draw).observe(chart);
   find(".controls").disabled = false;
