@@ -37,15 +37,10 @@ def test_keeps_the_contract(path: Path):
     assert not problems, "\n".join(problems)
 
 
-#: Chapters that are not rewritten yet to be read in one sitting. None may be added.
-NOT_REWRITTEN = {"03_batch_size_effects"}
-
-
 @each_notebook
 def test_is_read_in_one_sitting(path: Path):
-    """A chapter that is rewritten goes from the list."""
     problems = one_sitting_problems(store_notebooks.read(path), kind_of(path))
-    assert (name_of(path) in NOT_REWRITTEN) == bool(problems), "\n".join(problems)
+    assert not problems, "\n".join(problems)
 
 
 @each_notebook
