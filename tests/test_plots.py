@@ -138,16 +138,6 @@ def test_what_does_not_arrive_is_a_cross_in_its_curves_colour():
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
 
 
-def test_a_star_is_at_the_lowest_point_of_each_curve():
-    ax = plots.plot_curves(
-        {"a": ([1, 2, 4], [3, 1, 2]), "b": ([1, 2, 4], [1, 2, 9])}, xlabel="", ylabel=""
-    )
-    first, second = plots.mark_lowest(ax).lines[2:]
-    np.testing.assert_array_equal(first.get_xydata(), [[2, 1]])
-    np.testing.assert_array_equal(second.get_xydata(), [[1, 1]])
-    assert (first.get_marker(), second.get_color()) == ("*", plots.COLOURS[1])
-
-
 def test_thin_lines_go_on_beyond_the_rows():
     X, y = data.noisy_line(20)
     ax = plots.plot_fits(X, y, {"truth": (1.2, 3.5)}, span=(-1, 9), xlabel="x", ylabel="y")
@@ -216,23 +206,6 @@ def test_contours_are_evenly_spaced_on_a_quadratic():
     ax = plots.plot_contours(bowl, ((-1.0, 1.0), (-1.0, 1.0)))
     radii = np.sqrt(ax.collections[0].levels)  # the loss is a quarter of the squared distance
     np.testing.assert_allclose(np.diff(radii), radii[0])
-
-
-def test_arrows_point_downhill_with_the_length_asked_for(line):
-    at = np.array([[0.0, 4.5], [2.0, 2.0]])
-    figure = plots.plot_surface(line, LIMITS, at=at, arrow_length=0.5, minimum=(1.2, 3.5))
-    surface, contours = figure.axes
-    assert surface.name == "3d"
-    arrows = [text for text in contours.texts if text.arrow_patch is not None]
-    assert len(arrows) == 2
-    for arrow, weights in zip(arrows, at, strict=True):
-        step = np.array(arrow.xy) - weights
-        downhill = -line.gradient(weights)
-        assert np.linalg.norm(step) == pytest.approx(0.5)
-        assert step @ downhill == pytest.approx(0.5 * np.linalg.norm(downhill))
-    star = contours.lines[0]
-    assert star.get_marker() == "*"
-    np.testing.assert_array_equal(star.get_xydata(), [[1.2, 3.5]])
 
 
 def test_paths_start_together_and_the_star_is_least_squares(line):

@@ -7,7 +7,6 @@ from mbgd_lib.instruments.statistics import (
     loglog_slope,
     mean_ratio,
     paired_ratio,
-    power_exponents,
     reliability,
     wilson_interval,
 )
@@ -125,32 +124,6 @@ def test_the_slope_of_many_runs_is_that_of_their_mean():
 def test_no_slope_where_there_are_no_logarithms(x, y, message):
     with pytest.raises(ValueError, match=message):
         loglog_slope(x, y)
-
-
-def test_exponents_of_a_product_of_powers():
-    rng = np.random.default_rng(6)
-    factors = rng.uniform(0.1, 5, size=(40, 3))
-    y = 7 * np.prod(factors ** [1.5, -1.0, 0.0], axis=1)
-    np.testing.assert_allclose(power_exponents(factors, y), [1.5, -1.0, 0.0], atol=1e-12)
-    noisy = y * np.exp(rng.normal(scale=0.1, size=40))
-    one = power_exponents(factors[:, :1], noisy)
-    assert one[0] == pytest.approx(loglog_slope(factors[:, 0], noisy))
-
-
-@pytest.mark.parametrize(
-    ("factors", "y", "message"),
-    [
-        ([[1, 2], [2, 1], [3, 3]], [1, 2], r"y must have the shape \(3,\), not \(2,\)"),
-        ([[1, 0], [2, 1], [3, 3]], [1, 2, 3], "factors must be above 0, but holds 0"),
-        ([[1, 2], [2, 1], [3, 3]], [1, 2, -3], "y must be above 0, but holds -3"),
-        ([[1, 2], [2, 4], [3, 6]], [1, 2, 3], "factors must vary, and none with another alone"),
-        ([[1, 2], [1, 4], [1, 6]], [1, 2, 3], "factors must vary, and none with another alone"),
-        (np.ones((0, 2)), [], "factors must vary"),
-    ],
-)
-def test_no_exponents_where_they_cannot_be_told(factors, y, message):
-    with pytest.raises(ValueError, match=message):
-        power_exponents(factors, y)
 
 
 # --- predictions ---

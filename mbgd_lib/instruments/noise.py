@@ -309,62 +309,6 @@ def _products(A: Array) -> Array:
     return np.asarray(A[:, :, None] * A[:, None, :]).reshape(len(A), -1)
 
 
-def two_batch_estimate(
-    objective: Objective,
-    weights: Array,
-    small: int,
-    large: int,
-    *,
-    draws: int = 1,
-    seed: Any = None,
-) -> tuple[float, float]:
-    r"""Estimate the same two numbers from batches alone, as one can while training.
-
-    A batch gradient is longer than the true one, because noise has length too:
-    :math:`\mathbb{E} \lVert g_B \rVert^2 = \lVert G \rVert^2 + \operatorname{tr} \Sigma / B`.
-    Two batch sizes give two equations for the two unknowns (McCandlish et al. 2018, appendix
-    A). Both batches are taken at the **same** weights; both estimates are unbiased, their
-    quotient is not, so average over many draws before dividing.
-
-    Parameters
-    ----------
-    objective : Objective
-    weights : ndarray
-    small, large : int
-        The two batch sizes, ``1 <= small < large``. Rows are drawn with replacement.
-    draws : int
-        How many pairs of batches to average over.
-    seed : int, numpy.random.Generator or None
-
-    Returns
-    -------
-    squared_mean, trace : float
-        As from `gradient_variance`. Single estimates may be negative.
-
-    Examples
-    --------
-    >>> from mbgd_lib import LeastSquares
-    >>> objective = LeastSquares([[0.0], [1.0]], [1.0, 3.0])
-    >>> estimate = two_batch_estimate(objective, np.zeros(2), 1, 8, draws=20_000, seed=0)
-    >>> [round(number) for number in estimate]  # of 6.25 and 3.25
-    [6, 3]
-    """
-    small = whole_number("small", small, 1)
-    large = whole_number("large", large, small + 1)
-    draws = whole_number("draws", draws, 1)
-    rng = generator("seed", seed)
-
-    def mean_square(size: int) -> float:
-        batches = rng.integers(objective.n_rows, size=(draws, size))
-        squares = [np.sum(objective.gradient(weights, rows) ** 2) for rows in batches]
-        return float(np.mean(squares))
-
-    of_small, of_large = mean_square(small), mean_square(large)
-    squared_mean = (large * of_large - small * of_small) / (large - small)
-    trace = (of_small - of_large) / (1 / small - 1 / large)
-    return squared_mean, trace
-
-
 def batch_variance(trace: float, batch_size: int, n: int, *, replacement: bool) -> float:
     r"""Return the expected squared error of a mini-batch gradient.
 

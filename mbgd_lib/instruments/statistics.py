@@ -201,44 +201,6 @@ def loglog_slope(x: ArrayLike, y: ArrayLike) -> float:
     return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 
-def power_exponents(factors: ArrayLike, y: ArrayLike) -> Array:
-    r"""Return the exponents of the product of powers that fits best, as `loglog_slope` of one.
-
-    Where :math:`y = a\, x_1^{p_1} x_2^{p_2} \cdots`, the logarithm of y is linear in those of the
-    factors, and the exponents are its coefficients, found by least squares.
-
-    Parameters
-    ----------
-    factors : array_like of shape (points, k)
-        Above 0.
-    y : array_like of shape (points,)
-        Above 0.
-
-    Returns
-    -------
-    ndarray of shape (k,)
-
-    Examples
-    --------
-    >>> settings = [(0.1, 1), (0.1, 10), (0.4, 1), (0.4, 10)]  # a rate, a batch size
-    >>> floors = [0.02, 0.002, 0.08, 0.008]
-    >>> power_exponents(settings, floors).round(6).tolist()
-    [1.0, -1.0]
-    """
-    x = finite_array("factors", factors, ndim=2)
-    y = finite_array("y", y, ndim=1)
-    if len(x) != len(y):
-        raise ValueError(f"y must have the shape ({len(x)},), not {y.shape}")
-    for name, values in (("factors", x), ("y", y)):
-        if values.min(initial=np.inf) <= 0:
-            raise ValueError(f"{name} must be above 0, but holds {values.min()}")
-    design = np.column_stack([np.ones(len(x)), np.log(x)])
-    coefficients, _, rank, _ = np.linalg.lstsq(design, np.log(y), rcond=None)
-    if rank < design.shape[1]:
-        raise ValueError("factors must vary, and none with another alone")
-    return coefficients[1:]
-
-
 def wilson_interval(hits: int, n: int, *, deviations: float = 1.96) -> tuple[float, float]:
     r"""Return the interval of the shares that agree with so many hits among n trials.
 

@@ -13,7 +13,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from mbgd_lib.batches import minibatches
@@ -352,68 +351,6 @@ def plot_contours(
     return ax
 
 
-def plot_surface(
-    objective: Objective,
-    limits: Limits,
-    *,
-    at: ArrayLike,
-    arrow_length: float,
-    minimum: ArrayLike | None = None,
-    names: tuple[str, str] = ("intercept $b$", "slope $w$"),
-) -> Figure:
-    """Draw a loss of two weights as a surface and as contours with downhill arrows.
-
-    Parameters
-    ----------
-    objective : Objective
-        Of two weights.
-    limits : ((low, high), (low, high))
-    at : array_like of shape (arrows, 2)
-        The weights at which to draw the direction of the negative gradient.
-    arrow_length : float
-        In units of the weights, the same for all arrows: they show directions.
-    minimum : array_like of shape (2,), optional
-        Weights to mark with a star.
-    names : (str, str)
-
-    Returns
-    -------
-    Figure
-        Its first axes hold the surface, its second the contours.
-
-    Examples
-    --------
-    >>> from mbgd_lib import Saddle
-    >>> figure = plot_surface(Saddle(), ((-1, 1), (-1, 1)), at=[[0.5, 0.5]], arrow_length=0.3)
-    >>> surface, contours = figure.axes
-    >>> plt.close(figure)
-    """
-    figure = plt.figure(figsize=(7.2, 3.6))
-    surface = figure.add_subplot(1, 2, 1, projection="3d")
-    first, second, losses = loss_grid(objective, limits, points=41)
-    surface.plot_surface(
-        *np.meshgrid(first, second), losses, cmap="viridis", linewidth=0, antialiased=False
-    )
-    surface.set(xlabel=names[0], ylabel=names[1])
-    surface.set_title("loss", fontsize=11)
-    surface.view_init(elev=28, azim=-60)
-    contours = plot_contours(objective, limits, names=names, ax=figure.add_subplot(1, 2, 2))
-    contours.set_aspect("equal")
-    if minimum is not None:
-        contours.plot(*np.asarray(minimum), "k*", markersize=12)
-    for weights in np.asarray(at, dtype=float):
-        downhill = -objective.gradient(weights)
-        tip = weights + arrow_length * downhill / np.linalg.norm(downhill)
-        contours.annotate(
-            "",
-            xy=(tip[0], tip[1]),
-            xytext=(weights[0], weights[1]),
-            arrowprops={"arrowstyle": "-|>", "color": COLOURS[1], "linewidth": 1.5},
-        )
-        contours.plot(*weights, "o", color=COLOURS[1], markersize=4)
-    return figure
-
-
 def plot_paths(
     objective: LeastSquares,
     paths: Mapping[str, Array],
@@ -652,30 +589,6 @@ def plot_arrivals(
     for i, (x, colour) in enumerate(zip(lost, cycle(COLOURS), strict=False)):
         height = np.full(len(x), top * (0.8 if yscale == "log" else 0.94) ** i)
         ax.plot(x, height, "x", color=colour, markersize=7, markeredgewidth=1.5)
-    return ax
-
-
-def mark_lowest(ax: Axes) -> Axes:
-    """Add a star, in its colour, at the lowest point of each curve.
-
-    Parameters
-    ----------
-    ax : Axes
-
-    Returns
-    -------
-    Axes
-
-    Examples
-    --------
-    >>> ax = plot_curves({"time": ([1, 2, 4], [3, 1, 2])}, xlabel="B", ylabel="time")
-    >>> mark_lowest(ax).lines[-1].get_xydata().tolist()
-    [[2.0, 1.0]]
-    >>> plt.close(ax.figure)
-    """
-    for line in list(ax.lines):
-        x, y = np.asarray(line.get_xydata())[np.argmin(np.asarray(line.get_ydata()))]
-        ax.plot(x, y, "*", color=line.get_color(), markersize=12, zorder=4)
     return ax
 
 
