@@ -611,12 +611,18 @@ def seeded_numbers(path: Path) -> list[str]:
     ]
 
 
+def test_most_pages_have_seeded_numbers():
+    """The next test can fail: few pages draw nothing, or load all that they quote from a sweep."""
+    found = [len(seeded_numbers(path)) for path in PATHS]
+    assert sum(found) > 200
+    assert sum(number > 0 for number in found) > 0.8 * len(found)
+
+
 @each_notebook
 def test_every_seeded_number_that_is_off_by_much_is_found(path):
     """Twice the width of its range above the highest of its replications."""
     stored, planted = Replications.of(path), notebooks.numbers_of(notebooks.read(path))
     names = seeded_numbers(path)
-    assert len(names) > 5
     for name in names:
         values = [float(value_of(text)) for text in stored.numbers[name]["values"]]
         width = np.nanmax(values) - np.nanmin(values)
