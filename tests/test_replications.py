@@ -614,7 +614,7 @@ def seeded_numbers(path: Path) -> list[str]:
 def test_most_pages_have_seeded_numbers():
     """The next test can fail: few pages draw nothing, or load all that they quote from a sweep."""
     found = [len(seeded_numbers(path)) for path in PATHS]
-    assert sum(found) > 200
+    assert sum(found) > 150
     assert sum(number > 0 for number in found) > 0.8 * len(found)
 
 

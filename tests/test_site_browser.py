@@ -15,9 +15,8 @@ ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
-LISTED = [page for part in TOC["parts"] for page in part["chapters"]]
-LISTED += [section for page in LISTED for section in page.get("sections", [])]
-PAGES = [f"{name}.html" for name in (TOC["root"], *(page["file"] for page in LISTED))]
+CHAPTERS = [page["file"] for part in TOC["parts"] for page in part["chapters"]]
+PAGES = [f"{name}.html" for name in (TOC["root"], *CHAPTERS)]
 # Not in the contents: the search, and the library's code, of which one page stands for all.
 PAGES += ["search.html", "_modules/mbgd_lib/descent.html"]
 # One page of each kind that has dropdowns: questions to check oneself, hints and solutions.
@@ -133,7 +132,7 @@ def test_theme_button_switches(open_page):
 
 def test_contents_open_on_a_phone(open_page):
     page = open_page(PAGES[0], PHONE)
-    link = page.locator(f'.bd-sidebar-primary a[href$="{Path(LISTED[0]["file"]).name}.html"]')
+    link = page.locator(f'.bd-sidebar-primary a[href$="{Path(CHAPTERS[0]).name}.html"]')
     expect(link).not_to_be_in_viewport()
     page.locator("button.primary-toggle").click()
     expect(link).to_be_in_viewport()
