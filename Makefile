@@ -78,7 +78,7 @@ export-grades: venv-read  ## put totals into a platform's table: SET=name PLATFO
 
 CHAPTER_TESTS := $(wildcard tests/test_chapter_*.py tests/test_deeper_*.py tests/test_tutorials.py tests/test_notebook*.py tests/test_sweeps.py tests/test_replications.py)
 SITE_TESTS := $(wildcard tests/test_site*.py tests/test_exercise_pages.py tests/test_reference.py \
-	tests/test_interactive_*.py tests/test_digit_pad.py tests/test_replicated_*.py tests/test_reading_*.py)
+	tests/test_interactive_*.py tests/test_digit_pad.py tests/test_explorers.py tests/test_typed_predictions.py tests/test_replicated_*.py tests/test_reading_*.py)
 EXERCISE_TESTS := $(filter-out $(SITE_TESTS),$(wildcard tests/test_exercise_*.py tests/test_grading_*.py \
 	tests/test_marking.py tests/test_collect.py tests/test_results.py))
 OTHER_TESTS := $(wildcard tests/test_makefile.py tests/test_packaging.py tests/test_requirements.py tests/test_benchmarks.py)

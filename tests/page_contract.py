@@ -158,6 +158,16 @@ def quoted_names(text: str) -> set[str]:
         if role != "argued":
             document, there, condition = content.rpartition("::")
             names |= {f"{document}{there}{name}" for name in names_in(condition)}
+    return names | asked_names(text)
+
+
+def asked_names(text: str) -> set[str]:
+    """Return the names of the numbers that decide what a reader is asked to predict."""
+    names = {asked.split(" | ")[1] for asked in re.findall(r"\{guess\}`([^`]+)`", text)}
+    for asked in re.findall(r"\{choose\}`([^`]+)`", text):
+        for option in asked.split(" | ")[1:]:
+            _, colon, condition = option.rpartition(": ")
+            names |= names_in(condition) if colon else set()
     return names
 
 
@@ -323,8 +333,8 @@ def box_problems(text: str, kind: str) -> list[str]:
     return problems
 
 
-#: What a chapter may hold, so that it is read in one sitting.
-BUDGET = {"words": 3000, "figures": 7, "quoted numbers": 45, "lines of code": 350}
+#: What a chapter may hold, so that it is read in one sitting. Figures stand still, explorers move.
+BUDGET = {"words": 3000, "figures": 7, "explorers": 3, "quoted numbers": 45, "lines of code": 350}
 
 #: What a page that is looked up, rather than read in one sitting, may hold; words are free.
 BUDGET_OF_OTHERS = {"figures": 7, "quoted numbers": 45, "lines of code": 350}
@@ -342,6 +352,7 @@ def words_of(text: str) -> int:
     """Count the words that a reader of the page reads; a formula or a number is one."""
     plain = re.sub(r"(?s)\$\$.*?\$\$(?: *\([\w-]+\))?|\$[^$]+\$", " formula ", text)
     plain = re.sub(r"\{(?:holds|argued)\}`[^`]*`", " ", plain)  # a mark, no words
+    plain = re.sub(r"\{(?:guess|choose)\}`([^|`]*)[^`]*`", r" \1 ", plain)  # its label is read
     plain = re.sub(r"\{[\w:-]+\}`([^`<]*)[^`]*`", " number ", plain)
     directives = r"^ *:{1,2}[\w-]+:.*$|^ *(?:`{3,}|:{3,}) *(?:\{[\w:-]+\})?|^\(.*\)=$"
     plain = re.sub(rf"(?m){directives}", " ", plain)
@@ -357,7 +368,8 @@ def sizes(notebook: NotebookNode) -> dict[str, int]:
     moving = len(re.findall(r"(?m)^ *(?:`{3,}|:{3,})\{interactive-figure\}", text))
     return {
         "words": words_of(told),
-        "figures": len(figure_names(notebook)) + moving,
+        "figures": len(figure_names(notebook)),
+        "explorers": moving,
         "quoted numbers": len({re.sub(r"(?<!:):[^:]+$", "", name) for name in pasted}),
         "lines of code": sum(lines_of(cell.source) for _, cell in code_cells(notebook)),
     }

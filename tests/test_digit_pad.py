@@ -102,19 +102,19 @@ def probabilities(digit: np.ndarray) -> np.ndarray:
     return softmax((features @ WEIGHTS[1:] + WEIGHTS[0])[None])[0]
 
 
-# --- the module against Python ---
+# --- the script against Python ---
 
 
 @pytest.fixture(scope="module")
 def ask(browser, base):
-    """A function that evaluates JavaScript with the module as `pad`, as the page has loaded it."""
+    """A function that evaluates JavaScript with the script's functions as `pad`, as the page has loaded it."""
     page = browser.new_page()
     page.goto(base + PAGE)
 
     def ask(script: str, argument=None):
         return page.evaluate(
-            """async ([script, given]) => {
-                const pad = await import(document.querySelector("script[type=module]").src);
+            """([script, given]) => {
+                const pad = explorers.figures["digit-pad"];
                 const data = JSON.parse(document.querySelector(".digit-pad script").textContent);
                 const model = pad.unpack(data);
                 const result = new Function("pad", "model", "given", script)(pad, model, given);
@@ -510,7 +510,7 @@ def test_figure_is_sound(open_page):
     figure.button("Clear").click()
     assert faults(page) == []
     names = {url.rsplit("/")[-1].split("?")[0] for url in requests if "/interactive/" in url}
-    assert names == {"digit_pad.js", "figure.css"}
+    assert names == {"explorers.js", "digit_pad.js", "figure.css"}
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
@@ -538,7 +538,7 @@ def test_pad_has_a_size_for_fingers(open_page):
         assert min(size["width"], size["height"]) >= 24
 
 
-def test_modules_load_only_where_they_are_used(open_page):
+def test_scripts_load_only_where_they_are_used(open_page):
     requests: set[str] = set()
     open_page(WITHOUT, requests=requests)
     assert not [url for url in requests if "/interactive/" in url]

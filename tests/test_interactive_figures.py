@@ -147,28 +147,25 @@ def test_a_sweep_that_cannot_be_drawn_is_refused(spoil, message):
         interactive_figures.time_to_target(result)
 
 
-def test_a_module_that_fails_says_why(tmp_path):
-    module = tmp_path / "broken.mjs"
-    module.write_text("export function content(data) { return data.gone.length }")
-    with pytest.raises(ValueError, match=r"(?s)broken\.mjs fails: .*undefined"):
-        interactive_figures.content(module, {}, "fig-x")
+def test_a_script_that_fails_says_why(tmp_path):
+    script = tmp_path / "broken.js"
+    script.write_text('explorers.define("broken", () => ({ content: (data) => data.gone.length }));')
+    with pytest.raises(ValueError, match=r"(?s)broken\.js fails: .*undefined"):
+        interactive_figures.content("broken", {}, "fig-x", script)
 
 
-# --- the module against Python ---
+# --- the script against Python ---
 
 
 @pytest.fixture(scope="module")
 def call(browser, base):
-    """A function that calls one of the module's, as the page has loaded it."""
+    """A function that calls one of the script's, as the page has loaded it."""
     page = browser.new_page()
     page.goto(base + TOP)
 
     def call(function: str, *arguments):
         return page.evaluate(
-            """async ([name, args]) => {
-                const module = await import(document.querySelector("script[type=module]").src);
-                return module[name](...args);
-            }""",
+            "([name, args]) => explorers.figures['time-to-target'][name](...args)",
             [function, arguments],
         )
 
@@ -539,8 +536,8 @@ def test_page_does_not_jump(open_page):
     assert len(tops) == 1
 
 
-def test_modules_load_only_where_they_are_used(open_page):
-    wanted, asked = {"time_to_target.js", "figure.css"}, {}
+def test_scripts_load_only_where_they_are_used(open_page):
+    wanted, asked = {"explorers.js", "time_to_target.js", "figure.css"}, {}
     for name in (NOTEBOOK, WITHOUT):
         requests: set[str] = set()
         open_page(name, requests=requests)
