@@ -40,9 +40,6 @@ def glued():
         ("of_runs", 1, 0.1),
         ("lost", 25, 1),
         ("weighed_slope", 3, 0.1),
-        # (n - B) / (n - 1) of 2,000 rows over that of 1,000; m (m + 1) of 50 over that of 25.
-        ("double_noise", 1.02, 0.005),
-        ("double_floor", 50 * 51 / (25 * 26) * 1.02, 0.5),
     ],
 )
 def test_a_stored_number_is_what_theory_says(glued, name, expected, tolerance):

@@ -380,7 +380,7 @@ def test_target_and_way_back(open_page, how):
     figure.expect_says(OVERHEAD, 1)
     expect_hash(page, "14", 0.45)
     figure.slider.press("End")
-    back = page.get_by_role("button", name="Back to NumPy, as measured")
+    back = page.get_by_role("button", name="Back to NumPy's overhead")
     if how == "click":
         back.click()
     else:

@@ -30,6 +30,8 @@ MADE = "mbgd_made"  # the metadata under which a copy remembers its own sources
 
 ROLE = re.compile(r"\{([\w:-]+)\}`([^`]+)`")
 FENCE = re.compile(r"^(:{3,}|`{3,})\{([\w-]+)\} *(.*)$")
+#: The opening of a figure that moves, up to its caption, and its name.
+MOVING = re.compile(r"(?m)(^```\{interactive-figure\}.*\n:name: (fig-[\w-]+)\n(?::.*\n)*)")
 EQUATION = re.compile(r"(?s)\$\$(.*?)\$\$ *\(([\w-]+)\)")
 
 
@@ -119,6 +121,13 @@ def sources_of(notebook: NotebookNode) -> str:
     return hashlib.sha256(texts.encode()).hexdigest()[:16]
 
 
+def choices(asked: str) -> str:
+    """Return what to choose from; the conditions, which would tell the answer, stay out."""
+    label, *options = asked.split(" | ")
+    answers = [option.rpartition(": ")[0] or option for option in options]
+    return f"Your choice. {label}: {', or '.join(answers)}?"
+
+
 class Page:
     """The text of one notebook, in plain Markdown."""
 
@@ -129,6 +138,8 @@ class Page:
             "holds": self.condition,
             "how-often": self.how_often,
             "argued": lambda reason: "",
+            "guess": lambda asked: f"Your guess. {asked.split(' | ')[0]}: …",
+            "choose": choices,
             "numref": self.label,
             "eq": self.label,
             "replicated": self.replicated,
@@ -142,6 +153,7 @@ class Page:
         text = ROLE.sub(lambda match: self.role(match[1], match[2]), text)
         text = EQUATION.sub(lambda m: f"$${m[1]}\\tag{{{self.label(m[2])[1:-1]}}}$$", text)
         text = re.sub(r"(?m)^\(([\w-]+)\)=$", r'<a id="\1"></a>', text)
+        text = MOVING.sub(lambda m: f"{m[1]}**{self.label(m[2])}.** ", text)
         text = re.sub(r"\]\((?:\.\./)*book/exercises/(\w+)\.md\)", self.practice, text)
         return "\n".join(boxes(text.splitlines()))
 
@@ -232,7 +244,7 @@ def box(directive: str, title: str, inner: list[str]) -> list[str]:
         opened = "<details><summary>" + title + "</summary>"
         return ["", opened, "", *inner, "", "</details>", ""]
     if directive == "interactive-figure":
-        return ["", "*On the site there is a figure here that moves (`make serve`).*", *inner, ""]
+        return ["", "*On the site there is a figure here that moves (`make serve`).*", "", *inner, ""]
     if directive == "math":
         return ["", "$$", *inner, "$$", ""]
     return ["", f"> **{title or directive.capitalize()}**", ">", *(f"> {x}" for x in inner), ""]

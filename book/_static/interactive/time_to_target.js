@@ -293,17 +293,17 @@ explorers.define("time-to-target", (kit) => {
 <fieldset class="presets"><legend>Overheads that were measured</legend>${presets.join("")}<button type="button" class="time-here">Time this browser</button></fieldset>
 <p class="timed" role="status"></p>
 <fieldset class="targets"><legend>Target loss</legend>${targets.join("")}</fieldset>
-<button type="button" class="back">Back to NumPy, as measured</button>
+<button type="button" class="back">Back to NumPy's overhead</button>
 </fieldset>
 <div class="chart">${picture(data, state, 640, 400)}</div>
 <p class="sentence" aria-live="polite">${sentence(data, state)}</p>
 <ul class="key">
 ${key("curve", "M0,8H34", "this setting, median of the seeds")}
 ${key("band", "M0,2H34V14H0Z", "their middle half")}
-${key("fixed", "M0,8H34", `NumPy, as measured: ${rows(state.overhead)}, target ${data.targets[state.target].target}`)}
+${key("fixed", "M0,8H34", `NumPy's overhead: ${rows(state.overhead)}, target ${data.targets[state.target].target}`)}
 ${key("best", star(17, 8, 8), "the fastest")}
 </ul>
-<noscript><p>The slider needs JavaScript. The picture and the numbers are those of NumPy, as measured.</p></noscript>
+<noscript><p>The slider needs JavaScript. The picture and the numbers are those of NumPy's overhead.</p></noscript>
 <details><summary>The numbers of the curve</summary>
 <table><thead><tr><th scope="col">B</th><th scope="col">Steps, median (middle half)</th><th scope="col">Time</th></tr></thead>
 <tbody>${tableRows(data, state)}</tbody></table>
