@@ -285,13 +285,14 @@ def scikit_learn(problem: Problem, batch_size: int) -> Epoch:
     return epoch
 
 
-def pytorch(problem: Problem, batch_size: int, *, loader: bool) -> Epoch:
+def pytorch(problem: Problem, batch_size: int, *, loader: bool, device: str = "cpu") -> Epoch:
     import torch
     from torch.utils.data import DataLoader, TensorDataset
 
-    X, labels = torch.from_numpy(problem.X), torch.from_numpy(problem.labels.astype(np.int64))
+    X = torch.from_numpy(problem.X).to(device)
+    labels = torch.from_numpy(problem.labels.astype(np.int64)).to(device)
     rows_and_labels = TensorDataset(X, labels)
-    model = torch.nn.Linear(X.shape[1], problem.n_classes, dtype=X.dtype)
+    model = torch.nn.Linear(X.shape[1], problem.n_classes, dtype=X.dtype, device=device)
     optimizer = torch.optim.SGD(model.parameters(), lr=problem.learning_rate)
     loss = torch.nn.CrossEntropyLoss()
 
@@ -299,7 +300,8 @@ def pytorch(problem: Problem, batch_size: int, *, loader: bool) -> Epoch:
         order = problem.order()
         if loader:
             return DataLoader(rows_and_labels, batch_size=batch_size, sampler=order.tolist())
-        return ((X[rows], labels[rows]) for rows in torch.from_numpy(order).split(batch_size))
+        rows_of = torch.from_numpy(order).to(device).split(batch_size)
+        return ((X[rows], labels[rows]) for rows in rows_of)
 
     def epoch() -> np.ndarray:
         for parameter in model.parameters():
@@ -308,7 +310,8 @@ def pytorch(problem: Problem, batch_size: int, *, loader: bool) -> Epoch:
             optimizer.zero_grad()
             loss(model(x), y).backward()
             optimizer.step()
-        return np.vstack([model.bias.detach().numpy(), model.weight.detach().numpy().T])
+        # Copied to the processor, which waits until an accelerator has finished.
+        return np.vstack([model.bias.detach().cpu().numpy(), model.weight.detach().cpu().numpy().T])
 
     return epoch
 

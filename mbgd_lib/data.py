@@ -221,7 +221,8 @@ def stored_sweep(name: str, *, seed: int = 0) -> dict[str, Any]:
 def stored_benchmark() -> dict[str, tuple[Array, Array]]:
     """Return what steps cost in each program that the course's benchmark has timed.
 
-    All train softmax regression on the 60,000 images of MNIST; ``make bench`` times them anew.
+    All train softmax regression on the 60,000 images of MNIST, or on rows of their size;
+    ``make bench`` times them anew, and ``python -m benchmarks.accelerator`` the one on a GPU.
 
     Returns
     -------
@@ -239,13 +240,14 @@ def stored_benchmark() -> dict[str, tuple[Array, Array]]:
     >>> bool(seconds[0] < seconds[-1])
     True
     """
-    stored = json.loads(_course_file("benchmarks/results.json").read_text(encoding="utf-8"))
     found: dict[str, list[tuple[int, float]]] = {}
-    for one in stored["measurements"]:
-        if one["seconds"]:  # some programs take too long with small batches, and were not timed
-            steps = -(-stored["rows"] // one["batch_size"])
-            of_step = one["batch_size"], float(np.median(one["seconds"])) / steps
-            found.setdefault(one["contender"], []).append(of_step)
+    for file in ("results", "accelerator"):
+        stored = json.loads(_course_file(f"benchmarks/{file}.json").read_text(encoding="utf-8"))
+        for one in stored["measurements"]:
+            if one["seconds"]:  # some programs take too long with small batches: not timed
+                steps = -(-stored["rows"] // one["batch_size"])
+                of_step = one["batch_size"], float(np.median(one["seconds"])) / steps
+                found.setdefault(one["contender"], []).append(of_step)
     return {name: (np.array(rows)[:, 0], np.array(rows)[:, 1]) for name, rows in found.items()}
 
 

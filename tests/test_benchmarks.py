@@ -12,6 +12,7 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -351,3 +352,26 @@ def test_a_quick_run(tmp_path):
     results = json.loads((tmp_path / "results.json").read_text())
     assert [c["name"] for c in results["contenders"]] == [c.name for c in CONTENDERS]
     assert (tmp_path / "results.md").read_text() == report.page(results)
+
+
+def test_the_stored_times_of_a_gpu_are_whole():
+    """Nobody here can measure them again: they say what, when and on what."""
+    stored = json.loads((ROOT / "benchmarks" / "accelerator.json").read_text("utf-8"))
+    assert {"date", "device", "torch", "python"} <= set(stored["machine"])
+    assert len(stored["measurements"]) > 5
+    for one in stored["measurements"]:
+        assert len(one["seconds"]) == stored["rounds"]
+        assert min(one["seconds"]) > 0
+        assert 0 < one["final_loss"] < 2.4
+    losses = [one["final_loss"] for one in stored["measurements"]]
+    assert losses == sorted(losses), "at one rate, fewer and larger batches get less far"
+
+
+def test_without_a_gpu_nothing_is_written(monkeypatch, tmp_path):
+    accelerator = pytest.importorskip("benchmarks.accelerator")
+    fake = SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: False))
+    monkeypatch.setitem(sys.modules, "torch", fake)
+    monkeypatch.setattr(accelerator, "STORED", tmp_path / "accelerator.json")
+    with pytest.raises(SystemExit, match="no accelerator"):
+        accelerator.main()
+    assert list(tmp_path.iterdir()) == []

@@ -129,7 +129,8 @@ def copy_settings(folder: Path) -> None:
     for name in ("_ext", "_static"):
         shutil.copytree(ROOT / "book" / name, folder / "book" / name)
     (folder / "benchmarks").mkdir()
-    shutil.copy(ROOT / "benchmarks" / "results.json", folder / "benchmarks")
+    for name in ("results.json", "accelerator.json"):
+        shutil.copy(ROOT / "benchmarks" / name, folder / "benchmarks")
     (folder / "replications").mkdir()
     for module in (ROOT / "replications").glob("*.py"):
         shutil.copy(module, folder / "replications")

@@ -34,6 +34,11 @@ def soup(html: str) -> BeautifulSoup:
             '<meta content="1" name="viewport"/>',
         ),
         (
+            html_mends.drop_lone_applications,
+            "<msub><mi>w</mi><mi>max</mi><mo>\u2061</mo></msub><mi>log</mi><mo>\u2061</mo>",
+            "<msub><mi>w</mi><mi>max</mi></msub><mi>log</mi><mo>\u2061</mo>",
+        ),
+        (
             html_mends.defer_scripts,
             '<script src="a.js"></script><script>b</script>',
             '<script defer src="a.js"></script><script>b</script>',

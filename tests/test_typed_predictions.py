@@ -104,6 +104,7 @@ def call(browser, base):
         ("12", 12), (" 0.5 ", 0.5), ("0,5", 0.5), ("16,521", 16521), ("−3", -3), ("-3", -3),
         ("1e3", 1000), (".5", 0.5), ("1,000,000", 1e6), ("", "NaN"), ("x", "NaN"), ("1 2", "NaN"),
         ("1.2.3", "NaN"), ("Infinity", "NaN"),
+        ("40%", 40), ("4×", 4), ("32 steps", 32), ("~32", 32), ("4x", 4), ("√16", "NaN"), ("40 %", 40),
     ],
 )  # fmt: skip
 def test_numbers_are_read_as_people_write_them(call, text, number):
@@ -158,10 +159,10 @@ def test_a_number_is_committed_kept_and_taken_back(open_page):
     expect(own).to_contain_text("Type a number first")
     own.get_by_role("textbox").fill("2")
     own.get_by_role("textbox").press("Enter")
-    expect(own).to_contain_text(f"You said 2 times, measured {quoted} times: too low by a factor of")
+    expect(own).to_contain_text(f"You said 2, it is {quoted} times: too low by a factor of")
     page.wait_for_load_state("networkidle")
     page.reload(wait_until="networkidle")
-    expect(own).to_contain_text(f"measured {quoted} times")
+    expect(own).to_contain_text(f"it is {quoted} times")
     own.get_by_role("button", name="Take back").press("Enter")
     expect(own.get_by_role("textbox")).to_be_focused()
     expect(own).not_to_contain_text(quoted)
@@ -175,7 +176,7 @@ def test_a_choice_is_committed_and_summed_up(open_page, base):
     expect(own).to_contain_text("Choose one first")
     own.get_by_label("ηλ = 1.8").check()
     own.get_by_role("button", name="Commit").click()
-    expect(own).to_contain_text("You said: ηλ = 1.8. Measured: ηλ = 1.")
+    expect(own).to_contain_text("You said: ηλ = 1.8. It is: ηλ = 1.")
     other = field(page, "gain-10")
     other.get_by_role("textbox").fill("5")
     other.get_by_role("textbox").press("Enter")
@@ -189,6 +190,8 @@ def test_a_choice_is_committed_and_summed_up(open_page, base):
     link = summary.get_by_role("link", name="Fewest steps")
     assert link.get_attribute("href") == f"../{CHAPTER}.html#predict-fewest-steps"
     summary.get_by_role("button", name="Forget all").press("Enter")
+    expect(summary).to_contain_text("committed to 2 of")
+    summary.get_by_role("button", name="Really forget all?").press("Enter")
     expect(summary).to_contain_text("committed to 0 of")
 
 
@@ -226,7 +229,7 @@ def test_what_is_kept_may_be_spoilt(open_page, kept):
     own = field(page, "gain-10")
     own.get_by_role("textbox").fill("5")
     own.get_by_role("textbox").press("Enter")
-    expect(own).to_contain_text("You said 5 times")
+    expect(own).to_contain_text("You said 5, it is")
 
 
 def test_a_browser_that_keeps_nothing_still_compares(browser, base):
@@ -237,8 +240,26 @@ def test_a_browser_that_keeps_nothing_still_compares(browser, base):
     own = field(page, "gain-10")
     own.get_by_role("textbox").fill("5")
     own.get_by_role("textbox").press("Enter")
-    expect(own).to_contain_text("You said 5 times")
+    expect(own).to_contain_text("You said 5, it is")
     context.close()
+
+
+def test_findings_wait_where_the_reader_wants_them_to(open_page, base):
+    page = open_page(SUMMARY)
+    page.get_by_label("hide the finding at the top of a section").check()
+    page.wait_for_load_state("networkidle")
+    page.goto(f"{base}{CHAPTER}.html")
+    section = page.locator("section#why-scaling-the-features-matters")
+    finding = section.locator(":scope > p").first
+    expect(finding).to_have_css("visibility", "hidden")
+    for own, answer in (("sooner-to-within-10", "scaling alone"), ("sooner-to-within-1", "centring alone")):
+        field(page, own).get_by_label(answer).check()
+        field(page, own).get_by_role("button", name="Commit").click()
+    expect(finding).to_have_css("visibility", "hidden")
+    field(page, "gain-10").get_by_role("textbox").fill("5")
+    field(page, "gain-10").get_by_role("textbox").press("Enter")
+    expect(finding).to_have_css("visibility", "visible")
+    page.wait_for_load_state("networkidle")
 
 
 def test_fields_are_accessible_before_and_after(open_page):
@@ -267,5 +288,5 @@ def test_it_works_from_a_disk(browser):
     own = field(page, "gain-10")
     own.get_by_role("textbox").fill("5")
     own.get_by_role("textbox").press("Enter")
-    expect(own).to_contain_text("You said 5 times")
+    expect(own).to_contain_text("You said 5, it is")
     page.close()

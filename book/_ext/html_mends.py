@@ -32,6 +32,7 @@ def mend(html: str, page: Path) -> str:
     defer_scripts(soup)
     link_base_style(soup)
     drop_unused_formula_style(soup)
+    drop_lone_applications(soup)
     name_by_visible_text(soup)
     mark_landmarks(soup)
     mark_references(soup)
@@ -71,6 +72,16 @@ def drop_unused_formula_style(soup: BeautifulSoup) -> None:
     if not soup.select_one(".katex"):
         for link in soup.select('link[href*="katex/katex.min.css"]'):
             link.decompose()
+
+
+def drop_lone_applications(soup: BeautifulSoup) -> None:
+    """Keep the two parts of an index such as "max": KaTeX adds a sign that applies it to nothing.
+
+    With three parts it is no valid formula to a screen reader, nor to Firefox.
+    """
+    for sign in soup.select(":is(msub, msup, munder, mover) > mo"):
+        if sign.get_text() == "\u2061":
+            sign.decompose()
 
 
 def name_by_visible_text(soup: BeautifulSoup) -> None:

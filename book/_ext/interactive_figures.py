@@ -66,7 +66,7 @@ process.stdout.write(explorers.figures[kind].content(data, id));
 #: Ways to run a step that the benchmark has timed, each a setting of the slider.
 PRESETS = (
     "Numba loops", "JAX jit and scan", "PyTorch DataLoader", "scikit-learn", "Keras fit",
-    "PyTorch index batches",
+    "PyTorch index batches", "PyTorch on a GPU",
 )  # fmt: skip
 
 

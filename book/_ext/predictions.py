@@ -121,6 +121,15 @@ def forget(app: Sphinx, env: BuildEnvironment, docname: str) -> None:
     predictions_of(env).pop(docname, None)
 
 
+def name_sections(app: Sphinx, doctree: nodes.document) -> None:
+    """Note in which section each prediction stands: the summary tells them apart by it."""
+    for node in doctree.findall(prediction_field):
+        parent = node.parent
+        while not isinstance(parent, nodes.section):
+            parent = parent.parent
+        node["prediction"]["section"] = parent.next_node(nodes.title).astext()
+
+
 def merge(app: Sphinx, env: BuildEnvironment, docnames: list[str], other: BuildEnvironment) -> None:
     """Take over what another process has read."""
     predictions_of(env).update(predictions_of(other))
@@ -199,6 +208,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-purge-doc", forget)
     app.connect("env-merge-info", merge)
     app.connect("env-get-outdated", lambda app, env, *_: pages_that_sum_up(app, env))
+    app.connect("doctree-read", name_sections)
     app.connect("doctree-resolved", fill_list)
     app.connect("html-page-context", load_where_used)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -32,6 +32,7 @@ explorers.define("descent-map", (kit) => {
         const way = walked(data, state);
         map.line(way, "curve");
         way.slice(1).forEach((weights) => map.dot(weights, "point", state.batch === 1000 ? 3 : 2));
+        map.dot(way.at(-1), "spot runner first", 5);
         map.star(data.line.solution);
         const about = "A map of a long valley of elliptic contours with a star at its deepest place, and the path of a run. The sentence below says where it is.";
         return { markup: map.svg(about), frame: map };
@@ -44,7 +45,7 @@ explorers.define("descent-map", (kit) => {
       const who = `${count(way.length - 1, "step")} with ${rows}, from ${fixed(state.x, 2)} and ${fixed(state.y, 2)}`;
       if (gap > 1e3) return `${who}: the run is far outside the map, and climbs. The steps are too long.`;
       const start = data.line.gap(way[0]);
-      const share = start > 0 && gap > 1e-6 * start ? ` (${twoDigits((100 * gap) / start)} % of what it was)` : "";
+      const share = gap < start && gap > 1e-6 * start ? ` (${twoDigits((100 * gap) / start)} % of what it was)` : "";
       const above = gap < 1e-9 ? "less than a billionth" : twoDigits(gap);
       return `${who}: the weights are ${fixed(end[0], 1)} and ${fixed(end[1], 1)}, and the loss lies ${above} above its least value${share}.`;
     },

@@ -363,7 +363,7 @@
       (draw) => `<div class="panel">${draw(wide, HEIGHT).markup}</div>`
     );
     const run = figure.length
-      ? [button("run", "Run"), button("step", "One step"), button("restart", "To the start")]
+      ? [button("run", "Run"), button("step", figure.stepName ?? "One step"), button("restart", "To the start")]
       : [];
     const seed = figure.seeded
       ? [`${button("seed", "Another seed")}<span class="seed">seed <b>${state.seed}</b></span>`]
@@ -393,6 +393,7 @@ ${figure.controls.map((control) => control.html(id, state, data)).join("\n")}
     const panels = all(".panel");
     let frames = [];
     const draw = () => {
+      if (panels.some(({ clientWidth }) => clientWidth < 100)) return; // not shown, or not yet
       figure.panels(data, state).forEach((paint, i) => {
         const { markup, frame } = paint(panels[i].clientWidth, panels[i].clientHeight);
         const old = panels[i].querySelector("svg");
@@ -465,7 +466,10 @@ ${figure.controls.map((control) => control.html(id, state, data)).join("\n")}
       step: () => choose({ at: state.at + 1 }),
       restart: () => choose({ at: 0 }),
       seed: () => choose({ seed: (state.seed + 1) % (MOST_SEED + 1) }),
-      back: () => choose(defaults),
+      back: () => {
+        figure.forget?.(data);
+        choose(defaults);
+      },
       ...Object.fromEntries(
         (figure.buttons ?? []).map(([name, , act]) => [name, () => choose(act(data, state))])
       ),
@@ -496,14 +500,27 @@ ${figure.controls.map((control) => control.html(id, state, data)).join("\n")}
         moveTo(...frames[0].under(event.clientX - left, event.clientY - top));
       };
       panels[0].classList.add("map");
+      // A finger taps a place, or drags the handle; where it swipes over the map, the page scrolls.
+      let tapped = null;
       panels[0].addEventListener("pointerdown", (event) => {
+        tapped = null;
         if (event.button !== 0) return;
         if (event.target === handle) panels[0].setPointerCapture(event.pointerId);
         else if (!insideMap(event)) return;
+        else if (event.pointerType === "touch") {
+          tapped = event;
+          return;
+        }
         event.preventDefault();
         handle.focus({ preventScroll: true });
         move(event);
       });
+      panels[0].addEventListener("pointerup", (event) => {
+        const far = tapped && Math.hypot(event.clientX - tapped.clientX, event.clientY - tapped.clientY);
+        if (tapped && far < 10) move(event);
+        tapped = null;
+      });
+      panels[0].addEventListener("pointercancel", () => (tapped = null));
       const insideMap = ({ clientX, clientY }) => {
         const { left, top } = panels[0].getBoundingClientRect();
         const { box } = frames[0];

@@ -68,7 +68,7 @@ explorers.define("four-orders", (kit) => {
         return { markup: map.svg("Which of 1,000 rows each of the 25 steps of the last epoch uses."), frame: map };
       },
       (width, height) => {
-        const axes = { x: [0, EPOCHS], y: [1e-10, 1e-2], log: "y", xTicks: [0, 25, 50, 75, 100], yTicks: [[1e-10, "10⁻¹⁰"], [1e-8, "10⁻⁸"], [1e-6, "10⁻⁶"], [1e-4, "10⁻⁴"], [1e-2, "0.01"]], xLabel: "epochs", yLabel: "loss gap at the end of an epoch" };
+        const axes = { x: [0, EPOCHS], y: [1e-13, 1e-2], log: "y", xTicks: [0, 25, 50, 75, 100], yTicks: [[1e-12, "10⁻¹²"], [1e-10, "10⁻¹⁰"], [1e-8, "10⁻⁸"], [1e-6, "10⁻⁶"], [1e-4, "10⁻⁴"], [1e-2, "0.01"]], xLabel: "epochs", yLabel: "loss gap at the end of an epoch" };
         const map = plot(axes, width, height);
         const { ends } = runOf(data, state);
         map.line([[0, data.leftOpen], [EPOCHS, data.leftOpen]], "fixed");
@@ -77,6 +77,7 @@ explorers.define("four-orders", (kit) => {
         map.line([[0, floor], [EPOCHS, floor]], "floor");
         const points = ends.slice(0, state.at).map((gap, epoch) => [epoch + 1, gap]);
         map.line(points, "curve");
+        if (points.length > 0) map.dot(points.at(-1), "point");
         return { markup: map.svg("The loss gap at the end of each epoch on a logarithmic axis, with a line for the computed floor."), frame: map };
       },
     ],
@@ -89,7 +90,7 @@ explorers.define("four-orders", (kit) => {
       const used = left === 0 ? "every row once" : `some rows twice and missed ${grouped(left)} of 1,000`;
       const late = counted(state.order, ends.slice(0, state.at)).filter((_, i, own) => i >= own.length / 2);
       const rests = late.length > 0 ? ` Over the later half the gap is ${twoDigits(mean(late))} on average; the computed floor is ${floor}.` : "";
-      return `Order: ${name}. Epoch ${state.at} used ${used}.${rests} (${count(state.at * 25, "step")}, learning rate ${state.rate}.)`;
+      return `From the minimum on, order: ${name}. Epoch ${state.at} used ${used}.${rests} (${count(state.at * 25, "step")}, learning rate ${state.rate}.)`;
     },
   };
 });

@@ -54,9 +54,10 @@ explorers.define("gradient-cloud", (kit) => {
     sentence(data, state) {
       const { length, typical } = error(data, state);
       const who = batchName(state.batch, 1000);
-      const here = `At intercept ${fixed(state.x, 2)} and slope ${fixed(state.y, 2)} the gradient of all rows has the length ${twoDigits(length)}.`;
+      const long = length < 1e-9 ? "no length" : `the length ${twoDigits(length)}`;
+      const here = `At intercept ${fixed(state.x, 2)} and slope ${fixed(state.y, 2)} the gradient of all rows has ${long}.`;
       if (state.batch >= 1000) return `${here} With all rows there is nothing to be off by.`;
-      const off = `${who[0].toUpperCase()}${who.slice(1)} are off by ${kit.round(typical)}, typically`;
+      const off = `${who[0].toUpperCase()}${who.slice(1)} are off by ${kit.round(typical)}, typically (computed from all rows)`;
       return length < 1e-9 ? `${here} ${off}: they see a slope where there is none.` : `${here} ${off}: ${twoDigits(typical / length)} times that length.`;
     },
   };

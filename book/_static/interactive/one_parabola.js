@@ -47,7 +47,7 @@ explorers.define("one-parabola", (kit) => {
       const factor = 1 - state.product;
       const left = Math.abs(factor) ** state.at;
       return (
-        `${way(state.product)}: each step multiplies the distance to the minimum by ${fixed(factor, 2)}, and the loss by ${fixed(factor ** 2, 2)}. ` +
+        `${way(state.product)}: each step multiplies the distance to the minimum by ${fixed(factor, 2)}, and the loss by ${twoDigits(factor ** 2)}. ` +
         `After ${count(state.at, "step")} the distance is ${twoDigits(2.5 * left)} (at the start 2.5).`
       );
     },

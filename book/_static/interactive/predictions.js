@@ -24,10 +24,11 @@
     }
   };
 
-  /** Return the number in a text such as "16,521" or "−0.5", or NaN. */
+  /** Return the number in a text such as "16,521", "−0.5" or "~40 %", or NaN. */
   function number(text) {
     const plain = String(text).trim().replace(/−/g, "-").replace(/(\d),(?=\d{3}(\D|$))/g, "$1").replace(",", ".");
-    return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain) ? Number(plain) : NaN;
+    const found = /^[~≈]?\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?:\s*[%×]|\s+[a-z][a-z ]*|x)?$/i.exec(plain);
+    return found ? Number(found[1]) : NaN;
   }
 
   const digits = (x) => (x >= 100 ? String(Math.round(x)).replace(/\B(?=(\d{3})+$)/g, ",") : x >= 10 ? x.toFixed(0) : x.toPrecision(2));
@@ -52,13 +53,13 @@
 
   const withUnit = (value, { unit = "" }) => (unit ? `${value} ${unit}` : value);
 
-  /** Say what was predicted, what was measured, and how they compare. */
+  /** Say what was predicted, what the page found, and how they compare. */
   function verdict(asked, guess) {
     if (asked.choices) {
-      return guess === asked.answer ? `You said: ${guess}. So it is.` : `You said: ${guess}. Measured: ${asked.answer}.`;
+      return guess === asked.answer ? `You said: ${guess}. So it is.` : `You said: ${guess}. It is: ${asked.answer}.`;
     }
     const far = howFar(number(guess), number(asked.answer));
-    return `You said ${withUnit(guess, asked)}, measured ${withUnit(asked.answer, asked)}: ${far}.`;
+    return `You said ${guess}, it is ${withUnit(asked.answer, asked)}: ${far}.`;
   }
 
   const element = (name, attributes = {}, ...children) => {
@@ -120,6 +121,7 @@
         ask().focus();
       });
       place.replaceChildren(element("span", { class: "asked" }, `${asked.label}: `), result, " ", again);
+      holdFindings();
       return result;
     };
     const valid = (guess) => typeof guess === "string" && (asked.choices ? asked.choices.includes(guess) : !Number.isNaN(number(guess)));
@@ -167,16 +169,26 @@
         );
       }
       for (const { title, page, address, predictions } of pages) {
-        const rows = predictions.map((asked) => {
+        const [made, open] = [[], []];
+        for (const asked of predictions) {
           const guess = guesses[`${page}#${asked.id}`];
           const link = element("a", { href: `${address}#${asked.id}` }, asked.label);
-          if (typeof guess !== "string") return element("li", {}, link, ": not yet");
-          return element("li", {}, link, `: ${verdict(asked, guess)}`);
-        });
-        parts.push(element("h2", {}, title), element("ul", {}, ...rows));
+          const row = element("li", {}, `${asked.section}: `, link);
+          if (typeof guess === "string") row.append(`: ${verdict(asked, guess)}`);
+          (typeof guess === "string" ? made : open).push(row);
+        }
+        parts.push(element("h2", {}, title));
+        if (made.length > 0) parts.push(element("ul", {}, ...made));
+        if (open.length > 0) {
+          parts.push(element("details", {}, element("summary", {}, `Not yet: ${open.length}`), element("ul", {}, ...open)));
+        }
       }
       const forget = element("button", { type: "button" }, "Forget all");
       forget.addEventListener("click", () => {
+        if (forget.textContent === "Forget all") {
+          forget.textContent = "Really forget all?";
+          return;
+        }
         kept = {};
         save();
         show();
@@ -187,7 +199,46 @@
     window.addEventListener("storage", show);
   }
 
+  // --- findings that wait, for readers who want them to ---
+
+  const WAIT = "mini-batch-course-findings-wait";
+  const waits = () => {
+    try {
+      return localStorage.getItem(WAIT) === "yes";
+    } catch {
+      return false;
+    }
+  };
+
+  /** Hide the bold finding at the top of a section until all its predictions are committed. */
+  function holdFindings() {
+    for (const place of document.querySelectorAll(".prediction")) {
+      const section = place.closest("section");
+      const finding = section?.querySelector(":scope > p");
+      if (finding?.firstElementChild?.tagName !== "STRONG") continue;
+      const open = [...section.querySelectorAll(".prediction")].some((one) => one.closest("section") === section && !one.querySelector(".result"));
+      finding.classList.toggle("finding-waits", waits() && open);
+    }
+  }
+
+  function waitingSwitch(root) {
+    const box = element("input", { type: "checkbox", autocomplete: "off" });
+    box.checked = waits();
+    box.addEventListener("change", () => {
+      try {
+        localStorage.setItem(WAIT, box.checked ? "yes" : "no");
+      } catch {
+        box.checked = false;
+      }
+    });
+    root.prepend(element("p", {}, element("label", {}, box, " On all pages, hide the finding at the top of a section until I have committed to its predictions")));
+  }
+
   globalThis.predictions = { number, factorOff, howFar, verdict, tally };
   globalThis.document?.querySelectorAll(".prediction").forEach(field);
-  globalThis.document?.querySelectorAll(".your-predictions").forEach(summary);
+  globalThis.document?.querySelectorAll(".your-predictions").forEach((root) => {
+    summary(root);
+    waitingSwitch(root);
+  });
+  if (globalThis.document) holdFindings();
 })();

@@ -53,17 +53,19 @@ explorers.define("rugged-surface", (kit) => {
   const endsFor = (data, { rate, batch }) => (data.ends[`${rate} ${batch}`] ??= []);
   const note = (data, state) => {
     const ends = endsFor(data, state);
-    const known = ends.find(({ x, y, seed }) => x === state.x && y === state.y && seed === state.seed);
+    const drawn = state.batch < data.rugged.n; // of all rows nothing is drawn
+    const known = ends.find(({ x, y, seed }) => x === state.x && y === state.y && (!drawn || seed === state.seed));
     if (!known) ends.push({ x: state.x, y: state.y, seed: state.seed, end: end(data, state) });
   };
-  const SOME = 12;
   const someRuns = (data, state) => {
     const rng = kit.generator(state.seed);
-    for (const k of range(SOME)) {
+    // So many that the page does not stand still for more than a second or so.
+    const some = Math.min(12, Math.ceil(1.2e7 / (length(data, state) * state.batch)));
+    for (const k of range(some)) {
       const [x, y] = rng.integers(101, 2).map((i) => i - 50);
       note(data, { ...state, x, y, seed: (state.seed + k) % 10000 });
     }
-    return { seed: (state.seed + SOME) % 10000 };
+    return { seed: (state.seed + some) % 10000 };
   };
 
   return {
@@ -74,7 +76,8 @@ explorers.define("rugged-surface", (kit) => {
     ],
     handle: { name: "Start", ...MAP },
     seeded: true,
-    buttons: [["some", `${SOME} starts at random`, someRuns]],
+    buttons: [["some", "Starts at random", someRuns]],
+    forget: (data) => (data.ends = {}),
     defaults: (data) => ({ rate: 0.08, batch: 50, x: 12, y: -42, seed: 0, at: length(data, { rate: 0.08 }) }),
     length,
     walked,
@@ -109,11 +112,12 @@ explorers.define("rugged-surface", (kit) => {
     sentence(data, state) {
       const rows = batchName(state.batch, 1000);
       const who = `From ${fixed(state.x, 0)} and ${fixed(state.y, 0)} with ${rows}, η/B = ${kit.round(state.rate / state.batch, 2)}`;
-      if (state.at < length(data, state)) return `${who}: after ${grouped(state.at)} of ${grouped(length(data, state))} steps the run is still on its way.`;
-      const names = [...data.places.map(({ name }) => `in the valley of the ${name} minimum`), "elsewhere"];
       const ends = endsFor(data, state);
       const best = ends.filter(({ end: place }) => place === 0).length;
-      return `${who}: after ${grouped(state.at)} steps the run is ${names[end(data, state)]}. Of ${ends.length === 1 ? "one start" : `${ends.length} starts`} tried with this η and B, ${best} ended in the global one.`;
+      const tally = ends.length === 0 ? "" : ` Of ${ends.length === 1 ? "one start" : `${ends.length} starts`} tried with this η and B, ${best} ended in the global one.`;
+      if (state.at < length(data, state)) return `${who}: after ${grouped(state.at)} of ${grouped(length(data, state))} steps the run is still on its way.${tally}`;
+      const names = [...data.places.map(({ name }) => `in the valley of the ${name} minimum`), "elsewhere"];
+      return `${who}: after ${grouped(state.at)} steps the run is ${names[end(data, state)]}.${tally}`;
     },
   };
 });

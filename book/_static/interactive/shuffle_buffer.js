@@ -55,7 +55,7 @@ explorers.define("shuffle-buffer", (kit) => {
       const who = state.size === 1 ? "Without a buffer" : state.size === ROWS ? "Fully shuffled" : `With a buffer of ${grouped(state.size)} rows`;
       const accuracy = data.quoted[{ 1: "sorted_accuracy", 100: "buffer_100", 1000: "buffer_1000", 3000: "buffer_3000", 10000: "shuffled_accuracy" }[state.size]];
       const far = state.at === BINS ? "" : ` so far, after ${count(rows.length, "row")},`;
-      const measured = accuracy ? ` Measured below: ${accuracy} % of new images right.` : "";
+      const measured = accuracy && state.at === BINS ? ` Measured below: ${accuracy} % of new images right.` : "";
       return `${who} a batch of ${BATCH}${far} holds ${fixed(classesInBatch(rows), 1)} of the ten digits on average.${measured}`;
     },
   };

@@ -24,7 +24,7 @@ explorers.define("steps-and-rows", (kit) => {
       (width, height) => {
         const { least, critical, steps } = data.targets[Number(state.target)];
         const last = data.batchSizes.at(-1);
-        const axes = { x: [1, last], y: [0.7, 1000], log: "xy", xTicks: [1, 8, 64, 512, 4096], yTicks: AXIS.map((y) => [y, `${grouped(y)}×`]), xLabel: "batch size B (rows)", yLabel: "in multiples of the fewest" };
+        const axes = { x: [0.8, 1.25 * last], y: [0.7, 1000], log: "xy", xTicks: [1, 8, 64, 512, 4096], yTicks: AXIS.map((y) => [y, `${grouped(y)}×`]), xLabel: "batch size B (rows)", yLabel: "in multiples of the fewest" };
         const map = plot(axes, width, height);
         const smooth = kit.range(81).map((i) => last ** (i / 80));
         map.line(smooth.map((B) => [B, 1 + critical / B]), "way first");
@@ -47,8 +47,8 @@ explorers.define("steps-and-rows", (kit) => {
       const { steps, rows, leastSteps, leastRows, critical } = measured(data, state);
       const who = state.batch === 1 ? "Single rows" : state.batch === data.rows ? "All rows at once" : `Batches of ${grouped(state.batch)}`;
       return (
-        `${who} take ${grouped(Math.round(steps))} steps to a loss of ${data.targets[Number(state.target)].target}, ${twoDigits(steps / leastSteps)} times the fewest, ` +
-        `and read ${grouped(round(rows, 3))} rows, ${twoDigits(rows / leastRows)} times the fewest. The curves meet at ${grouped(Math.round(critical))} rows, the critical batch size.`
+        `${who} take ${grouped(Math.round(steps))} steps to a loss of ${data.targets[Number(state.target)].target}, ${twoDigits(steps / leastSteps)} times the formula's fewest, ` +
+        `and read ${grouped(round(rows, 3))} rows, ${twoDigits(rows / leastRows)} times its fewest. The curves meet at ${grouped(Math.round(critical))} rows, the critical batch size.`
       );
     },
   };

@@ -30,10 +30,13 @@ explorers.define("three-paths", (kit) => {
 
   return {
     prepare: (data) => ({ ...data, line: kit.leastSquares(data) }),
-    controls: [
-      choice("clock", "The clock counts", { rows: "rows read", steps: "steps", time: "time, with NumPy" }),
-      slider("rate", "Learning rate η", RATES),
-    ],
+    of: ({ overhead }) => ({
+      controls: [
+        choice("clock", "The clock counts", { rows: "rows read", steps: "steps", time: `time, with a step's overhead worth ${overhead} rows (NumPy)` }),
+        slider("rate", "Learning rate η", RATES),
+      ],
+    }),
+    stepName: "One tick",
     handle: { name: "Start", ...MAP },
     seeded: true,
     defaults: () => ({ clock: "rows", rate: 0.2, x: -1, y: 3, seed: 0, at: 32 }),
@@ -76,7 +79,7 @@ explorers.define("three-paths", (kit) => {
       const list = (numbers) => RUNNERS.map(([name], i) => `${name} ${twoDigits(numbers[i])}`).join(", ");
       const first = (numbers) => RUNNERS[numbers.indexOf(Math.min(...numbers))][0];
       const taken = RUNNERS.map(([name], i) => `${name} ${count(ways[i].length - 1, "step")}`).join(", ");
-      if (state.at === 0) return "All stand at the start. Let them run.";
+      if (ways.every((way) => way.length === 1)) return "All stand at the start. Let them run.";
       return `So far: ${taken}. Distance to the minimum: ${list(away)}. Loss above the least: ${list(gaps)}. Nearest: ${first(away)}; lowest: ${first(gaps)}.`;
     },
   };
