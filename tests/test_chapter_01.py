@@ -108,15 +108,6 @@ def test_scaling_and_centring_change_places_between_the_goals(glued, rows):
     assert number(glued["gain_1"]) == pytest.approx(1 / one, abs=0.05)
 
 
-def test_the_raw_run_leads_until_the_centred_one_overtakes(glued, rows):
-    X, y = rows
-    lead = int(number(glued["raw_leads"]))
-    centred = gaps(with_ones(X - X.mean(axis=0)), y, 0.9, lead + 1)
-    raw = gaps(with_ones(X), y, 0.9, lead + 1)
-    assert raw[lead] < centred[lead]
-    assert raw[lead + 1] >= centred[lead + 1]
-
-
 def test_the_average_score_is_most_of_the_first_gap(glued, standardised):
     _, y = standardised
     share = 100 * 0.5 * y.mean() ** 2 / gaps(*standardised, 1, 0)[0]

@@ -107,7 +107,7 @@ def probabilities(digit: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def ask(browser, base):
-    """A function that evaluates JavaScript with the script's functions as `pad`, as the page has loaded it."""
+    """A function that evaluates JavaScript with the script's functions as `pad`."""
     page = browser.new_page()
     page.goto(base + PAGE)
 

@@ -1,4 +1,4 @@
-"""The figures that move, on the site's own pages: their numbers, their words, and how they are used.
+"""The figures that move, on the site's own pages: numbers, words, and how they are used.
 
 Numbers are compared with the library's in a real browser, sentences with the text beside them.
 """
@@ -205,7 +205,8 @@ def test_a_race_gives_each_its_due(call, line, clock):
 def test_steps_and_rows_are_the_sweeps(call):
     sweep = data.stored_sweep("batch_size", seed=0)
     entry = sweep["batch_sizes"][5]
-    found = call("fig-steps-or-rows", "figure.measured(data, args[0])", {"batch": 32, "target": "2"})
+    state = {"batch": 32, "target": "2"}
+    found = call("fig-steps-or-rows", "figure.measured(data, args[0])", state)
     assert found["steps"] == np.median(entry["by_target"][2]["steps"])
     assert found["rows"] == 32 * found["steps"]
     assert found["leastRows"] == pytest.approx(found["leastSteps"] * found["critical"])
@@ -227,7 +228,8 @@ def test_orders_run_as_in_the_library(call, line, order):
 
 def test_reversed_epochs_go_the_same_way_back(call):
     state = {"order": "reversed", "rate": 0.016, "seed": 2, "at": 100}
-    visits = call("fig-orders-run", "figure.run(data, args[0]).visits.slice(0, 4).map((v) => v.flat())", state)
+    script = "figure.run(data, args[0]).visits.slice(0, 4).map((batches) => batches.flat())"
+    visits = call("fig-orders-run", script, state)
     assert visits[1] == visits[0][::-1]
     assert visits[3] == visits[2][::-1]
     assert visits[2] != visits[0]
@@ -334,7 +336,8 @@ def test_the_walk_ends_where_the_chapters_run_does(open_page):
     figure = opened(open_page, "fig-walk")
     for _ in range(25):
         figure.do("step")
-    end = re.search(r"intercept and slope: \[\s*([\d.]+)\s+([\d.]+)\s*\]", stored_outputs(CHAPTERS["fig-walk"]))
+    told = r"intercept and slope: \[\s*([\d.]+)\s+([\d.]+)\s*\]"
+    end = re.search(told, stored_outputs(CHAPTERS["fig-walk"]))
     assert figure.sentence().startswith("25 steps with all rows, from 2.50 and 0.50")
     assert f"the weights are {end[1]} and {end[2]}," in figure.sentence()
 
@@ -396,7 +399,7 @@ def test_the_buffer_says_the_chapters_accuracies(open_page):
     ):
         figure.press("size", *keys)
         assert f"{quoted[name]} % of new images right" in figure.sentence()
-    assert "holds 9.8 of the ten" in figure.sentence() or "holds 9.9 of the ten" in figure.sentence()
+    assert re.search(r"holds 9\.[89] of the ten", figure.sentence())
 
 
 def test_orders_miss_what_the_chapter_says(open_page):
@@ -407,8 +410,8 @@ def test_orders_miss_what_the_chapter_says(open_page):
     assert abs(missed / 10 - float(printed(CHAPTERS["fig-orders-run"])["missed"])) < 5
 
 
-@pytest.mark.parametrize(("size", "presses", "name"), [(1000, 0, "full"), (50, 2, "50"), (1, 7, "1")])
-def test_runs_end_where_the_chapters_do(open_page, size, presses, name):
+@pytest.mark.parametrize(("presses", "name"), [(0, "full"), (2, "50"), (7, "1")])
+def test_runs_end_where_the_chapters_do(open_page, presses, name):
     figure = opened(open_page, "fig-where-it-ends")
     figure.press("batch", *["ArrowLeft"] * presses)
     figure.do("run")
@@ -417,6 +420,13 @@ def test_runs_end_where_the_chapters_do(open_page, size, presses, name):
 
 
 # --- use ---
+
+
+#: All that any address may set.
+KEYS = (
+    "rate", "batch", "x", "y", "at", "seed", "product", "mean", "spread", "column", "clock",
+    "target", "order", "size",
+)  # fmt: skip
 
 
 def some_changes(figure: Explorer) -> list[str]:
@@ -467,19 +477,15 @@ def test_everything_is_done_by_keyboard_kept_and_undone(open_page, page_name, na
     assert (again.sentence(), again.picture()) == before
 
     # What an address may not ask for is left out.
-    keys = "rate batch x y at seed product mean spread column clock target order size".split()
     for value in ("-1e9", "<b>", "%", ""):
-        query = "&".join(f"{key}={value}" for key in keys)
+        query = "&".join(f"{key}={value}" for key in KEYS)
         page.evaluate("hash => { location.hash = hash }", f"#{name}?{query}")
         page.wait_for_timeout(20)
         assert again.sentence() == before[0]
 
 
-WITH_HANDLE = [one for one in EXPLORERS if one[2] in ("descent-map", "gradient-cloud", "three-paths", "rugged-surface")]
-
-
-@pytest.mark.parametrize(("page_name", "name", "kind"), WITH_HANDLE, ids=[n for _, n, _ in WITH_HANDLE])
-def test_the_start_is_dragged_by_mouse_and_tapped_by_finger(open_page, page_name, name, kind):
+@pytest.mark.parametrize("name", ["fig-walk", "fig-poll", "fig-three-clocks", "fig-where-it-ends"])
+def test_the_start_is_dragged_by_mouse_and_tapped_by_finger(open_page, name):
     figure = opened(open_page, name)
     handle, panel = figure.root.locator(".handle"), figure.root.locator(".panel").first
     panel.scroll_into_view_if_needed()
@@ -555,7 +561,8 @@ def test_the_browser_is_timed(open_page):
     found = re.search(r"worth ([\d.,]+) rows", status.text_content())
     if found:
         sentence = figure.locator(".sentence").text_content()
-        assert f"An overhead worth {found[1].rstrip('0').rstrip('.')}" in sentence.replace(".0 ", " ")
+        said = re.search(r"An overhead worth ([\d.,]+) rows?", sentence)[1]
+        assert float(said) == pytest.approx(float(found[1]), rel=0.01)
 
 
 # --- on the page ---
@@ -617,14 +624,13 @@ def test_they_work_from_a_disk(browser):
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto((SITE / f"{page_name}.html").as_uri())
-        for other, name, kind in EXPLORERS:
-            if other == page_name:
-                figure = Explorer(page, name)
-                before = figure.picture()
-                figure.root.locator("input[type=range]").first.press("ArrowLeft")
-                for button in figure.root.locator('[data-do="run"]').all():
-                    button.press("Enter")
-                assert figure.picture() != before
+        for name in (one[1] for one in EXPLORERS if one[0] == page_name):
+            figure = Explorer(page, name)
+            before = figure.picture()
+            figure.root.locator("input[type=range]").first.press("ArrowLeft")
+            for button in figure.root.locator('[data-do="run"]').all():
+                button.press("Enter")
+            assert figure.picture() != before
         page.close()
     page = context.new_page()
     page.goto((SITE / "notebooks/03_batch_size_effects.html").as_uri())

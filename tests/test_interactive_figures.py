@@ -149,7 +149,7 @@ def test_a_sweep_that_cannot_be_drawn_is_refused(spoil, message):
 
 def test_a_script_that_fails_says_why(tmp_path):
     script = tmp_path / "broken.js"
-    script.write_text('explorers.define("broken", () => ({ content: (data) => data.gone.length }));')
+    script.write_text('explorers.define("broken", () => ({ content: (d) => d.gone.length }));')
     with pytest.raises(ValueError, match=r"(?s)broken\.js fails: .*undefined"):
         interactive_figures.content("broken", {}, "fig-x", script)
 

@@ -244,7 +244,13 @@ def box(directive: str, title: str, inner: list[str]) -> list[str]:
         opened = "<details><summary>" + title + "</summary>"
         return ["", opened, "", *inner, "", "</details>", ""]
     if directive == "interactive-figure":
-        return ["", "*On the site there is a figure here that moves (`make serve`).*", "", *inner, ""]
+        return [
+            "",
+            "*On the site there is a figure here that moves (`make serve`).*",
+            "",
+            *inner,
+            "",
+        ]
     if directive == "math":
         return ["", "$$", *inner, "$$", ""]
     return ["", f"> **{title or directive.capitalize()}**", ">", *(f"> {x}" for x in inner), ""]
