@@ -223,7 +223,7 @@ def test_orders_run_as_in_the_library(call, line, order):
     options = {"learning_rate": 0.016, "batch_size": 40, "epochs": 100, "order": order}
     start = objective.solution()
     ours = orders.gaps_of_runs(objective, start, seeds=[2], **options)[0, 1:]
-    np.testing.assert_allclose(ends, ours, rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(ends, ours, rtol=1e-9, atol=1e-15)
 
 
 def test_reversed_epochs_go_the_same_way_back(call):

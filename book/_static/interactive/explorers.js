@@ -488,7 +488,7 @@ ${figure.controls.map((control) => control.html(id, state, data)).join("\n")}
     };
     const moveTo = (x, y) => {
       const clamp = (v, [low, high]) => Math.min(Math.max(Math.round(v * 100) / 100, low), high);
-      choose({ x: clamp(x, figure.handle.x), y: clamp(y, figure.handle.y), ...(figure.length ? { at: figure.handle.keep ? state.at : 0 } : {}) });
+      choose({ x: clamp(x, figure.handle.x), y: clamp(y, figure.handle.y), ...(figure.length ? { at: 0 } : {}) });
     };
     if (figure.handle) {
       handle = document.createElement("button");
