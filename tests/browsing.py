@@ -12,6 +12,7 @@ from pathlib import Path
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+SITE = Path(__file__).parents[1] / "_build" / "html"
 NARROW = {"width": 320, "height": 640}
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1440, "height": 900}

@@ -45,12 +45,20 @@ def browser():
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def base():
+    """The site's address while the tests run; a file may serve a small book of its own."""
+    from browsing import SITE, serve
+
+    if not (SITE / "index.html").is_file():
+        pytest.fail(f"there is no site in {SITE}: run make site", pytrace=False)
+    with serve(SITE) as address:
+        yield address
+
+
 @pytest.fixture
 def open_page(browser: Browser, base: str):
-    """A function that opens a page of the site; what went wrong meanwhile fails the test.
-
-    The file of the tests has a fixture `base`: the site's address.
-    """
+    """A function that opens a page of the site; what went wrong meanwhile fails the test."""
     from browsing import DESK, watch
 
     contexts = []

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import DESK, PHONE, faults, serve, too_wide
+from browsing import DESK, PHONE, SITE, faults, too_wide
 from playwright.sync_api import Locator, Page, expect
 
 from mbgd_lib import LeastSquares, Softmax, data, descend, minibatches
@@ -21,7 +21,6 @@ from mbgd_lib.instruments import escapes, landscapes, noise, orders, targets, th
 from replications import notebooks
 
 ROOT = Path(__file__).parents[1]
-SITE = ROOT / "_build" / "html"
 SCRIPTS = ROOT / "book" / "_static" / "interactive"
 
 #: Each explorer: its page, its name there, and its kind.
@@ -41,15 +40,6 @@ each = pytest.mark.parametrize(
     ("page_name", "name", "kind"), EXPLORERS, ids=[name for _, name, _ in EXPLORERS]
 )
 CHAPTERS = {name: page for page, name, _ in EXPLORERS}
-
-
-@pytest.fixture(scope="session")
-def base():
-    """The site's address while the tests run."""
-    if not (SITE / "index.html").is_file():
-        pytest.fail(f"there is no site in {SITE}: run make site", pytrace=False)
-    with serve(SITE) as address:
-        yield address
 
 
 # --- numbers ---

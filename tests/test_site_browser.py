@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from browsing import MOST_SHIFT, PHONE, faults, layout_shift, serve
+from browsing import MOST_SHIFT, PHONE, SITE, faults, layout_shift
 from playwright.sync_api import Page, expect
 
 ROOT = Path(__file__).parents[1]
-SITE = ROOT / "_build" / "html"
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
 CHAPTERS = [page["file"] for part in TOC["parts"] for page in part["chapters"]]
@@ -25,15 +24,6 @@ EXERCISES = "book/exercises/01_gradient_descent_basics.html"
 
 FIRST_VISIT_LIMIT = 300_000
 COMPRESSED = (".html", ".css", ".js", ".svg")
-
-
-@pytest.fixture(scope="session")
-def base():
-    """The site's address while the tests run."""
-    if not (SITE / PAGES[0]).is_file():
-        pytest.fail(f"there is no site in {SITE}: run make site", pytrace=False)
-    with serve(SITE) as address:
-        yield address
 
 
 @pytest.mark.parametrize("name", PAGES)

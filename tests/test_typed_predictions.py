@@ -8,7 +8,7 @@ from pathlib import Path
 
 import predictions
 import pytest
-from browsing import PHONE, faults, serve
+from browsing import PHONE, SITE, faults
 from page_contract import directive_titles, markdown
 from playwright.sync_api import Page, expect
 
@@ -16,19 +16,9 @@ from replications import notebooks
 from replications.values import holds
 
 ROOT = Path(__file__).parents[1]
-SITE = ROOT / "_build" / "html"
 CHAPTER = "notebooks/01_gradient_descent_basics"
 SUMMARY = "book/your_predictions.html"
 CHAPTERS = sorted((ROOT / "notebooks").glob("0*.ipynb"))
-
-
-@pytest.fixture(scope="session")
-def base():
-    """The site's address while the tests run."""
-    if not (SITE / "index.html").is_file():
-        pytest.fail(f"there is no site in {SITE}: run make site", pytrace=False)
-    with serve(SITE) as address:
-        yield address
 
 
 # --- what a role asks ---
