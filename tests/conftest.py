@@ -17,7 +17,9 @@ settings.load_profile("course")
 
 # Files that take longest come first: else one process would still be busy with one of them when
 # the other has nothing left to do.
-LONG_FILES = ("test_site_browser.py", "test_notebooks.py", "test_exercise_sets.py")
+LONG_FILES = (
+    "test_site_browser.py", "test_notebooks.py", "test_explorers.py", "test_exercise_sets.py",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -337,7 +337,7 @@ def box_problems(text: str, kind: str) -> list[str]:
 BUDGET = {"words": 3000, "figures": 7, "explorers": 3, "quoted numbers": 45, "lines of code": 350}
 
 #: What a page that is looked up, rather than read in one sitting, may hold; words are free.
-BUDGET_OF_OTHERS = {"figures": 7, "quoted numbers": 45, "lines of code": 350}
+BUDGET_OF_OTHERS = {"figures": 7, "explorers": 3, "quoted numbers": 45, "lines of code": 350}
 
 #: A cell whose code is folded, or hidden with its output, may have so many lines.
 HIDDEN_LINES = 10

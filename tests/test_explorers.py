@@ -40,6 +40,11 @@ each = pytest.mark.parametrize(
     ("page_name", "name", "kind"), EXPLORERS, ids=[name for _, name, _ in EXPLORERS]
 )
 CHAPTERS = {name: page for page, name, _ in EXPLORERS}
+each_page = pytest.mark.parametrize("page_name", list(dict.fromkeys(CHAPTERS.values())))
+
+
+def names_on(page_name: str) -> list[str]:
+    return [name for name, page in CHAPTERS.items() if page == page_name]
 
 
 # --- numbers ---
@@ -558,13 +563,15 @@ def test_the_browser_is_timed(open_page):
 # --- on the page ---
 
 
-@each
-def test_labels_are_whole(open_page, page_name, name, kind):
+@each_page
+def test_labels_are_whole(open_page, page_name):
     for viewport in (PHONE, DESK):
-        figure = opened(open_page, name, viewport=viewport)
-        assert too_wide(figure.page) == []
-        cut = figure.root.evaluate(
-            """root => [...root.querySelectorAll(".panel")].flatMap(panel => {
+        page = open_page(f"{page_name}.html", viewport)
+        for name in names_on(page_name):
+            Explorer(page, name)
+        assert too_wide(page) == []
+        cut = page.evaluate(
+            """() => [...document.querySelectorAll(".panel")].flatMap(panel => {
                 const around = panel.getBoundingClientRect();
                 return [...panel.querySelectorAll("text")].filter(text => {
                     const box = text.getBoundingClientRect();
@@ -583,16 +590,17 @@ def test_used_explorers_are_accessible(open_page):
     assert faults(page) == []
 
 
-@each
-def test_without_scripts_there_is_a_picture(browser, base, page_name, name, kind):
+@each_page
+def test_without_scripts_there_is_a_picture(browser, base, page_name):
     context = browser.new_context(java_script_enabled=False, viewport=PHONE)
     page = context.new_page()
     page.goto(f"{base}{page_name}.html")
-    root = page.locator(f"#{name} .interactive")
-    expect(root.locator(".panel > svg").first).to_be_visible()
-    expect(root.locator(".controls").first).to_be_hidden()
-    assert len(root.locator(".sentence").text_content()) > 30
-    assert "need JavaScript" in root.locator("noscript").text_content()
+    for name in names_on(page_name):
+        root = page.locator(f"#{name} .interactive")
+        expect(root.locator(".panel > svg").first).to_be_visible()
+        expect(root.locator(".controls").first).to_be_hidden()
+        assert len(root.locator(".sentence").text_content()) > 30
+        assert "need JavaScript" in root.locator("noscript").text_content()
     context.close()
 
 
@@ -610,11 +618,11 @@ def test_they_work_from_a_disk(browser):
     """Opened as a file: no server, and so no modules."""
     context = browser.new_context(viewport=DESK, reduced_motion="reduce")
     errors: list[str] = []
-    for page_name in dict.fromkeys(page for page, _, _ in EXPLORERS):
+    for page_name in dict.fromkeys(CHAPTERS.values()):
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto((SITE / f"{page_name}.html").as_uri())
-        for name in (one[1] for one in EXPLORERS if one[0] == page_name):
+        for name in names_on(page_name):
             figure = Explorer(page, name)
             pictures = set()
             for key in ("Home", "End"):

@@ -324,6 +324,8 @@ def lengthen(thing: str, notebook: NotebookNode) -> None:
         notebook.cells[2].source += "\n\n" + "word " * most
     elif thing == "figures":
         notebook.cells += [notebook.cells[3]] * most
+    elif thing == "explorers":
+        notebook.cells[2].source += "\n\n```{interactive-figure} one\n```" * (most + 1)
     elif thing == "quoted numbers":
         notebook.cells[2].source += "".join(f"{{glue:text}}`n{i}`" for i in range(most))
     else:

@@ -2,6 +2,7 @@
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") document.documentElement.classList.add("notes-away");
 });
-for (const moved of ["pointerover", "focusin"]) {
+// (No pointerover: a page that scrolls under a pointer at rest brings that too.)
+for (const moved of ["pointermove", "pointerdown", "focusin"]) {
   document.addEventListener(moved, () => document.documentElement.classList.remove("notes-away"));
 }
