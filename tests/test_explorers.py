@@ -381,6 +381,15 @@ def test_steps_and_rows_say_the_chapters_numbers(open_page):
     assert f"All rows at once take {quoted['steps_all']} steps" in figure.sentence()
 
 
+def test_time_to_target_says_the_chapters_numbers(open_page):
+    page_name = CHAPTERS["fig-steps-or-rows"]
+    sentence = open_page(f"{page_name}.html").locator("#fig-time-to-target .sentence")
+    quoted = printed(page_name)
+    expect(sentence).to_contain_text(f"overhead worth {quoted['overhead']} rows")
+    expect(sentence).to_contain_text(f"single rows take {quoted['gain_one']} times as long")
+    expect(sentence).to_contain_text(f"the full batch {quoted['gain_all']} times.")
+
+
 def test_the_buffer_says_the_chapters_accuracies(open_page):
     figure = opened(open_page, "fig-buffer")
     quoted = printed(CHAPTERS["fig-buffer"])

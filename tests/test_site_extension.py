@@ -34,6 +34,11 @@ def soup(html: str) -> BeautifulSoup:
             '<meta content="1" name="viewport"/>',
         ),
         (
+            html_mends.leave_theme_open,
+            '<html data-mode="auto" data-theme="auto"></html>',
+            '<html data-mode="auto"></html>',
+        ),
+        (
             html_mends.drop_lone_applications,
             "<msub><mi>w</mi><mi>max</mi><mo>\u2061</mo></msub><mi>log</mi><mo>\u2061</mo>",
             "<msub><mi>w</mi><mi>max</mi></msub><mi>log</mi><mo>\u2061</mo>",

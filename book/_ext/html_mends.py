@@ -28,6 +28,7 @@ def mend(html: str, page: Path) -> str:
     """
     soup = BeautifulSoup(html, "html.parser")
     drop_icon_script(soup)
+    leave_theme_open(soup)
     drop_repeated_viewports(soup)
     defer_scripts(soup)
     link_base_style(soup)
@@ -46,6 +47,12 @@ def drop_icon_script(soup: BeautifulSoup) -> None:
     """Drop 1.5 MB of script: the theme's style sheet already draws every icon from a font."""
     for script in soup.select('script[src*="scripts/fontawesome.js"]'):
         script.decompose()
+
+
+def leave_theme_open(soup: BeautifulSoup) -> None:
+    """Let readers without scripts have the theme's colours: it has none for a theme called auto."""
+    for page in soup.select('html[data-theme="auto"]'):
+        del page["data-theme"]
 
 
 def drop_repeated_viewports(soup: BeautifulSoup) -> None:

@@ -88,6 +88,7 @@ def time_to_target(sweep: dict[str, Any]) -> dict[str, Any]:
     return {
         "rows": sweep["settings"]["training_rows"],
         "batchSizes": batch_sizes,
+        "seconds": seconds,
         "overhead": rounded(overhead_in_rows(batch_sizes, seconds)),
         "presets": [
             {"name": name, "overhead": rounded(overhead_in_rows(*stored_benchmark()[name]))}
