@@ -495,6 +495,14 @@ def faint_lines(page: Page) -> list[str]:
     )
 
 
+def test_labels_on_the_curve_have_a_rim(open_page):
+    """Other figures share the style sheet, and must not take it away."""
+    labels = open_page(NOTEBOOK).locator(".chart text:is(.end, .best-label)")
+    assert labels.count() > 1
+    for label in labels.all():
+        expect(label).to_have_css("stroke-width", "4px")
+
+
 @pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
 def test_labels_are_whole_and_legible(open_page, viewport):
     page = open_page(NOTEBOOK, viewport)

@@ -104,7 +104,7 @@ explorers.define("rugged-surface", (kit) => {
         (width, height) => {
           const map = plot(axes, width, height);
           map.image(data.basins);
-          for (const { x, y, end: place } of endsFor(data, state)) map.dot([x, y], `end place-${place}`, 5);
+          for (const { x, y, end: place } of endsFor(data, state)) map.dot([x, y], `tried place-${place}`, 5);
           return { markup: map.svg("The same square, coloured by where a run without noise ends, and a dot for each start that was tried, coloured by where its run ended."), frame: map };
         },
       ];
