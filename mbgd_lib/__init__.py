@@ -5,8 +5,9 @@ minimised), `updates` (what a step does with a gradient), `schedules` (the learn
 time), `loop` (one step after the other), `descent` (whole runs), `rates` (which learning rate is
 safe), `checks` (is the gradient right).
 
-Around it, none of it needed to train a model: `instruments` measure what the loop does, `show`
-draws it, `data` and `mnist` bring rows, `estimators` speak scikit-learn.
+Around it, none of it needed to train a linear model: `networks` is one more objective,
+`instruments` measure what the loop does, `show` draws it, `data` and `mnist` bring rows,
+`estimators` speak scikit-learn.
 """
 
 from mbgd_lib.batches import minibatches
@@ -19,6 +20,7 @@ from mbgd_lib.instruments.landscapes import (
     TrigonometricSurface,
 )
 from mbgd_lib.loop import State, Step, steps
+from mbgd_lib.networks import Network
 from mbgd_lib.objectives import LeastSquares, Logistic, Penalised, Softmax
 from mbgd_lib.updates import Adam, Momentum, Nesterov
 
@@ -32,6 +34,7 @@ __all__ = [
     "Logistic",
     "Momentum",
     "Nesterov",
+    "Network",
     "Penalised",
     "QuadraticBowl",
     "Run",
