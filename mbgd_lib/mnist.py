@@ -94,6 +94,33 @@ def load_mnist(
     return images[keep], labels[keep]
 
 
+def shrink(images: ArrayLike) -> NDArray[np.float32]:
+    """Return images of half the height and width, as features from 0 to 1.
+
+    Parameters
+    ----------
+    images : array_like of shape (n, 784)
+        Grey values from 0 to 255, 28 by 28 pixels each.
+
+    Returns
+    -------
+    ndarray of shape (n, 196)
+        The mean of each 2 by 2 pixels, divided by 255.
+
+    Examples
+    --------
+    >>> images, _ = load_mnist("sample")
+    >>> shrink(images).shape
+    (10000, 196)
+    """
+    images = np.asarray(images)
+    if images.ndim != 2 or images.shape[1] != 784:
+        raise ValueError(f"images must have the shape (n, 784), not {images.shape}")
+    pairs = images.reshape(-1, 14, 2, 14, 2)
+    means: NDArray[np.float32] = pairs.mean(axis=(2, 4), dtype=np.float32) / np.float32(255)
+    return means.reshape(-1, 196)
+
+
 def center_digit(image: ArrayLike) -> Images:
     """Bring an image of one digit into the form that all of MNIST has.
 

@@ -25,7 +25,8 @@ from mbgd_lib.instruments import worlds
 from mbgd_lib.instruments.targets import checkpoints, losses_at
 from mbgd_lib.loop import steps as make_loop
 from mbgd_lib.mnist import load_mnist
-from sweeps import store
+from sweeps import store, tuning
+from sweeps.tuning import best_power, median
 
 NAME = "batch_size"
 
@@ -103,11 +104,6 @@ def first_steps(batch_size: int, rate: float, seed: int, most: int) -> list[int 
     return found
 
 
-def median(steps: Sequence[int | None]) -> float:
-    """Return the median, infinite where the middle run has not arrived."""
-    return float(np.median([np.inf if step is None else step for step in steps]))
-
-
 def rate_of(power: int) -> float:
     return float(SETTINGS["rate_factor"] ** power)
 
@@ -119,51 +115,17 @@ def seeds_for(batch_size: int, seeds: Sequence[int]) -> Sequence[int]:
 
 
 def tune(batch_size: int, start: int) -> list[dict[str, Any]]:
-    """Try rates outwards from power `start` until each target's best lies inside the grid.
+    """Tune on the tuning seeds; the chapter's target gets two rates on either side of its best."""
 
-    The chapter's target gets two rates on either side of its best, the others one.
-    """
-    tried: dict[int, list[list[int | None]]] = {}
-    n_targets = len(SETTINGS["targets"])
-
-    def medians(power: int) -> list[float]:
-        return [median(column) for column in zip(*tried[power], strict=True)]
-
-    def best(target: int) -> int:
-        return min(tried, key=lambda power: (medians(power)[target], power))
-
-    def attempt(power: int) -> None:
-        least = min((medians(p)[-1] for p in tried), default=np.inf)
+    def attempt(power: int, least: float) -> tuning.Steps:
         most = int(SETTINGS["give_up_after"] * least) if np.isfinite(least) else MOST
-        tried[power] = [
+        return [
             first_steps(batch_size, rate_of(power), seed, most)
             for seed in seeds_for(batch_size, SETTINGS["tuning_seeds"])
         ]
 
-    attempt(start)
-    while True:
-        margin = [1] * (n_targets - 1) + [2]
-        low = min(best(i) - margin[i] for i in range(n_targets))
-        high = max(best(i) + margin[i] for i in range(n_targets))
-        missing = [p for p in (*range(high, low - 1, -1),) if p not in tried]
-        if not missing:
-            break
-        attempt(min(missing, key=lambda power: (abs(power - start), power)))
-    return [
-        {"power": p, "rate": rate_of(p), "steps": tried[p], "medians": finite(medians(p))}
-        for p in sorted(tried)
-    ]
-
-
-def finite(numbers: Sequence[float]) -> list[float | None]:
-    """Return the numbers with None in place of infinity, which JSON does not know."""
-    return [None if not np.isfinite(number) else number for number in numbers]
-
-
-def best_power(grid: Sequence[dict[str, Any]], target: int = -1) -> int:
-    """Return the power of the rate with the least median; the smaller of two equal ones."""
-    reached = [entry for entry in grid if entry["medians"][target] is not None]
-    return min(reached, key=lambda e: (e["medians"][target], e["power"]))["power"]
+    margins = [1] * (len(SETTINGS["targets"]) - 1) + [2]
+    return tuning.tune(attempt, start, SETTINGS["rate_factor"], margins)
 
 
 def measure(batch_size: int, done: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from mbgd_lib import mnist
-from mbgd_lib.mnist import center_digit, load_mnist
+from mbgd_lib.mnist import center_digit, load_mnist, shrink
 
 needs_all_of_mnist = pytest.mark.skipif(
     not os.environ.get("MNIST_DIR"), reason="MNIST_DIR names no folder with all of MNIST"
@@ -567,3 +567,14 @@ def test_center_digit_refuses_images_from_0_to_1(whole):
     image[8:20, 10:14] = whole
     with pytest.raises(ValueError, match=r"^image must .* none is above 1: multiply it by 255$"):
         center_digit(image)
+
+
+def test_shrunk_images_are_means_of_two_by_two_pixels():
+    images, _ = load_mnist("sample")
+    small = shrink(images[:3])
+    assert small.dtype == np.float32
+    by_hand = images[1].reshape(28, 28)[10:12, 14:16].mean() / 255
+    assert by_hand > 0
+    assert small[1].reshape(14, 14)[5, 7] == pytest.approx(by_hand)
+    with pytest.raises(ValueError, match=r"shape \(n, 784\), not \(784,\)"):
+        shrink(images[0])

@@ -6,6 +6,7 @@ import pytest
 from mbgd_lib import Adam, LeastSquares, Momentum, descend
 from mbgd_lib.instruments import theory
 from mbgd_lib.instruments.targets import (
+    best_rate,
     checkpoints,
     fit_critical_batch_size,
     losses_at,
@@ -275,3 +276,31 @@ def test_the_overhead_is_fitted_to_relative_errors():
 def test_times_without_an_overhead_are_refused(sizes, seconds, message):
     with pytest.raises(ValueError, match=message):
         overhead_in_rows(sizes, seconds)
+
+
+# --- the best rate ---
+
+
+def test_the_best_rate_is_found_between_those_tried():
+    """Where the medians lie on a parabola between logarithms, its lowest point comes out."""
+    rates = 0.01 * 2.0 ** np.arange(8)
+    for lowest in (0.03, 0.1, 0.137):
+        steps = 50 * np.exp(0.7 * np.log(rates / lowest) ** 2)
+        assert best_rate(rates, [steps]) == pytest.approx(lowest)
+        # The median of the runs counts, not the mean.
+        assert best_rate(rates, [steps, steps, steps * rates**-3]) == pytest.approx(lowest)
+
+
+@pytest.mark.parametrize("steps", [[9, 5, np.inf], [np.inf, 5, 9]])
+def test_beside_a_rate_that_does_not_arrive_the_best_one_tried_is_taken(steps):
+    assert best_rate([0.1, 0.2, 0.4], [steps]) == 0.2
+
+
+def test_at_an_edge_the_best_one_tried_is_taken():
+    assert best_rate([0.1, 0.2, 0.4], [[5, 7, 9]]) == 0.1
+    assert best_rate([0.1, 0.2, 0.4], [[9, 7, 5]]) == 0.4
+
+
+def test_the_best_rate_wants_a_column_for_each_rate():
+    with pytest.raises(ValueError, match=r"steps must have the shape \(seeds, 3\), not \(1, 2\)"):
+        best_rate([0.1, 0.2, 0.4], [[5, 7]])

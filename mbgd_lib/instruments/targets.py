@@ -153,6 +153,47 @@ def steps_to_target(
     return found if settings.get("seeds") is not None else found[0]
 
 
+def best_rate(rates: ArrayLike, steps: ArrayLike) -> float:
+    """Return the learning rate with which runs arrive soonest, between the rates that were tried.
+
+    Of the rates the one with the least median is taken, and a parabola laid through it and its
+    two neighbours, with logarithms on both axes; its lowest point is the answer. So a coarse
+    grid of rates does not make a staircase of what grows steadily.
+
+    Parameters
+    ----------
+    rates : array_like of shape (rates,)
+        Increasing, each the same factor above the one before.
+    steps : array_like of shape (seeds, rates)
+        Steps to a target; infinite where a run did not arrive.
+
+    Returns
+    -------
+    float
+        The rate of least median itself, where it has no two neighbours whose median run arrives.
+
+    Examples
+    --------
+    >>> best_rate([0.1, 0.2, 0.4], [[400, 100, 400], [400, 100, 400]])
+    0.2
+    >>> round(best_rate([0.1, 0.2, 0.4], [[400, 100, 100]]), 4)  # between the two
+    0.2828
+    """
+    rates = finite_array("rates", rates, ndim=1)
+    counts = np.asarray(steps, dtype=np.float64)
+    if counts.ndim != 2 or counts.shape[1] != len(rates) or counts.size == 0:
+        raise ValueError(f"steps must have the shape (seeds, {len(rates)}), not {counts.shape}")
+    medians = np.median(counts, axis=0)
+    best = int(medians.argmin())
+    if not 0 < best < len(rates) - 1 or not np.isfinite(medians[best - 1 : best + 2]).all():
+        return float(rates[best])
+    left, middle, right = np.log(medians[best - 1 : best + 2])
+    bend = left - 2 * middle + right
+    # The parabola through (-1, left), (0, middle) and (1, right) is lowest there.
+    place = (left - right) / (2 * bend) if bend > 0 else 0.0
+    return float(rates[best] * (rates[best + 1] / rates[best]) ** place)
+
+
 def fit_critical_batch_size(batch_sizes: ArrayLike, steps: ArrayLike) -> tuple[float, float]:
     r"""Fit the exchange of steps against rows, and return the least steps and the critical size.
 

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from mbgd_lib import Adam, LeastSquares, Momentum, Nesterov, Softmax, descend, minibatches
+from mbgd_lib import Adam, LeastSquares, Momentum, Nesterov, Network, Softmax, descend, minibatches
 
 # Keras's own, where it hands arrays to JAX.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -123,6 +123,48 @@ def test_pytorch_rules(dtype, rule, optimizer, options):
     theirs = pytorch_weights(X, labels, CLASSES, loss, rate, optimizer, **options)
     weights = ours(Softmax(X, labels), dtype, learning_rate=rate, update=rule)
     assert_same(theirs, weights, dtype, {"float64": 1e-13, "float32": 2e-5})
+
+
+@both_types
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize(
+    ("loss", "rule"), [("softmax", None), ("squares", None), ("softmax", Adam())]
+)
+def test_pytorch_network_with_one_hidden_layer(dtype, activation, loss, rule):
+    import torch
+
+    X, _, labels = rows_to_learn(dtype)
+    net = Network(X, labels, 6, activation=activation, loss=loss, n_classes=CLASSES)
+    start = net.start(3, dtype)
+    first, last = torch.nn.Linear(D, 6), torch.nn.Linear(6, CLASSES)
+    active = {"tanh": torch.nn.Tanh(), "relu": torch.nn.ReLU()}[activation]
+    model = torch.nn.Sequential(first, active, last).to(torch.from_numpy(X).dtype)
+    # PyTorch keeps a layer's weights with one row for each unit, ours have one column.
+    parts = [p.T if p.ndim == 2 else p for p in model.parameters()]
+    ends = np.cumsum([part.numel() for part in parts])[:-1]
+    with torch.no_grad():
+        for part, ours_ in zip(parts, np.split(start, ends), strict=True):
+            part.copy_(torch.from_numpy(ours_.reshape(tuple(part.shape)).copy()))
+    kind = torch.optim.SGD if rule is None else torch.optim.Adam
+    optimizer = kind(model.parameters(), lr=0.01 if rule else LEARNING_RATE)
+    wanted = torch.from_numpy(np.eye(CLASSES, dtype=dtype)[labels])
+    for rows in batches():
+        index = torch.from_numpy(rows.copy())
+        optimizer.zero_grad()
+        scores = model(torch.from_numpy(X)[index])
+        if loss == "softmax":
+            cost = torch.nn.functional.cross_entropy(scores, torch.from_numpy(labels)[index])
+        else:
+            cost = ((scores - wanted[index]) ** 2).sum(axis=1).mean() / 2
+        cost.backward()
+        optimizer.step()
+    theirs = np.concatenate([part.detach().numpy().ravel() for part in parts])
+    settings = {"learning_rate": 0.01 if rule else LEARNING_RATE, "update": rule}
+    weights = descend(
+        net, start, batch_size=BATCH_SIZE, epochs=EPOCHS, seed=SEED, **settings
+    ).weights
+    assert np.abs(weights - start).max() > 0.03
+    assert_same(theirs, weights, dtype)
 
 
 # --- Keras ---
