@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import subprocess
@@ -11,9 +12,11 @@ from functools import partial
 import numpy as np
 import pytest
 
+from mbgd_lib import minibatches
 from mbgd_lib.instruments.targets import checkpoints, steps_to_target
+from mbgd_lib.mnist import load_mnist
 from sweeps import __main__ as command
-from sweeps import batch_size, store
+from sweeps import batch_size, networks, store, tuning
 
 WORLDS = 3  # other master seeds that each measurement is stored for
 
@@ -84,7 +87,7 @@ def test_every_sweep_has_its_stored_result():
         assert store.load(name)["settings"] == json.loads(json.dumps(module.SETTINGS))
 
 
-MEASURED = ("batch_size", "escape", "variants", "noise_scale")
+MEASURED = ("batch_size", "escape", "variants", "noise_scale", "networks")
 
 
 @pytest.mark.parametrize("name", MEASURED)
@@ -167,7 +170,7 @@ def test_best_rates_lie_inside_their_grids(sweep):
             assert medians[best] < edges or (margin == 1 and medians[best] == edges)
     for entry in sweep["smooth"]:
         rates = [row["rate"] for row in entry["rates"]]
-        medians = [batch_size.median(row["steps"]) for row in entry["rates"]]
+        medians = [tuning.median(row["steps"]) for row in entry["rates"]]
         best = rates.index(entry["best_rate"])
         assert 0 < best < len(rates) - 1
         assert medians[best] == min(medians)
@@ -177,7 +180,7 @@ def test_medians_are_those_of_the_seeds(sweep):
     for entry in sweep["batch_sizes"]:
         for row in entry["rates"]:
             columns = zip(*row["steps"], strict=True)
-            again = batch_size.finite([batch_size.median(column) for column in columns])
+            again = tuning.finite([tuning.median(column) for column in columns])
             assert row["medians"] == again
 
 
@@ -252,8 +255,8 @@ def test_smooth_reading_is_never_earlier(sweep, entries):
 def test_diverged_and_endless_runs_do_not_arrive():
     assert batch_size.first_steps(8192, 1e4, 0, 50) == [None] * 3
     assert batch_size.first_smooth_step(8192, 1e-6, 0, 30) is None
-    assert batch_size.median([5, None, None]) == math.inf
-    assert batch_size.finite([1.0, math.inf]) == [1.0, None]
+    assert tuning.median([5, None, None]) == math.inf
+    assert tuning.finite([1.0, math.inf]) == [1.0, None]
 
 
 def test_timing_takes_every_batch_size(monkeypatch):
@@ -262,3 +265,88 @@ def test_timing_takes_every_batch_size(monkeypatch):
     seconds = batch_size.seconds_per_step(batch_size.SETTINGS["batch_sizes"])
     assert list(seconds) == [str(size) for size in batch_size.SETTINGS["batch_sizes"]]
     assert all(each > 0 for times in seconds.values() for each in times)
+
+
+# --- the sweep over networks and rules ---
+
+
+@pytest.fixture(scope="module")
+def cases():
+    return store.load("networks")["cases"]
+
+
+def test_every_case_has_every_size_and_target(cases):
+    assert set(cases) == set(networks.SETTINGS["cases"])
+    for case, entries in cases.items():
+        sizes, n_targets = networks.SETTINGS["cases"][case]
+        assert [entry["batch_size"] for entry in entries] == sizes
+        for entry in entries:
+            targets = [result["target"] for result in entry["by_target"]]
+            assert targets == networks.SETTINGS["targets"][:n_targets]
+            assert entry["seconds_per_step"] > 0
+            for result in entry["by_target"]:
+                assert len(result["steps"]) == len(networks.SETTINGS["seeds"])
+    rising = networks.SETTINGS["warm_up"]
+    found = [(e["case"], e["batch_size"], e["rising"]) for e in store.load("networks")["warm_up"]]
+    assert found == list(itertools.product(rising["rules"], rising["sizes"], rising["steps"]))
+
+
+def test_best_rates_of_networks_lie_inside_their_grids(cases):
+    for entry in itertools.chain.from_iterable(cases.values()):
+        rates = [row["rate"] for row in entry["rates"]]
+        np.testing.assert_allclose(np.diff(np.log2(rates)), 0.5)
+        for i, result in enumerate(entry["by_target"]):
+            medians = [
+                math.inf if row["medians"][i] is None else row["medians"][i]
+                for row in entry["rates"]
+            ]
+            assert medians[rates.index(result["best_rate"])] == min(medians)
+            assert 0 < rates.index(result["best_rate"]) < len(rates) - 1
+
+
+def adam_by_hand(weights, gradient, rate, memory):
+    memory["m"] = 0.9 * memory.get("m", 0) + 0.1 * gradient
+    memory["v"] = 0.999 * memory.get("v", 0) + 0.001 * gradient**2
+    memory["t"] = memory.get("t", 0) + 1
+    mean, square = memory["m"] / (1 - 0.9 ** memory["t"]), memory["v"] / (1 - 0.999 ** memory["t"])
+    return weights - rate * mean / (np.sqrt(square) + 1e-8)
+
+
+@pytest.mark.parametrize(("case", "size", "world"), [("plain", 128, 0), ("Adam", 512, 1)])
+def test_a_stored_point_of_a_network_comes_out_again(case, size, world):
+    """From a network and a loop written out here, with nothing of the sweep's but its settings."""
+    stored = store.load(store.name_of("networks", world))
+    entry = next(e for e in stored["cases"][case] if e["batch_size"] == size)
+    result, seed = entry["by_target"][-1], world * 100_000 + 100
+    images, labels = load_mnist("sample", split="train")
+    X = images.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).reshape(-1, 196).astype(np.float32) / 255
+    wanted = np.eye(10, dtype=np.float32)[labels]
+    rng = np.random.default_rng(seed)
+    V, W = rng.normal(0, 196**-0.5, (196, 32)), rng.normal(0, 32**-0.5, (32, 10))
+    parts = [V.astype(np.float32), np.zeros(32, np.float32), W.astype(np.float32)]
+    parts, memories = [*parts, np.zeros(10, np.float32)], [{} for _ in range(4)]
+
+    def forward(X):
+        V, a, W, b = parts
+        active = np.tanh(X @ V + a)
+        powers = np.exp(active @ W + b)
+        return active, powers / powers.sum(axis=1, keepdims=True)
+
+    looks, found = checkpoints(3000, networks.SETTINGS["look_spacing"]), None
+    batches = minibatches(8192, size, epochs=200, seed=[seed, size])
+    for step, rows in enumerate(batches, start=1):
+        active, chances = forward(X[rows])
+        slopes = (chances - wanted[rows]) / len(rows)
+        back = (slopes @ parts[2].T) * (1 - active**2)
+        gradients = X[rows].T @ back, back.sum(axis=0), active.T @ slopes, slopes.sum(axis=0)
+        if case == "Adam":
+            pieces = zip(parts, gradients, memories, strict=True)
+            parts = [adam_by_hand(p, g, result["best_rate"], m) for p, g, m in pieces]
+        else:
+            parts = [p - result["best_rate"] * g for p, g in zip(parts, gradients, strict=True)]
+        if step in looks:
+            chances = forward(X[8192:])[1]
+            if -np.log((chances * wanted[8192:]).sum(axis=1)).mean() <= result["target"]:
+                found = step
+                break
+    assert abs(looks.index(found) - looks.index(result["steps"][0])) <= 1
