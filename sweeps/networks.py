@@ -62,8 +62,8 @@ SETTINGS: dict[str, Any] = {
 #: How a step is timed: in each round, about so many rows, but at most so many steps.
 TIMING: dict[str, Any] = {"rounds": 15, "rows": 8192, "steps": 200}
 
-#: Where a run is given up for which nothing is known yet.
-MOST = 20_000
+#: Steps that are known to do for the smallest batches.
+MOST = 5_000
 
 RULES = {"momentum": Momentum(SETTINGS["momentum"]), "Adam": Adam()}
 
@@ -143,11 +143,16 @@ def power_of(rate: float) -> int:
     return round(np.log(rate) / np.log(SETTINGS["rate_factor"]))
 
 
-def measure(case: str, batch_size: int, first: int, rising: int = 0) -> dict[str, Any]:
-    """Tune the rate on some seeds, from power `first` on, then count steps on others."""
+def measure(
+    case: str, batch_size: int, first: int, known: float, rising: int = 0
+) -> dict[str, Any]:
+    """Tune the rate on some seeds, from power `first` on, then count steps on others.
+
+    A run is given up for which `known` steps, those of a smaller batch, are far too few.
+    """
 
     def attempt(power: int, least: float) -> tuning.Steps:
-        most = int(SETTINGS["give_up_after"] * least) if np.isfinite(least) else MOST
+        most = int(SETTINGS["give_up_after"] * min(least, known))
         return [
             first_steps(case, batch_size, rate_of(power), seed, most, rising)
             for seed in seeds_for(SETTINGS["tuning_seeds"])
@@ -170,21 +175,26 @@ def measure(case: str, batch_size: int, first: int, rising: int = 0) -> dict[str
     return {"batch_size": batch_size, "rates": grid, "by_target": by_target}
 
 
+def best_of(entry: dict[str, Any]) -> tuple[int, float]:
+    """Return the power of the best rate to the last target, and the median steps at it."""
+    best = tuning.best_power(entry["rates"])
+    return best, next(row["medians"][-1] for row in entry["rates"] if row["power"] == best)
+
+
 def after(case: str, batch_size: int, done: dict[str, Any]) -> dict[str, Any]:
     """Measure a batch size, beginning at the best rate of the one before."""
     sizes, _ = SETTINGS["cases"][case]
     place = sizes.index(batch_size)
     if place == 0:
-        first = power_of(SETTINGS["first_rates"].get(case, 2**-2))
-    else:
-        first = tuning.best_power(done[f"{case}, B={sizes[place - 1]}"]["rates"]) + 1
-    return measure(case, batch_size, first)
+        return measure(case, batch_size, power_of(SETTINGS["first_rates"].get(case, 2**-2)), MOST)
+    return measure(case, batch_size, *best_of(done[f"{case}, B={sizes[place - 1]}"]))
 
 
 def with_warm_up(case: str, batch_size: int, rising: int, done: dict[str, Any]) -> dict[str, Any]:
     """Tune and count again with a rate that rises over the first steps."""
-    first = tuning.best_power(done[f"{case}, B={batch_size}"]["rates"])
-    return {"case": case, "rising": rising} | measure(case, batch_size, first, rising)
+    first, known = best_of(done[f"{case}, B={batch_size}"])
+    made = measure(case, batch_size, first, known + rising, rising)
+    return {"case": case, "rising": rising} | made
 
 
 def seconds_per_step(case: str, batch_size: int) -> float:
