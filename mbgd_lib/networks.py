@@ -182,6 +182,22 @@ class Network:
         """
         return self._gradients(self._checked(weights, 2), _row_numbers(rows, 2))
 
+    def layers(self, weights: Array) -> list[Array]:
+        """Return V, a, W and b, as views of the weights.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (…, *weights_shape)
+
+        Returns
+        -------
+        list of ndarray
+            Of the shapes (…, d, hidden), (…, 1, hidden), (…, hidden, k) and (…, 1, k).
+        """
+        ends = np.cumsum([rows * columns for rows, columns in self.shapes])[:-1]
+        parts = np.split(weights, ends, axis=-1)
+        return [p.reshape(*weights.shape[:-1], *s) for p, s in zip(parts, self.shapes, strict=True)]
+
     def scores(self, weights: Array, rows: Array | None = None) -> Array:
         """Return the classes' scores, of which the largest names the class.
 
@@ -197,7 +213,7 @@ class Network:
         """
         weights = self._checked(weights, 1)
         X = self._features(_row_numbers(rows, 1), weights)
-        return self._forward(self._layers(weights), X)[1]
+        return self._forward(self.layers(weights), X)[1]
 
     # Below, weights and rows may have one more dimension in front, for several runs: `@`
     # multiplies the matrices behind it, run by run.
@@ -208,12 +224,6 @@ class Network:
             shape = f"({'runs, ' * (ndim - 1)}{self.weights_shape[0]},)"
             raise ValueError(f"weights must have the shape {shape}, not {weights.shape}")
         return weights
-
-    def _layers(self, weights: Array) -> list[Array]:
-        """Return V, a, W and b as views of the weights."""
-        ends = np.cumsum([rows * columns for rows, columns in self.shapes])[:-1]
-        parts = np.split(weights, ends, axis=-1)
-        return [p.reshape(*weights.shape[:-1], *s) for p, s in zip(parts, self.shapes, strict=True)]
 
     def _features(self, rows: Array | None, weights: Array) -> Array:
         X = self.X if rows is None else self.X[rows]
@@ -228,7 +238,7 @@ class Network:
 
     def _values(self, weights: Array, rows: Array | None) -> Array:
         y = self.y if rows is None else self.y[rows]
-        _, scores = self._forward(self._layers(weights), self._features(rows, weights))
+        _, scores = self._forward(self.layers(weights), self._features(rows, weights))
         wanted = y[..., None] == np.arange(self.n_classes)
         if self.loss == "squares":
             return np.asarray(((scores - wanted) ** 2).sum(axis=-1).mean(axis=-1) / 2)
@@ -238,7 +248,7 @@ class Network:
 
     def _gradients(self, weights: Array, rows: Array | None) -> Array:
         X, y = self._features(rows, weights), self.y if rows is None else self.y[rows]
-        layers = self._layers(weights)
+        layers = self.layers(weights)
         active, scores = self._forward(layers, X)
         chances = softmax(scores) if self.loss == "softmax" else scores
         slopes = (chances - (y[..., None] == np.arange(self.n_classes))) / y.shape[-1]
