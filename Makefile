@@ -6,17 +6,20 @@ export PYTHON ?=
 PORT ?= 8000
 # A site without the exercises' solutions: make site SOLUTIONS=no
 SOLUTIONS ?= yes
+# Notebooks whose cells need PyTorch, Keras or JAX: make lab FRAMEWORKS=yes, make notebooks N=8 FRAMEWORKS=yes
+FRAMEWORKS ?=
 # How many test processes run side by side: make test JOBS=4
 JOBS ?= auto
 
 HERE := .venv/bin/python
 WITH_FRAMEWORKS := .venv-frameworks/bin/python
+CHOSEN := $(if $(FRAMEWORKS),$(WITH_FRAMEWORKS),$(HERE))
 # The test processes already fill the cores; BLAS threads on top would only make them wait for each other.
 # Notebooks are stored so too: another number of threads may round the last bit another way.
 ONE_BLAS_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 PYTEST = $(ONE_BLAS_THREAD) $(HERE) -m pytest --numprocesses $(JOBS) --dist loadfile
 # Matplotlib lists the machine's fonts on its first import, and may say so in a notebook's outputs.
-LIST_FONTS := @$(HERE) -c 'import matplotlib.font_manager' 2>/dev/null
+LIST_FONTS = @$(CHOSEN) -c 'import matplotlib.font_manager' 2>/dev/null
 
 .DEFAULT_GOAL := help
 .PHONY: help site serve lab check check-mine format lint test test-library list-library test-chapter test-exercises test-site coverage nbval \
@@ -44,10 +47,10 @@ forget_unfinished_build = if [ ! -e $(SITE_FINISHED) ] || \
 serve: site  ## build the site and serve it on http://127.0.0.1:8000 (PORT=… for another port)
 	$(HERE) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
-lab: venv-read  ## open chapters and exercises in JupyterLab (folders reading and practice, both yours)
-	$(HERE) -m grading practice
-	$(HERE) -m tools.reading_notebooks
-	$(HERE) -m jupyterlab --notebook-dir .
+lab: $(if $(FRAMEWORKS),venv-frameworks,venv-read)  ## open chapters and exercises in JupyterLab (folders reading and practice, both yours)
+	$(CHOSEN) -m grading practice
+	$(CHOSEN) -m tools.reading_notebooks
+	$(CHOSEN) -m jupyterlab --notebook-dir .
 
 with_variant = $(if $(VARIANT),--variant "$(VARIANT)")
 need = $(if $($(1)),:,$(error $(1) is missing: $(2)))
@@ -116,25 +119,30 @@ test-exercises: venv  ## test the exercise sets and what grades them
 test-site: site venv  ## build the site and test its pages, in a browser too
 	$(PYTEST) $(SITE_TESTS)
 
-test-frameworks: venv-frameworks  ## compare with PyTorch, Keras, JAX and nbgrader (installs them)
+test-frameworks: venv-frameworks  ## compare with PyTorch, Keras, JAX and nbgrader (installs them), and run the notebooks that use them
+	@$(WITH_FRAMEWORKS) -c 'import matplotlib.font_manager' 2>/dev/null
 	$(ONE_BLAS_THREAD) $(WITH_FRAMEWORKS) -m pytest tests/frameworks
 
 coverage: venv  ## list the library's lines that its own tests miss; too many are an error
 	$(PYTEST) $(LIBRARY_TESTS) --cov
 
+# nbval can pass over no cell but by tags of its own, and so leaves out notebooks that need a framework: test-frameworks
+# runs these whole.
 nbval: venv  ## run the notebooks a second way, with nbval, which knows nothing of this project
 	$(LIST_FONTS)
-	$(PYTEST) notebooks --nbval --nbval-current-env
+	$(PYTEST) $$($(HERE) tools/store_notebooks.py --list) --nbval --nbval-current-env
 
-notebooks: venv  ## run notebooks and store their outputs (N=3: those of chapter 3 alone)
+named = $(wildcard $(foreach folder,notebooks notebooks/*,$(folder)/0$(N)_*.ipynb $(folder)/$(N)_*.ipynb))
+
+notebooks: $(if $(FRAMEWORKS),venv-frameworks,venv)  ## run notebooks and store their outputs (N=3: those of chapter 3 alone; FRAMEWORKS=yes)
 	$(LIST_FONTS)
-	$(HERE) tools/store_notebooks.py $(if $(N),$(wildcard notebooks/0$(N)_*.ipynb notebooks/*/0$(N)_*.ipynb))
+	$(CHOSEN) tools/store_notebooks.py $(if $(N),$(or $(named),$(error no notebook has the number $(N))))
 
 sweeps: venv  ## measure again what takes minutes, and store it for the chapters (SEED=1: in another world)
 	$(ONE_BLAS_THREAD) $(HERE) -m sweeps $(if $(SEED),--seed $(SEED))
 
-replicate: venv  ## run every notebook with other master seeds, and store what they find (N=3; an hour at most)
-	$(HERE) -m replications run $(N)
+replicate: $(if $(FRAMEWORKS),venv-frameworks,venv)  ## run every notebook with other master seeds, and store what they find (N=3; FRAMEWORKS=yes; an hour at most)
+	$(CHOSEN) -m replications run $(N)
 
 bench: venv-frameworks  ## time an epoch against its peers, side by side (installs them; some minutes)
 	$(WITH_FRAMEWORKS) -m benchmarks

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from replications import check, fallen, notebooks, run
+from tools import store_notebooks
 
 EXAMPLES = """\
 python -m replications run          every notebook; an interrupted run goes on
@@ -32,12 +33,15 @@ def main(arguments: list[str] | None = None) -> int:
         seeds = options.seeds or list(range(1, run.RUNS + 1))
         if min(seeds) < 1 or len(set(seeds)) < len(seeds):
             parser.error(f"--seeds must be different and at least 1, not {seeds}")
+        left = [p for p in paths if store_notebooks.needs_other_python(notebooks.read(p))]
+        for path in left:
+            print(f"left out: {store_notebooks.refusal(path, 'replicate')}", file=sys.stderr)
         try:
-            run.replicate(paths, seeds)
+            run.replicate([path for path in paths if path not in left], seeds)
         except (run.WorldFailed, ValueError) as error:
             print(error, file=sys.stderr)
             return 1
-        return 0
+        return 1 if left and options.notebooks else 0
     pages = paths if options.notebooks else [*notebooks.published(), *notebooks.prose()]
     faults = report(pages)
     if options.command == "list" and not faults:

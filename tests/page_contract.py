@@ -267,6 +267,16 @@ def random_problems(notebook: NotebookNode) -> list[str]:
     return problems
 
 
+def framework_problems(notebook: NotebookNode) -> list[str]:
+    """A reader without PyTorch, Keras or JAX learns how to get them before a cell needs them."""
+    for index, cell in code_cells(notebook):
+        if store_notebooks.FRAMEWORKS in tags(cell):
+            before = markdown(new_notebook(cells=notebook.cells[:index]))
+            told = "`make lab FRAMEWORKS=yes`" in before
+            return [] if told else [f"cell {index}: nothing before it says how to get frameworks"]
+    return []
+
+
 #: What kinds of notebooks there are, by folder: chapters; what is one click deeper; tutorials.
 KINDS = {"notebooks": "chapter", "deeper": "deeper", "tutorials": "tutorial"}
 
@@ -434,5 +444,6 @@ def contract_problems(
         *glue_problems(notebook, elsewhere),
         *repeats_problems(notebook),
         *random_problems(notebook),
+        *framework_problems(notebook),
         *([] if is_draft(notebook) else page_problems(notebook, kind)),
     ]

@@ -108,6 +108,22 @@ def test_a_missing_argument_is_named(project, target):
     assert re.search(r"(N|SUBMISSIONS) is missing: the (number|folder)", result.stderr)
 
 
+@pytest.mark.parametrize("target", ["lab", "notebooks", "replicate"])
+def test_frameworks_are_used_where_they_are_asked_for(target):
+    for asked, python in (([], ".venv/bin"), (["FRAMEWORKS=yes"], ".venv-frameworks/bin")):
+        told = make(ROOT, "--dry-run", target, *asked).stdout
+        assert {match[1] for match in re.finditer(r"(?m)^(\S+)/python", told)} == {python}
+        assert f"make_venv.sh {python.removesuffix('/bin')} " in told
+
+
+def test_notebooks_are_named_by_their_number():
+    for number, name in (("3", "03_batch_size_effects"), ("001", "001_make_regression")):
+        told = make(ROOT, "--dry-run", "notebooks", f"N={number}").stdout
+        assert f"/{name}.ipynb" in told
+        assert "000_gaussian_points" not in told
+    assert "no notebook has the number 99" in make(ROOT, "-n", "notebooks", "N=99").stderr
+
+
 def test_a_file_of_tests_is_the_librarys_unless_it_is_named(project):
     (project / "tests").mkdir()
     for name in ("new", "site", "chapter_03", "exercise_sets", "makefile"):

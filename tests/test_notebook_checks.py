@@ -20,6 +20,7 @@ from page_contract import (
     ROOT,
     contract_problems,
     draft_problems,
+    framework_problems,
     kind_of,
     name_of,
     one_sitting_problems,
@@ -729,6 +730,74 @@ def test_kernel_is_this_interpreter_whatever_is_installed(tmp_path: Path, monkey
     path.write_text(nbformat.v4.writes(new_notebook(cells=cells)), encoding="utf-8")
     printed = store_notebooks.execute(path).cells[0].outputs[0].text
     assert printed == f"{sys.executable} module://matplotlib_inline.backend_inline\n"
+
+
+# --- Cells that need a framework ------------------------------------------------------------------
+
+
+@pytest.fixture
+def framework_page(tmp_path: Path, monkeypatch) -> Path:
+    """Return a notebook with a cell that needs a framework, on a machine that has none."""
+    monkeypatch.setattr(store_notebooks, "NOTEBOOKS", tmp_path / "notebooks")
+    path = tmp_path / "notebooks" / "08_small.ipynb"
+    path.parent.mkdir()
+    tagged = {"tags": [store_notebooks.FRAMEWORKS]}
+    cells = [
+        new_markdown_cell("`make lab FRAMEWORKS=yes` installs them."),
+        new_code_cell('print("mine")'),
+        new_code_cell('print("theirs")', metadata=tagged),
+    ]
+    path.write_text(store_notebooks.as_text(new_notebook(cells=cells)), encoding="utf-8")
+    monkeypatch.setattr(store_notebooks, "have_frameworks", lambda: True)
+    assert store_notebooks.store(path)
+    monkeypatch.setattr(store_notebooks, "have_frameworks", lambda: False)
+    return path
+
+
+def test_without_frameworks_the_other_cells_are_compared(framework_page: Path):
+    stored = store_notebooks.read(framework_page)
+    fresh = store_notebooks.execute(framework_page, whole=False)
+    assert [cell.execution_count for cell in fresh.cells[1:]] == [1, None]
+    set_output(2, text="changed\n")(stored)
+    assert store_notebooks.compare_notebooks(stored, fresh) == []
+    set_output(1, text="changed\n")(stored)
+    assert len(store_notebooks.compare_notebooks(stored, fresh)) == 1
+
+
+def test_with_frameworks_all_cells_are_compared(framework_page: Path, monkeypatch):
+    monkeypatch.setattr(store_notebooks, "have_frameworks", lambda: True)
+    stored = store_notebooks.read(framework_page)
+    fresh = store_notebooks.execute(framework_page)
+    assert store_notebooks.compare_notebooks(stored, fresh) == []
+    set_output(2, text="changed\n")(stored)
+    assert len(store_notebooks.compare_notebooks(stored, fresh)) == 1
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_without_frameworks_their_outputs_are_not_lost(framework_page: Path, capsys, named: bool):
+    before = framework_page.read_bytes()
+    other = framework_page.with_name("09_other.ipynb")
+    other.write_text(store_notebooks.as_text(new_notebook(cells=[new_code_cell("1")])))
+    assert store_notebooks.main([str(framework_page)] if named else []) == named
+    told = capsys.readouterr().out
+    assert "08_small.ipynb has cells that need PyTorch, Keras or JAX" in told
+    assert "make notebooks N=08 FRAMEWORKS=yes" in told
+    assert framework_page.read_bytes() == before
+    assert named or "09_other.ipynb" in told
+
+
+def test_what_this_python_can_run_whole_is_listed(framework_page: Path, capsys, monkeypatch):
+    for have, told in ((False, "\n"), (True, "notebooks/08_small.ipynb\n")):
+        monkeypatch.setattr(store_notebooks, "have_frameworks", lambda have=have: have)
+        assert store_notebooks.main(["--list"]) == 0
+        assert capsys.readouterr().out == told
+
+
+def test_a_page_says_how_to_get_the_frameworks(framework_page: Path):
+    notebook = store_notebooks.read(framework_page)
+    assert framework_problems(notebook) == []
+    notebook.cells.append(notebook.cells.pop(0))
+    assert framework_problems(notebook) == ["cell 1: nothing before it says how to get frameworks"]
 
 
 def test_command_needs_notebooks(tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture):

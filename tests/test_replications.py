@@ -22,6 +22,7 @@ from replications import check, fallen, notebooks, run
 from replications.__main__ import main
 from replications.check import Replications
 from replications.values import Interval, holds, names_in, rounding, value_of
+from tools import store_notebooks
 
 PATHS = notebooks.published()
 each_notebook = pytest.mark.parametrize("path", PATHS, ids=[path.stem for path in PATHS])
@@ -398,6 +399,28 @@ def test_an_unknown_notebook_or_seed_is_refused(capsys):
         with pytest.raises(SystemExit):
             main(arguments)
         assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("named", "status"), [(["8"], 1), ([], 0)])
+def test_a_notebook_is_not_run_without_the_frameworks_it_needs(monkeypatch, capsys, named, status):
+    """Its numbers stay those of a whole run; the others are run."""
+    tag = {"tags": [store_notebooks.FRAMEWORKS]}
+    pages = {
+        Path("07_one.ipynb"): small_notebook(CODE),
+        Path("08_two.ipynb"): small_notebook(CODE),
+    }
+    pages[Path("08_two.ipynb")].cells[1].metadata = nbformat.NotebookNode(tag)
+    ran = []
+    monkeypatch.setattr(notebooks, "paths", lambda: [*pages])
+    monkeypatch.setattr(notebooks, "read", pages.get)
+    monkeypatch.setattr(run, "replicate", lambda paths, seeds: ran.extend(paths))
+    monkeypatch.setattr(store_notebooks, "have_frameworks", lambda: False)
+    assert main(["run", *named]) == status
+    assert ran == ([] if named else [Path("07_one.ipynb")])
+    assert "make replicate N=08 FRAMEWORKS=yes" in capsys.readouterr().err
+    monkeypatch.setattr(store_notebooks, "have_frameworks", lambda: True)
+    assert main(["run", "8"]) == 0
+    assert ran[-1] == Path("08_two.ipynb")
 
 
 # --- planted flukes ---

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from store_notebooks import FRAMEWORKS as TAG
 
 ROOT = Path(__file__).parents[1]
 READ, DEV, FRAMEWORKS = (f"requirements{part}.txt" for part in ("", "-dev", "-frameworks"))
@@ -25,7 +26,7 @@ READ, DEV, FRAMEWORKS = (f"requirements{part}.txt" for part in ("", "-dev", "-fr
 # What the code of each folder may count on; any other folder's is for development.
 ENVIRONMENTS = {
     "mbgd_lib": [READ, FRAMEWORKS],  # Numba is optional
-    "notebooks": [READ],
+    "notebooks": [READ],  # cells with the tag are tested apart
     "exercises": [READ],
     "grading": [READ],
     "book": [READ],
@@ -46,11 +47,13 @@ def tracked(*patterns: str) -> list[Path]:
     return [Path(name) for name in found.stdout.split("\0") if (ROOT / name).is_file()]
 
 
-def code(path: Path) -> str:
+def code(path: Path, *, tagged: bool = False) -> str:
+    """Return a file's code; of a notebook that of the cells which need a framework, or the rest."""
     text = (ROOT / path).read_text(encoding="utf-8")
     if path.suffix == ".ipynb":
-        cells = json.loads(text)["cells"]
-        return "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+        chosen = [c for c in cells if (TAG in c["metadata"].get("tags", [])) is tagged]
+        return "\n".join("".join(cell["source"]) for cell in chosen)
     return text
 
 
@@ -103,6 +106,17 @@ def test_every_package_that_is_imported_is_named(folder):
         if distribution(module) not in named
     }
     assert not missing, "\n".join(sorted(missing))
+
+
+def test_cells_that_need_a_framework_import_what_is_named():
+    named = {name for file in (READ, FRAMEWORKS) for name in requirements(file)}
+    used = {
+        distribution(module)
+        for path in tracked("notebooks/*.ipynb")
+        for module in imported(code(path, tagged=True))
+        if module.partition(".")[0] not in known()
+    }
+    assert used <= named
 
 
 # --- Windows, which has no such modules and names ---

@@ -125,6 +125,16 @@ def test_one_order_is_worse_than_new_ones_by_what_theory_says():
     assert number(glued["once_gap"]) < 30
 
 
+def test_twice_the_step_arrives_as_much_sooner_and_ends_eight_times_as_far_off(regression):
+    """Keras has no factor ½. With new orders the scatter grows with the cube of the rate."""
+    A = regression[0]
+    curvatures = np.linalg.eigvalsh(A.T @ A / 800)
+    sooner = np.log(1 - 0.02 * curvatures) / np.log(1 - 0.01 * curvatures)
+    glued = glued_numbers("tutorials/001_make_regression")
+    assert number(glued["sooner"]) == pytest.approx(sooner.mean(), abs=0.1)
+    assert number(glued["further"]) == pytest.approx(2**3, abs=1)
+
+
 # --- 002: two surfaces ---
 
 
@@ -244,6 +254,19 @@ def test_004_stops_early():
     assert number(glued["excess"]) == pytest.approx(excess, abs=0.05)
     flattest = np.linalg.eigvalsh(A.T @ A / 1000)[0]
     assert number(glued["shrunk"]) == pytest.approx((1 - 0.01 * flattest) ** 320, abs=0.005)
+
+
+def test_twice_the_step_is_still_too_short():
+    """From starts as nn.Linear draws them; the gap along the flat direction decides."""
+    x = 2 * np.random.RandomState(42).rand(1000)
+    curvatures, directions = np.linalg.eigh(with_ones(x).T @ with_ones(x) / 1000)
+    glued = glued_numbers("tutorials/004_points_around_a_line")
+    starts = np.random.default_rng(7).uniform(-1, 1, (4000, 2)) - [1.29, 3.46]
+    left = (starts @ directions) * (1 - 0.02 * curvatures) ** 320
+    above = 100 * (left**2 @ curvatures) / 0.2437
+    assert number(glued["above"]) == pytest.approx(np.median(above), abs=3)
+    assert number(glued["early"]) == pytest.approx(100 * np.mean(above > 1), abs=5)
+    assert number(glued["doubled"]) == pytest.approx(number(glued["arrival"]) / 2, abs=2)
 
 
 def test_the_last_batch_s_loss_scatters_as_forty_rows_do():

@@ -2,8 +2,10 @@
 
     python tools/store_notebooks.py                 # every notebook of the course
     python tools/store_notebooks.py notebooks/01_*  # these only
+    python tools/store_notebooks.py --list          # name those that this Python can run whole
 
-A notebook that fails is left as it was stored before, and the command ends with status 1.
+A notebook that fails is left as it was stored before, and the command ends with status 1. So is
+one whose cells need PyTorch, Keras or JAX where these are missing.
 """
 
 import base64
@@ -14,6 +16,7 @@ import re
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from itertools import count, zip_longest
 from pathlib import Path
 
@@ -57,9 +60,17 @@ LIVE_TIMING = "live-timing"
 # Tick labels of other lengths change a figure's size a little: by at most this share.
 LIVE_SIZE = 0.1
 
+# Cells with this tag need PyTorch, Keras or JAX. `make test` runs notebooks without these cells,
+# `make test-frameworks` whole; outputs come from whole runs alone.
+FRAMEWORKS = "frameworks"
+
 
 class NotebookFailed(Exception):
     """A cell did not run to its end."""
+
+
+class NeedsFrameworks(NotebookFailed):
+    """Cells need PyTorch, Keras or JAX, which this Python lacks."""
 
 
 class ThisInterpreter(AsyncKernelManager):
@@ -84,6 +95,30 @@ def course_notebooks() -> list[Path]:
 def read(path: Path) -> NotebookNode:
     """Read a notebook, valid or not: nbformat.read would give cells without an id random ones."""
     return nbformat.v4.reads(Path(path).read_text(encoding="utf-8"))
+
+
+def uses_frameworks(notebook: NotebookNode) -> bool:
+    """Whether a notebook has cells that need PyTorch, Keras or JAX."""
+    return any(FRAMEWORKS in cell.metadata.get("tags", []) for cell in notebook.cells)
+
+
+def have_frameworks() -> bool:
+    """Whether this Python, which runs the kernels too, has what such cells need."""
+    return all(find_spec(name) for name in ("torch", "keras", "jax"))
+
+
+def needs_other_python(notebook: NotebookNode) -> bool:
+    """Whether cells of a notebook cannot run here."""
+    return uses_frameworks(notebook) and not have_frameworks()
+
+
+def refusal(path: Path, command: str) -> str:
+    """Return what to do about such a notebook."""
+    number = path.stem.partition("_")[0]
+    return (
+        f"{path.name} has cells that need PyTorch, Keras or JAX: "
+        f"make {command} N={number} FRAMEWORKS=yes"
+    )
 
 
 def as_text(notebook: NotebookNode) -> str:
@@ -124,9 +159,9 @@ def name_cells(cells: list[NotebookNode]) -> None:
         taken.add(cell["id"])
 
 
-def execute(path: Path) -> NotebookNode:
+def execute(path: Path, *, whole: bool = True) -> NotebookNode:
     """Run a notebook in a fresh kernel and return it with its new outputs, normalised."""
-    return run_in_kernel(read(path), Path(path).resolve())
+    return run_in_kernel(read(path), Path(path).resolve(), whole=whole)
 
 
 def run_in_kernel(
@@ -134,8 +169,15 @@ def run_in_kernel(
     path: Path,
     *,
     backend: str = "module://matplotlib_inline.backend_inline",
+    whole: bool = True,
 ) -> NotebookNode:
-    """Run a notebook as if it lay at the path; with the back end "agg" it draws no figures."""
+    """Run a notebook as if it lay at the path; with the back end "agg" it draws no figures.
+
+    Where frameworks are missing, the cells that need them are an error, or, if it need not be run
+    whole, passed over.
+    """
+    if whole and needs_other_python(notebook):
+        raise NeedsFrameworks(refusal(path, "notebooks"))
     notebook = normalise(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -147,6 +189,7 @@ def run_in_kernel(
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         timeout=HUNG,
+        skip_cells_with_tag="" if have_frameworks() else FRAMEWORKS,
         # Where a stream is cut into pieces depends on timing.
         coalesce_streams=True,
         record_timing=False,
@@ -154,10 +197,13 @@ def run_in_kernel(
         on_cell_start=lambda cell, cell_index: running.append(cell_index),
     )
     # A profile of the user's could import or print things before the first cell, another back end
-    # of Matplotlib would make every figure vanish, and more threads may round otherwise.
+    # of Matplotlib would make every figure vanish, more threads may round otherwise, and settings
+    # of Keras and JAX change their number of digits.
     with tempfile.TemporaryDirectory() as profile:
         env = os.environ | {
             "IPYTHONDIR": profile,
+            "KERAS_HOME": profile,
+            "JAX_ENABLE_X64": "0",
             "MPLBACKEND": backend,
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
@@ -249,17 +295,21 @@ def compare_notebooks(stored: NotebookNode, fresh: NotebookNode) -> list[str]:
     """Return where a notebook's outputs are no longer those that it stores.
 
     Text must agree to the letter, figures to the eye. A cell tagged nbval-ignore-output, which
-    prints what no two machines agree on, is left out. In a cell tagged live-timing, which draws
-    measured times, the figure's pixels are left out, and nothing else.
+    prints what no two machines agree on, is left out, and so is one that was passed over because
+    it needs a framework. In a cell tagged live-timing, which draws measured times, the figure's
+    pixels are left out, and nothing else.
     """
     problems = []
     for index, (old, new) in enumerate(zip(stored.cells, fresh.cells, strict=True)):
-        if old.cell_type != "code" or "nbval-ignore-output" in old.metadata.get("tags", []):
+        tags = old.metadata.get("tags", [])
+        if old.cell_type != "code" or "nbval-ignore-output" in tags:
+            continue
+        if FRAMEWORKS in tags and new.execution_count is None:
             continue
         if without_images(old.outputs) != without_images(new.outputs):
             problems.append(f"cell {index}: {first_difference(old.outputs, new.outputs)}")
             continue
-        live = LIVE_TIMING in old.metadata.get("tags", [])
+        live = LIVE_TIMING in tags
         pairs = zip(only_figures(old), only_figures(new), strict=True)
         problems += [
             f"cell {index}: {difference}"
@@ -305,6 +355,10 @@ def brief(output: dict | None) -> str:
 
 def main(arguments: list[str]) -> int:
     """Store the named notebooks, or all; return the number of the process's exit status."""
+    if arguments == ["--list"]:
+        paths = (path for path in course_notebooks() if not needs_other_python(read(path)))
+        print(*(path.relative_to(NOTEBOOKS.parent) for path in paths))
+        return 0
     paths = [Path(argument) for argument in arguments] or course_notebooks()
     if not paths:
         print(f"no notebooks in {NOTEBOOKS}", file=sys.stderr)
@@ -314,6 +368,8 @@ def main(arguments: list[str]) -> int:
         start = time.perf_counter()
         try:
             result = "stored" if store(path) else "unchanged"
+        except NeedsFrameworks as error:  # which is no failure where it was not asked for
+            result, failed = f"LEFT AS IT IS: {error}", failed or int(bool(arguments))
         except (NotebookFailed, OSError, ValueError, nbformat.ValidationError) as error:
             result, failed = f"FAILED: {error}", 1
         print(f"{path.name:32} {time.perf_counter() - start:6.1f} s  {result}", flush=True)
