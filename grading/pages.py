@@ -24,7 +24,7 @@ from grading.sets import Exercise, ExerciseSet, Project, find_set, read_set, set
 
 FOLDER, PRACTICE = PROJECT / "book" / "exercises", PROJECT / "practice"
 OVERVIEW = """\
-One set for each of the chapters 1 to 6, from a warm-up to an exercise for those who want more, and
+One set for each of the chapters 1 to 8, from a warm-up to an exercise for those who want more, and
 an open project. Each set is a page with hints and checks, and a notebook to work in. To assign and
 grade them, see [For lecturers](../for_lecturers.md)."""
 WHERE_TO_WORK = f"""\
