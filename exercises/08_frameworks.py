@@ -89,7 +89,7 @@ lag = np.mean(lags)
 X, y = data.noisy_line(12, seed=3)
 model = LeastSquares(X, y)
 result = fit(model, 1e-12, 4, 3, 0)
-pair = isinstance(result, (tuple, list)) and len(result) == 2
+pair = isinstance(result, (tuple, list, np.ndarray)) and len(result) == 2
 assert pair, (
     "fit should return two lists, printed and after; it returned "
     f"{type(result).__name__}"
@@ -109,7 +109,7 @@ for n, batch_size, rate in ((30, 7, 0.1), (24, 6, 0.05), (11, 11, 0.2), (9, 1, 0
     X, y = data.noisy_line(n, seed=n)
     model = LeastSquares(X, y)
     result = fit(model, rate, batch_size, 4, 5)
-    pair = isinstance(result, (tuple, list)) and len(result) == 2
+    pair = isinstance(result, (tuple, list, np.ndarray)) and len(result) == 2
     assert pair, f"fit should return two lists; it returned {type(result).__name__}"
     shapes = [np.shape(losses) for losses in result]
     assert shapes == [(4,), (4,)], (
@@ -178,7 +178,7 @@ assert abs(lag / np.mean(ratios) - 1) < 0.04, (
 # %% [markdown] role="explanation"
 # The printed loss is a mean over a way, the other one is the place where the way ends. While the loss falls, the mean lies above the end. With the published numbers it is nearly four times as high in the first epoch. A validation loss is taken at the end; so in early epochs the training loss can lie above it, and nothing is wrong. With one batch for all rows the delay is exact: each epoch prints the loss of the epoch before.
 #
-# Once the loss stands still the two come close, but they do not quite meet. Every row is met before this epoch has learned from it, and the loss at the end knows it already. So the printed loss remains a little larger: 1 to 3 % here after eight epochs.
+# Once the loss stands still the two come close, but they do not quite meet. Every row is met before this epoch has learned from it, and the weights at the end have learned from all rows. So even in an epoch that begins at the minimum the printed loss is a little larger: by 0.4 % here, as a mean over many orders.
 
 
 # %% role="wrong" name="averages the means of the batches" fails=["moving"]
@@ -223,7 +223,7 @@ lag = np.mean(
 )
 
 
-# %% role="wrong" name="evaluates the last batch alone, and measures the second epoch" fails=["still", "moving", "lag"]
+# %% role="wrong" name="evaluates the last batch alone, and measures the ninth epoch" fails=["still", "moving", "lag"]
 def fit(objective, learning_rate, batch_size, epochs, seed):
     n, weights = objective.n_rows, np.zeros(2)
     rng = np.random.default_rng(seed)
@@ -239,8 +239,8 @@ def fit(objective, learning_rate, batch_size, epochs, seed):
 
 
 falling, rising, same_as = "printed", "after", 6
-lags = [np.divide(*fit(line, LAG_RATE, LAG_BATCH, 2, seed)) for seed in range(20)]
-lag = np.mean(lags, axis=0)[1]
+lags = [np.divide(*fit(line, LAG_RATE, LAG_BATCH, 9, seed)) for seed in range(20)]
+lag = np.mean(lags, axis=0)[8]
 
 
 # %% role="wrong" name="draws the same order in every epoch, and expects no delay" fails=["moving", "which"]
@@ -885,8 +885,8 @@ def to_inside(velocity, rate):
     return -rate * velocity
 
 
-# %% role="wrong" name="forgets the sign, and the new gradient" fails=["translate", "slope"]
-first_ratio = MOMENTUM * CUT
+# %% role="wrong" name="forgets the sign, and takes the ratio of the rates" fails=["translate", "slope"]
+first_ratio = CUT
 further = (1 - 1 / CUT) * MOMENTUM / (1 - MOMENTUM)
 
 
@@ -1285,7 +1285,37 @@ class Loader:
         self.epoch, self.position = state["epoch"], state["position"]
 
 
-# %% role="wrong" name="shuffles one array in place, once" fails=["epochs", "rest", "same-rows"]
+# %% role="wrong" name="goes on at an epoch's end with the same epoch again" fails=["same-rows"]
+class Loader:
+    def __init__(self, n, batch_size, seed):
+        self.n, self.batch_size = n, batch_size
+        self.rng = np.random.default_rng(seed)
+        self.begin_epoch()
+
+    def begin_epoch(self):
+        self.before = self.rng.bit_generator.state
+        order = self.rng.permutation(self.n)
+        batches = np.split(order, range(self.batch_size, self.n, self.batch_size))
+        short = len(batches[-1]) < min(self.batch_size, SHORTEST)
+        self.batches = batches[:-1] if short else batches
+        self.done = 0
+
+    def next_rows(self):
+        if self.done == len(self.batches):
+            self.begin_epoch()
+        self.done += 1
+        return self.batches[self.done - 1]
+
+    def state(self):
+        return {"before": self.before, "done": self.done % len(self.batches)}
+
+    def resume(self, state):
+        self.rng.bit_generator.state = state["before"]
+        self.begin_epoch()
+        self.done = state["done"]
+
+
+# %% role="wrong" name="shuffles once, for all epochs" fails=["epochs", "rest", "same-rows"]
 class Loader:
     def __init__(self, n, batch_size, seed):
         self.order = np.random.default_rng(seed).permutation(n)
