@@ -14,7 +14,7 @@ LONG_ROWS = 30  # rows of a long document; at least three times SHORT_ROWS
 SHORT_ROWS = 2  # rows of a short document; an integer from 1
 # Exercise 4
 MOMENTUM = 0.9  # what remains of the velocity in a step; from 0.5 to 0.95
-CUT = 10  # the rate falls to one part in so many; an integer from 3 to 20
+CUT = 10  # the rate falls to 1/CUT of what it was; an integer from 3 to 20
 # Exercise 5
 SHORTEST = 4  # rows of the shortest batch; an integer from 2 to 5
 
@@ -28,7 +28,7 @@ from mbgd_lib import LeastSquares, data, descend, minibatches, steps
 # %% [markdown] role="exercise" id="printed" title="The loss that is printed" level="warm-up" kind="predict, then measure" minutes=20 goal="tell the mean loss over an epoch from the loss at its end, and say which is larger"
 # After an epoch, Keras' `fit` prints a loss, and `evaluate` finds another one for the same rows. Both are right. They answer two questions.
 #
-# Write `fit(objective, learning_rate, batch_size, epochs, seed)`. It starts from weights that are zero and visits the batches of `minibatches(n, batch_size, epochs=epochs, seed=seed)`, where $n$ is `objective.n_rows`. For each batch it makes one step along the mean gradient of its rows. It returns two lists with one number for each epoch:
+# Write `fit(objective, learning_rate, batch_size, epochs, seed)`. It starts from weights that are zero and visits the batches of `minibatches(n, batch_size, epochs=epochs, seed=seed)`, where $n$ is `objective.n_rows`. For each batch it makes one step against the mean gradient of its rows. It returns two lists with one number for each epoch:
 #
 # - `printed`: the mean over all rows of what each row cost **when its batch was met**, that is at the weights before that batch's step;
 # - `after`: the mean loss over all rows at the weights at the end of the epoch.
@@ -289,7 +289,7 @@ lag = np.mean(
 #
 # $$\frac1n \sum_{i=1}^n |e_i| \qquad\text{and}\qquad \left(\frac1n \sum_{i=1}^n |e_i|^{ERROR_POWER}\right)^{1/ERROR_POWER}.$$
 #
-# Write `evaluate` with the same arguments, mended for every number of rows from 1 and every `batch_size` from 1, which may also be greater than the number of rows. `predict(X)` takes some rows and returns their predictions, shape `(rows,)`. It must never get more than `batch_size` rows at once, and every row once.
+# Write `evaluate` with the same arguments, mended for every number of rows from 1 and every `batch_size` from 1, which may also be greater than the number of rows. `predict(X)` takes some rows and returns their predictions, shape `(rows,)`. It must get every row once, and never more than `batch_size` rows at a time.
 #
 # Three things are wrong. One of them shows only when another is mended.
 
@@ -399,7 +399,7 @@ for n, batch_size in ((10, 4), (8, 4), (5, 9), (7, 1)):
     )
 
 # %% [markdown] role="explanation"
-# The loop ends before a smaller last batch, as a loader does that was made for training and drops it. Once the rest is kept, batches differ in size, and the mean of their means counts the rows of the rest too much. And a mean of roots is no root of a mean: with batches of one row, the second number becomes the first. The larger the batches, the larger the second number: two people who evaluate one model would report two errors.
+# The loop ends before a smaller last batch, as a loader does that was made for training and drops it. Once the rest is kept, batches differ in size, and the mean of their means counts the rows of the rest too much. And a mean of roots is no root of a mean: with batches of one row, the second number becomes the first. On the whole, larger batches give a larger second number: two people who evaluate one model would report two errors.
 #
 # Add up what is a sum over rows, divide by their number at the end, and do all the rest (a root, a ratio, a logarithm) once. That works for every figure that is made of sums: the share of variance that is explained, perplexity, precision. And there is a test that needs no right answer: **the result must not depend on the batch size**. Keras weighs the losses of its batches by their rows today; in an earlier version it reported the plain mean.
 
@@ -445,7 +445,7 @@ def evaluate(predict, X, y, batch_size):
 
 
 # %% [markdown] role="exercise" id="accumulate" title="A vote by house" level="core" kind="find the bug" minutes=25 goal="accumulate gradients over unequal parts so that every row counts the same, also in the last window"
-# A batch that does not fit into memory is cut into parts. The gradients of WINDOW parts, a **window**, are added up; then the weights make one step. `shipped_run` does that as well-known training programs did for a long time. If all parts have the same number of rows and WINDOW divides the number of parts, it is right.
+# A batch that does not fit into memory is cut into parts. The gradients of WINDOW parts, a **window**, are added up; then the weights make one step. `shipped_run` does that as well-known training programs did. If all parts have the same number of rows and WINDOW divides the number of parts, it is right.
 #
 # Write `run` with the same arguments, mended for any parts. `parts` is a list of arrays of row numbers, in the order of the visits.
 #
@@ -716,7 +716,7 @@ def run(objective, weights, parts, learning_rate):
 #
 # A run that began in the form "outside" is to go on in the form "inside". Write `to_inside(velocity, rate)`: it takes the velocity of the first form and the rate of the **next** step, and returns the velocity with which the second form makes the same steps as the first, as long as the rate stays. The rate may just have changed.
 #
-# Then predict, on paper. On a straight slope the gradient is the same everywhere. Both runs have been going for so long that all steps have the same length; call it a long step. Now the rate falls to one part in CUT, and stays there.
+# Then predict, on paper. On a straight slope the gradient is the same everywhere. Both runs have been going for so long that all steps have the same length; call it a long step. Now the rate falls to $1/CUT$ of what it was, and stays there.
 #
 # - `first_ratio`: the first step after that, of the form "inside", divided by that of the form "outside";
 # - `further`: how many long steps further does the form "inside" come in the end?
@@ -863,7 +863,7 @@ assert abs(further / gained - 1) < 0.01, (
 # %% [markdown] role="explanation"
 # At one rate the two velocities differ by the factor $-\eta$, and the steps are the same. A rate that changes tells them apart. The form "outside" remembers gradients, and multiplies all of them by the rate of today; the form "inside" remembers steps, each with the rate of its own day. With a momentum of 0.9 and a fall to a tenth, the first step is 9.1 times as long, $\mu \cdot 10 + (1 - \mu)$, and the run coasts 8.1 long steps further, $(1 - \frac1{10}) \, \mu/(1 - \mu)$.
 #
-# Who moves a run from one library to the other must translate the velocity. With $u = -\eta v$ for the rate of the *next* step, all goes on as in the first library, also when the rate has just fallen. Taken over as it is, the velocity points uphill. To set it to zero is safe, and throws away the memory. In a schedule that falls smoothly, the two forms hardly differ.
+# Who moves a run from one library to the other must translate the velocity. With $u = -\eta v$ for the rate of the *next* step, all goes on as in the first library, also when the rate has just fallen. Taken over as it is, the velocity points uphill, and is $1/\eta$ times too long. To set it to zero is safe, and throws away the memory. In a schedule that falls smoothly, the two forms hardly differ.
 
 
 # %% role="wrong" name="remembers gradients in both forms" fails=["forms"]
@@ -1150,7 +1150,7 @@ assert np.array_equal(*runs), (
 )
 
 # %% [markdown] role="explanation"
-# The place in an epoch has two parts: how the order was drawn, and how far it has been used. The usual mistakes keep one of the two. Who keeps the position alone, or neither, draws another order: of the rows that were still to come, some are missed, and others come again. Who keeps the generator as it is *now*, after the order was drawn, gets the order of the *next* epoch. Libraries have shipped both.
+# The place in an epoch has two parts: how the order was drawn, and how far it has been used. The usual mistakes keep one of the two. Who keeps the position alone, or neither, draws another order: of the rows that were still to come, some are missed, and others come again. Who keeps the generator as it is *now*, after the order was drawn, gets the order of the *next* epoch. Both have been reported of well-known libraries.
 #
 # Three ways are right. Keep the generator's state from before the draw, and the position. Or make the order a function of the seed and the epoch's number, and keep these two and the position; that is the shortest, and the easiest to test. Or keep the order itself, which is plain and long; here the limit of 1,000 characters forbids it.
 #
