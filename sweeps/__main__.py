@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from sweeps import batch_size, digit_weights, escape, noise_scale, variants
+from sweeps import batch_size, digit_weights, edge, escape, noise_scale, variants
 
 SWEEPS = {
     "batch_size": batch_size,
     "escape": escape,
     "variants": variants,
     "noise_scale": noise_scale,
+    "edge": edge,
     "digit_weights": digit_weights,
 }
 
