@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from sweeps import batch_size, digit_weights, escape, networks, noise_scale, variants
+from sweeps import batch_size, digit_weights, edge, escape, networks, noise_scale, variants
 
 SWEEPS = {
     "batch_size": batch_size,
@@ -12,6 +12,7 @@ SWEEPS = {
     "variants": variants,
     "noise_scale": noise_scale,
     "networks": networks,
+    "edge": edge,
     "digit_weights": digit_weights,
 }
 

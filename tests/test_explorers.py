@@ -35,6 +35,7 @@ EXPLORERS = [
     ("notebooks/04_shuffling", "fig-buffer", "shuffle-buffer"),
     ("notebooks/04_shuffling", "fig-orders-run", "four-orders"),
     ("notebooks/05_non_convex_surfaces", "fig-where-it-ends", "rugged-surface"),
+    ("notebooks/07_networks_and_adam", "fig-edge", "edge-of-stability"),
 ]
 each = pytest.mark.parametrize(
     ("page_name", "name", "kind"), EXPLORERS, ids=[name for _, name, _ in EXPLORERS]
@@ -256,6 +257,34 @@ def test_the_rugged_surface_is_that_of_the_library(call, batch_size):
     assert call("fig-where-it-ends", "figure.end(data, args[0])", state) == wanted
 
 
+def at_rest(values) -> float:
+    """The median of the last ten looks."""
+    return float(np.median(values[-10:]))
+
+
+def test_the_edge_is_the_sweeps(call):
+    sweep = data.stored_sweep("edge", seed=0)
+    rows, looks = sweep["settings"]["rows"], sweep["settings"]["looks"]
+    runs = call("fig-edge", "data.runs")
+    settings = sweep["settings"]
+    assert len(runs) == len(settings["rates"]) * len(settings["batch_sizes"])
+    for run in runs:
+        stored = sweep["units"][f"run {run['rate']} {run['batch']}"]
+        assert run["lost"] == stored["lost"]
+        assert run["sharpness"] == stored["sharpness"]
+        assert run.get("batchSharpness") == (
+            None if run["batch"] == rows else stored["batch_sharpness"]
+        )
+        np.testing.assert_allclose(run["loss"], stored["loss"], rtol=0.05)
+        state = {"rate": run["rate"], "batch": run["batch"]}
+        at = call("fig-edge", "figure.along(data, args[0], args[1])", state, run["sharpness"])
+        assert [step for step, _ in at] == stored["steps"]
+        if run["lost"] is None:
+            assert len(run["loss"]) == looks + 1
+            rests = call("fig-edge", "figure.rests(args[0])", run["sharpness"])
+            assert rests == pytest.approx(at_rest(run["sharpness"]))
+
+
 def test_a_timed_step_is_one_of_softmax_regression(browser, base):
     """The step that the button times is the library's, and so is the fit to its times."""
     page = browser.new_page()
@@ -421,6 +450,38 @@ def test_runs_end_where_the_chapters_do(open_page, presses, name):
     figure.do("run")
     place = printed(CHAPTERS["fig-where-it-ends"])[f"end_{name}"]
     assert f"in the valley of the {place} minimum" in figure.sentence()
+
+
+def test_the_edge_says_what_the_runs_did(open_page):
+    figure = opened(open_page, "fig-edge")
+    sweep = data.stored_sweep("edge", seed=0)
+    settings = sweep["settings"]
+    figure.press("rate", "Home")
+    for rate in settings["rates"]:
+        figure.press("batch", "Home")
+        whole = at_rest(sweep["units"][f"run {rate} {settings['rows']}"]["sharpness"])
+        for size in settings["batch_sizes"]:
+            run, says = sweep["units"][f"run {rate} {size}"], figure.sentence()
+            name = f"All {size} rows:" if size == settings["rows"] else f"Batches of {size}:"
+            assert says.startswith(name)
+            limit = f"{2 / rate:.{2 if rate > 0.2 else 3}g}"
+            assert re.search(rf"2 / rate (=|is) {re.escape(limit)}\b", says)
+            sharp, of_batches = at_rest(run["sharpness"]), at_rest(run["batch_sharpness"])
+            if run["lost"] is not None:
+                assert f"leaves all bounds within {run['lost']} steps" in says
+            elif size == settings["rows"]:
+                assert ("never gets to" in says) is (sharp < 0.95 * 2 / rate)
+                told = float(re.search(r"climbs to ([\d.]+)", says)[1])
+                assert told == pytest.approx(max(run["sharpness"]), rel=0.05)
+            else:
+                found = re.search(r"ends at ([\d.]+), the batch sharpness at ([\d.]+),", says)
+                assert float(found[1]) == pytest.approx(sharp, rel=0.05)
+                assert float(found[2]) == pytest.approx(of_batches, rel=0.05)
+                assert ("close to" in says) is (abs(of_batches * rate / 2 - 1) < 0.2)
+                told = float(re.search(r"a sharpness of ([\d.]+)\.", says)[1])
+                assert told == pytest.approx(whole, rel=0.05)
+            figure.press("batch", "ArrowRight")
+        figure.press("rate", "ArrowRight")
 
 
 # --- use ---

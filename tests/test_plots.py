@@ -442,3 +442,24 @@ def test_ranges_show_the_least_the_median_and_the_greatest_run():
     assert bars == [[1, 9], [4, 6]]
     assert [line.get_ydata().tolist() for line in ax.lines] == [[2], [5]]
     plt.close(ax.figure)
+
+
+def test_the_edge_is_drawn_from_the_stored_runs():
+    sweep = data.stored_sweep("edge")
+    left, right = plots.plot_edge(sweep, rates=(0.2, 0.4), rate=0.2)
+    for i, rate in enumerate((0.2, 0.4)):
+        curve, limit = left.lines[2 * i : 2 * i + 2]
+        run = sweep["units"][f"run {rate} 128"]
+        assert curve.get_xydata().tolist() == list(
+            map(list, zip(run["steps"], run["sharpness"], strict=True))
+        )
+        assert limit.get_ydata().tolist() == [2 / rate] * 2
+    sharp, of_batches, limit = right.lines
+    lost = [sweep["units"][f"run 0.2 {size}"]["lost"] for size in sweep["settings"]["batch_sizes"]]
+    stand = [i for i, step in enumerate(lost) if step is None]
+    assert sharp.get_xdata().tolist() == stand
+    assert of_batches.get_xdata().tolist() == stand[:-1]  # all rows draw no batches
+    last = sweep["units"]["run 0.2 16"]["batch_sharpness"][-10:]
+    assert of_batches.get_ydata()[stand.index(2)] == np.median(last)
+    assert limit.get_ydata()[0] == 10
+    plt.close(left.figure)

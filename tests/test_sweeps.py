@@ -12,11 +12,12 @@ from functools import partial
 import numpy as np
 import pytest
 
-from mbgd_lib import minibatches
+from mbgd_lib import Network, descend, minibatches
+from mbgd_lib.instruments.curvature import batch_sharpness, sharpness
 from mbgd_lib.instruments.targets import checkpoints, steps_to_target
 from mbgd_lib.mnist import load_mnist
 from sweeps import __main__ as command
-from sweeps import batch_size, networks, store, tuning
+from sweeps import batch_size, edge, networks, store, tuning
 
 WORLDS = 3  # other master seeds that each measurement is stored for
 
@@ -87,7 +88,7 @@ def test_every_sweep_has_its_stored_result():
         assert store.load(name)["settings"] == json.loads(json.dumps(module.SETTINGS))
 
 
-MEASURED = ("batch_size", "escape", "variants", "noise_scale", "networks")
+MEASURED = ("batch_size", "escape", "variants", "noise_scale", "networks", "edge")
 
 
 @pytest.mark.parametrize("name", MEASURED)
@@ -350,3 +351,94 @@ def test_a_stored_point_of_a_network_comes_out_again(case, size, world):
                 found = step
                 break
     assert abs(looks.index(found) - looks.index(result["steps"][0])) <= 1
+
+
+# --- the edge of stability ---
+
+
+def digits(world: int, number: int, count: int):
+    """The rows of a seed as the settings describe them, made anew, in float64; and the seed."""
+    seed = world * 100_000 + number
+    parts = [load_mnist("sample", split=split) for split in ("train", "test")]
+    images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    order = np.random.default_rng(seed).permutation(12_000)[:count]
+    pixels = images[order].reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).reshape(-1, 196)
+    centred = pixels - pixels[:128].mean(axis=0)
+    values, vectors = np.linalg.eigh(centred[:128].T @ centred[:128])
+    vectors = vectors[:, np.argsort(-values)[:30]]
+    vectors = vectors * np.sign([v[np.abs(v).argmax()] for v in vectors.T])
+    return centred @ vectors / centred[:128].std(), labels[order], seed
+
+
+@pytest.mark.parametrize("world", [0, WORLDS])
+@pytest.mark.parametrize(("rate", "size"), [(0.2, 128), (0.2, 16), (0.1, 4)])
+def test_a_stored_point_at_the_edge_comes_out_again(world, rate, size):
+    """The first looks of a run: later ones hang on rounding, which noise amplifies."""
+    stored = store.load(store.name_of("edge", world))["units"][f"run {rate} {size}"]
+    X, y, seed = digits(world, 0, 128)
+    np.testing.assert_allclose(X, own_task(world, 0).exact.X, atol=1e-6)
+    net = Network(X, y, 100, loss="squares", n_classes=10)
+    options = {} if size == 128 else {"order": "with_replacement"}
+    run = descend(
+        Network(X.astype(np.float32), y, 100, loss="squares", n_classes=10),
+        (0.3 * net.start(seed)).astype(np.float32),
+        learning_rate=rate,
+        batch_size=size,
+        steps=stored["steps"][3],
+        seed=[seed, size],
+        **options,
+    )
+    weights = run.weights.astype(float)
+    assert net.value(weights) == pytest.approx(stored["loss"][3], rel=0.02)
+    assert sharpness(net, weights, iterations=200) == pytest.approx(
+        stored["sharpness"][3], rel=0.02
+    )
+    if size < 128:
+        found = batch_sharpness(net, weights, size, batches=300, order="with_replacement", seed=0)
+        assert found == pytest.approx(stored["batch_sharpness"][3], rel=0.25)
+
+
+def own_task(world, number):
+    edge.SETTINGS["seed"], before = world, edge.SETTINGS["seed"]
+    try:
+        return edge.task_of(number)
+    finally:
+        edge.SETTINGS["seed"] = before
+
+
+def test_a_judged_moment_comes_out_again():
+    stored = store.load("edge")["units"]["seed 100"]["128 0.2"]["equal epochs"]
+    task = own_task(0, 100)
+    assert stored[0] == 60  # with all rows, an epoch is a step
+    run = descend(task.training, task.start, learning_rate=0.2, steps=60)
+    X, y, _ = digits(0, 100, 3128)
+    for net, rows in ((task.training, slice(128)), (task.new, slice(1128, None))):
+        assert net.y.tolist() == y[rows].tolist()
+        np.testing.assert_allclose(net.X, X[rows], atol=1e-4)
+    assert task.training.value(run.weights) == pytest.approx(stored[1], rel=0.02)
+    assert task.validation.value(run.weights) == pytest.approx(stored[2], rel=0.02)
+    assert task.new.value(run.weights) == pytest.approx(stored[3], rel=0.02)
+    right = task.new.scores(run.weights).argmax(axis=1) == task.new.y
+    assert 100 * right.mean() == pytest.approx(stored[4], abs=0.3)
+
+
+def test_every_run_at_the_edge_is_whole():
+    for world in range(WORLDS + 1):
+        stored = store.load(store.name_of("edge", world))
+        settings, units = stored["settings"], stored["units"]
+        for rate in settings["rates"]:
+            for size in settings["batch_sizes"]:
+                run = units[f"run {rate} {size}"]
+                for name in ("loss", "sharpness", "batch_sharpness"):
+                    assert len(run[name]) == len(run["steps"])
+                whole = len(run["steps"]) == settings["looks"] + 1
+                assert whole is (run["lost"] is None)
+        for seed in settings["seeds"]:
+            runs = units[f"seed {seed}"].values()
+            assert all(run is None or {"end", "least validation loss"} <= set(run) for run in runs)
+
+
+def test_a_lost_run_says_where(monkeypatch):
+    run = edge.curve(3.0, 16)
+    assert run["lost"] <= 50
+    assert len(run["loss"]) == len(run["steps"]) < 10

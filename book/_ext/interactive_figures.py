@@ -232,6 +232,24 @@ def as_address(colours: NDArray[Any], scale: int = 1) -> str:
     return "data:image/png;base64," + base64.b64encode(stored.getvalue()).decode("ascii")
 
 
+def edge_of_stability(sweep: dict[str, Any]) -> dict[str, Any]:
+    """Return the runs of the grid: loss and curvatures at each look, no finer than a line."""
+    settings = sweep["settings"]
+    rows, looks = settings["rows"], settings["looks"]
+    runs = []
+    for rate in settings["rates"]:
+        for size in settings["batch_sizes"]:
+            unit = sweep["units"][f"run {rate} {size}"]
+            run = {"rate": rate, "batch": size, "lost": unit["lost"]}
+            run["loss"] = [float(f"{loss:.2g}") for loss in unit["loss"]]
+            run["sharpness"] = [float(f"{curved:.3g}") for curved in unit["sharpness"]]
+            if size < rows:
+                run["batchSharpness"] = [float(f"{c:.3g}") for c in unit["batch_sharpness"]]
+            runs.append(run)
+    choices = {"rates": settings["rates"], "batchSizes": settings["batch_sizes"]}
+    return {"rows": rows, "looks": looks, "time": settings["time"], **choices, "runs": runs}
+
+
 #: Of each figure, what makes its data: of a file that the page names, or of nothing.
 FIGURES: dict[str, Callable[..., dict[str, Any]]] = {
     "time-to-target": time_to_target,
@@ -245,6 +263,7 @@ FIGURES: dict[str, Callable[..., dict[str, Any]]] = {
     "four-orders": four_orders,
     "shuffle-buffer": nothing,
     "rugged-surface": rugged_surface,
+    "edge-of-stability": edge_of_stability,
 }
 
 

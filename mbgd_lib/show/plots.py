@@ -1186,3 +1186,73 @@ def plot_ranges(
     ax.set_xticks(range(len(ways)), list(ways), rotation=60)
     ax.set_ylabel(ylabel)
     return ax
+
+
+def plot_edge(
+    sweep: Mapping[str, Any], *, rates: Sequence[float], rate: float
+) -> tuple[Axes, Axes]:
+    """Draw how sharp the loss gets at the edge of stability, and what batches change.
+
+    Parameters
+    ----------
+    sweep : mapping
+        The stored measurement ``edge``.
+    rates : sequence of float
+        On the left: the sharpness of all rows over the steps at each, and dashed lines at 2 over
+        the rate.
+    rate : float
+        On the right: at this one, sharpness and batch sharpness of each batch size at the end, the
+        medians of the last ten looks. Runs that left all bounds are lost.
+
+    Returns
+    -------
+    left, right : Axes
+
+    Examples
+    --------
+    >>> run = {"lost": None, "steps": [0, 9], "sharpness": [1, 4], "batch_sharpness": [3, 5]}
+    >>> sizes = {"rows": 8, "batch_sizes": [2, 8]}
+    >>> stored = {"settings": sizes, "units": {"run 0.5 2": run, "run 0.5 8": run}}
+    >>> left, right = plot_edge(stored, rates=[0.5], rate=0.5)
+    >>> left.lines[0].get_ydata().tolist(), left.lines[1].get_ydata().tolist()
+    ([1.0, 4.0], [4.0, 4.0])
+    >>> plt.close(left.figure)
+    """
+    left, right = plt.subplots(1, 2, figsize=(7.2, 3.9), width_ratios=(1.2, 1))[1]
+    settings, units = sweep["settings"], sweep["units"]
+    for one, colour in zip(rates, cycle(COLOURS)):
+        run = units[f"run {one} {settings['rows']}"]
+        left.plot(run["steps"], np.asarray(run["sharpness"], float), color=colour)
+        left.plot([0, max(run["steps"])], [2 / one] * 2, "--", color=colour, linewidth=1)
+        left.annotate(
+            f"rate {one}", (max(run["steps"]), 2 / one), (0, 5), textcoords="offset points",
+            color=colour, ha="right",
+        )  # fmt: skip
+    left.set(xlabel="steps, with all rows", ylabel="sharpness", ylim=(0, None))
+    places = range(len(settings["batch_sizes"]))
+    runs = [units[f"run {rate} {size}"] for size in settings["batch_sizes"]]
+    stand = [i for i in places if runs[i]["lost"] is None]
+    names = {"sharpness": "sharpness", "batch_sharpness": "batch\nsharpness"}
+    for (name, text), colour, marker, up in zip(
+        names.items(), COLOURS, MARKERS, (-14, 12), strict=False
+    ):
+        # All rows are no draw of a batch: their line has the sharpness alone.
+        shown = [i for i in stand if name == "sharpness" or i < len(runs) - 1]
+        ends = [np.median(runs[i][name][-10:]) for i in shown]
+        right.plot(shown, ends, f"{marker}-", color=colour)
+        right.annotate(
+            text, (shown[0], ends[0]), (0, up), textcoords="offset points", color=colour,
+            va="top" if up < 0 else "bottom",
+        )  # fmt: skip
+    right.axhline(2 / rate, color="0.4", linestyle="--", linewidth=1)
+    right.text(-0.3, 2 / rate * 1.02, "2 / rate", color="0.35")
+    for i in sorted({*places} - {*stand}):
+        right.text(i, 0.06 / rate, "lost", color="0.35", ha="center")
+    sizes = [*map(str, settings["batch_sizes"][:-1]), "all"]
+    right.set(
+        xlabel=f"batch size (rows), rate {rate}",
+        ylim=(0, 2.8 / rate),
+        xlim=(-0.4, places[-1] + 0.4),
+    )
+    right.set_xticks(places, sizes)
+    return left, right
