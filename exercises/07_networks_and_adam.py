@@ -388,7 +388,7 @@ for name, found, expected in (
     )
 
 # %% [markdown] role="explanation"
-# Going back is the chain rule in the order of the layers. The error of the score, divided by $n$, is the gradient for `b`; weighted with $h$ it is that for `w`. Through `w` it reaches the hidden units, and the slope of the tanh decides how much of it gets through to $z$. A unit that has levelled off, with $h$ near $\pm c$, lets nothing through, and stops learning.
+# Going back is the chain rule in the order of the layers. The error of the score, divided by $n$, is the gradient for `b`; weighted with $h$ it is that for `w`. Through `w` it reaches the hidden units, and the slope of the tanh decides how much of it gets through to $z$. A unit that has levelled off, with $h$ near $\pm c$, lets almost nothing through, and hardly learns any more.
 #
 # The derivative is $1 - (h/c)^2$. With the usual tanh, $c = 1$ and it is $1 - h^2$: a formula that is remembered from there is wrong here, and only a comparison with differences shows it, since the loss falls all the same.
 #
@@ -975,7 +975,7 @@ a_ends = REFERENCE_SIZE * LARGEST_RATE / a_rate / a_exponent
 #
 # $$s = \frac{g^\top H g}{g^\top g}.$$
 #
-# No Hessian is needed for it. After a short step along the gradient, the gradient **of the same rows** has changed by $-\tau H g$, where $\tau$ is the length factor of the step: $g' = g - \tau H g$ at the weights $w - \tau g$. For a quadratic loss that is exact.
+# No Hessian is needed for it. After a short step along the gradient, the gradient **of the same rows** has changed by $-\tau H g$, where $\tau$ is the rate of this step: $g' = g - \tau H g$ at the weights $w - \tau g$. For a quadratic loss that is exact.
 #
 # 1. Write `batch_sharpness(objective, weights, rows, step)`, from two calls of `objective.gradient(weights, rows)`; `step` is $\tau$. Return one number.
 # 2. **Predict** `predicted_single`, from `objective.hessian()` alone: the batch sharpness of a single row, averaged over all rows of `objective`, each a batch of its own. (What is the Hessian of one row of least squares, and in which direction is its gradient?) Then measure it at `weights`: `measured_single`.
@@ -1155,7 +1155,7 @@ for name, value, question in (
 #
 # A batch's loss changes by $-\eta\, g^\top g\, (1 - \eta s / 2)$ in its own step. So it rises exactly where $s > 2/\eta$: the limit of [chapter 1](../notebooks/01_gradient_descent_basics.ipynb), with the batch's curvature in place of $\lambda_{\max}$. The two lists agree, batch by batch.
 #
-# The curvature is larger than you might expect. For single rows it is $x^\top x$, on average the **sum** of the eigenvalues of the Hessian, while along the gradient of all rows it is never more than the largest of them. A small batch steps where its own rows are steep. So a rate that is safe for all rows at once makes small batches overshoot. With the published numbers, batches of 4 at a rate of 0.4, that happens to 60 of 200 batches, although $2/\lambda_{\max}$ is 0.50. A run at that rate goes on all the same, since the next batch pulls elsewhere: in 20 epochs the loss falls from 5.2 to 0.57, where the minimum is 0.41.
+# The curvature is larger than you might expect. For single rows it is $x^\top x$, on average the **sum** of the eigenvalues of the Hessian, while along the gradient of all rows it is never more than the largest of them. A small batch steps where its own rows are steep. So a rate that is safe for all rows at once makes small batches overshoot. With the published numbers, batches of 4 at a rate of 0.4, that happens to 60 of 200 batches, although $2/\lambda_{\max}$ is 0.50. One such step is no disaster, since the next batch pulls elsewhere. But a run at that rate does not settle: now and then a few such batches in a row throw its loss far up. Small batches need shorter steps than all rows do. `largest_stable_rate(objective, 4)` of `mbgd_lib.rates` is 0.13 here, a rate that is certain to be short enough, on average over the batches.
 #
 # For networks the curvature changes along the way. Trained long enough with a constant rate, they are often found where the mean batch sharpness is near $2/\eta$ (Andreyev and Beneventano 2024); with all rows in the batch that is the edge of stability (Cohen et al. 2021). On a quadratic, where curvature is fixed, nothing moves it there.
 
