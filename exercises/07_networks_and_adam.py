@@ -388,7 +388,7 @@ for name, found, expected in (
     )
 
 # %% [markdown] role="explanation"
-# Going back is the chain rule in the order of the layers. The error of the score, divided by $n$, is the gradient for `b`; weighted with $h$ it is that for `w`. Through `w` it reaches the hidden units, and the slope of the tanh decides how much of it gets through to $z$. A unit that has levelled off, with $h$ near $\pm c$, lets nothing through, and stops learning.
+# Going back is the chain rule in the order of the layers. The error of the score, divided by $n$, is the gradient for `b`; weighted with $h$ it is that for `w`. Through `w` it reaches the hidden units, and the slope of the tanh decides how much of it gets through to $z$. A unit that has levelled off, with $h$ near $\pm c$, lets almost nothing through, and hardly learns any more.
 #
 # The derivative is $1 - (h/c)^2$. With the usual tanh, $c = 1$ and it is $1 - h^2$: a formula that is remembered from there is wrong here, and only a comparison with differences shows it, since the loss falls all the same.
 #
@@ -971,16 +971,18 @@ a_ends = REFERENCE_SIZE * LARGEST_RATE / a_rate / a_exponent
 
 
 # %% [markdown] role="exercise" id="sharpness" title="How curved is a batch along its own step?" level="stretch" kind="predict, then measure" minutes=40 goal="measure a batch's curvature along its gradient from two gradients, and compare it with 2 over the rate"
-# A batch of rows has a loss of its own, with a gradient $g$ and a Hessian $H$ of its own. The **batch sharpness** at some weights is the curvature of this loss along this gradient,
+# A batch of rows has a loss of its own, with a gradient $g$ and a Hessian $H$ of its own. The **curvature of the batch along its gradient** is
 #
 # $$s = \frac{g^\top H g}{g^\top g}.$$
 #
-# No Hessian is needed for it. After a short step along the gradient, the gradient **of the same rows** has changed by $-\tau H g$, where $\tau$ is the length factor of the step: $g' = g - \tau H g$ at the weights $w - \tau g$. For a quadratic loss that is exact.
+# Its mean over batches of one size is their **batch sharpness**.
 #
-# 1. Write `batch_sharpness(objective, weights, rows, step)`, from two calls of `objective.gradient(weights, rows)`; `step` is $\tau$. Return one number.
-# 2. **Predict** `predicted_single`, from `objective.hessian()` alone: the batch sharpness of a single row, averaged over all rows of `objective`, each a batch of its own. (What is the Hessian of one row of least squares, and in which direction is its gradient?) Then measure it at `weights`: `measured_single`.
+# No Hessian is needed for it. After a short step along the gradient, the gradient **of the same rows** has changed by $-\tau H g$, where $\tau$ is the rate of this step: $g' = g - \tau H g$ at the weights $w - \tau g$. For a quadratic loss that is exact.
+#
+# 1. Write `curvature_along(objective, weights, rows, step)`, from two calls of `objective.gradient(weights, rows)`; `step` is $\tau$. Return one number.
+# 2. **Predict** `predicted_single`, from `objective.hessian()` alone: the batch sharpness of batches of one row, the mean of $s$ over all rows of `objective`. (What is the Hessian of one row of least squares, and in which direction is its gradient?) Then measure it at `weights`: `measured_single`.
 # 3. Does a step overshoot? Take a step of $\eta$ = EDGE_RATE along the gradient of each batch in `batches`, always from `weights`, and look at the loss **of that batch**. First derive: for which $s$ is the batch's loss higher after its step than before?
-#    - `predicted_rising`: for which of the batches is that so, by their batch sharpness?
+#    - `predicted_rising`: for which of the batches is that so, by their curvature $s$?
 #    - `measured_rising`: for which of them did `objective.value(weights, rows)`, their own loss, rise?
 #
 #    Each is a list or array of truth values, one for each batch, in their order.
@@ -995,14 +997,14 @@ batches = [rng.choice(400, size=EDGE_ROWS, replace=False) for _ in range(200)]
 
 # %% role="answer"
 ### BEGIN SOLUTION
-# STUB: def batch_sharpness(objective, weights, rows, step):
+# STUB: def curvature_along(objective, weights, rows, step):
 # STUB:     """Return the curvature of the loss of these rows along their gradient."""
 # STUB:     raise NotImplementedError("write your answer here")
 # STUB: predicted_single = None  # predicted
 # STUB: measured_single = None  # measured
 # STUB: predicted_rising = None  # predicted
 # STUB: measured_rising = None  # measured
-def batch_sharpness(objective, weights, rows, step):
+def curvature_along(objective, weights, rows, step):
     """Return the curvature of the loss of these rows along their gradient."""
     gradient = objective.gradient(weights, rows)
     after = objective.gradient(weights - step * gradient, rows)
@@ -1010,10 +1012,10 @@ def batch_sharpness(objective, weights, rows, step):
 
 
 predicted_single = np.trace(objective.hessian())
-alone = [batch_sharpness(objective, weights, np.array([i]), 0.1) for i in range(400)]
+alone = [curvature_along(objective, weights, np.array([i]), 0.1) for i in range(400)]
 measured_single = np.mean(alone)
 
-along = [batch_sharpness(objective, weights, rows, EDGE_RATE) for rows in batches]
+along = [curvature_along(objective, weights, rows, EDGE_RATE) for rows in batches]
 predicted_rising = np.array(along) > 2 / EDGE_RATE
 measured_rising = []
 for rows in batches:
@@ -1039,9 +1041,9 @@ rng = np.random.default_rng(50)
 X = rng.normal(size=(30, 2)) * [1.0, 3.0]
 whole = LeastSquares(X, rng.normal(size=30))
 for step in (0.01, 0.5):
-    result = batch_sharpness(whole, np.array([1.0, 2.0, -1.0]), np.arange(30), step)
+    result = curvature_along(whole, np.array([1.0, 2.0, -1.0]), np.arange(30), step)
     assert isinstance(result, Real), (
-        f"batch_sharpness should return a number, and returned a "
+        f"curvature_along should return a number, and returned a "
         f"{type(result).__name__}; is a return missing?"
     )
     g = whole.gradient(np.array([1.0, 2.0, -1.0]))
@@ -1061,9 +1063,9 @@ some = LeastSquares(X, rng.normal(size=40))
 A = np.column_stack([np.ones(40), X])
 for size in (1, 2, 5, 20):
     rows, place = rng.choice(40, size=size, replace=False), rng.normal(size=4)
-    result = batch_sharpness(some, place.copy(), rows.copy(), 0.05)
+    result = curvature_along(some, place.copy(), rows.copy(), 0.05)
     assert isinstance(result, Real), (
-        f"batch_sharpness should return a number, and returned a "
+        f"curvature_along should return a number, and returned a "
         f"{type(result).__name__}"
     )
     g = A[rows].T @ (A[rows] @ place - some.y[rows]) / size
@@ -1081,9 +1083,9 @@ rng = np.random.default_rng(52)
 net = Network(rng.normal(size=(60, 4)), rng.integers(3, size=60), hidden=6)
 for size in (2, 8, 30):
     rows, place = rng.choice(60, size=size, replace=False), net.start(size)
-    result = batch_sharpness(net, place.copy(), rows.copy(), 1e-5)
+    result = curvature_along(net, place.copy(), rows.copy(), 1e-5)
     assert isinstance(result, Real), (
-        f"batch_sharpness should return a number, and returned a "
+        f"curvature_along should return a number, and returned a "
         f"{type(result).__name__}"
     )
     g = net.gradient(place, rows)
@@ -1095,7 +1097,7 @@ for size in (2, 8, 30):
         "the gradient, and two gradients of the same rows?"
     )
 
-# %% role="hidden" id="single" points=1 about="The mean batch sharpness of single rows is foretold, and measured."
+# %% role="hidden" id="single" points=1 about="The batch sharpness of single rows is foretold, and measured."
 from numbers import Real
 
 for name, value in (
@@ -1118,7 +1120,7 @@ assert abs(float(measured_single) / expected - 1) < 1e-3, (
     "ratios, not a ratio of means"
 )
 
-# %% role="hidden" id="rising" points=1 about="Batch sharpness tells which batches rise at their own step."
+# %% role="hidden" id="rising" points=1 about="The curvature of a batch tells whether its loss rises at its own step."
 for name, value in (
     ("predicted_rising", predicted_rising),
     ("measured_rising", measured_rising),
@@ -1155,22 +1157,22 @@ for name, value, question in (
 #
 # A batch's loss changes by $-\eta\, g^\top g\, (1 - \eta s / 2)$ in its own step. So it rises exactly where $s > 2/\eta$: the limit of [chapter 1](../notebooks/01_gradient_descent_basics.ipynb), with the batch's curvature in place of $\lambda_{\max}$. The two lists agree, batch by batch.
 #
-# The curvature is larger than you might expect. For single rows it is $x^\top x$, on average the **sum** of the eigenvalues of the Hessian, while along the gradient of all rows it is never more than the largest of them. A small batch steps where its own rows are steep. So a rate that is safe for all rows at once makes small batches overshoot. With the published numbers, batches of 4 at a rate of 0.4, that happens to 60 of 200 batches, although $2/\lambda_{\max}$ is 0.50. A run at that rate goes on all the same, since the next batch pulls elsewhere: in 20 epochs the loss falls from 5.2 to 0.57, where the minimum is 0.41.
+# The curvature is larger than you might expect. For single rows it is $x^\top x$, on average the **sum** of the eigenvalues of the Hessian, while along the gradient of all rows it is never more than the largest of them. A small batch steps where its own rows are steep. So a rate that is safe for all rows at once makes small batches overshoot. With the published numbers, batches of 4 at a rate of 0.4, that happens to 60 of 200 batches, although $2/\lambda_{\max}$ is 0.50. One such step is no disaster, since the next batch pulls elsewhere. But a run at that rate does not settle: now and then a few such batches in a row throw its loss far up. Small batches need shorter steps than all rows do. `largest_stable_rate(objective, 4)` of `mbgd_lib.rates` is 0.13 here, a rate that is certain to be short enough, on average over the batches.
 #
-# For networks the curvature changes along the way. Trained long enough with a constant rate, they are often found where the mean batch sharpness is near $2/\eta$ (Andreyev and Beneventano 2024); with all rows in the batch that is the edge of stability (Cohen et al. 2021). On a quadratic, where curvature is fixed, nothing moves it there.
+# For networks the curvature changes along the way. Trained long enough with a constant rate, they are often found where the batch sharpness is near $2/\eta$ (Andreyev and Beneventano 2024); with all rows in the batch that is the edge of stability (Cohen et al. 2021). On a quadratic, where curvature is fixed, nothing moves it there.
 
 
 # %% role="wrong" name="takes the second gradient over all rows" fails=["batches", "network", "single", "rising"]
-def batch_sharpness(objective, weights, rows, step):
+def curvature_along(objective, weights, rows, step):
     g = objective.gradient(weights, rows)
     after = objective.gradient(weights - step * g)
     return g @ (g - after) / (step * (g @ g))
 
 
 predicted_single = np.trace(objective.hessian())
-alone = [batch_sharpness(objective, weights, np.array([i]), 0.1) for i in range(400)]
+alone = [curvature_along(objective, weights, np.array([i]), 0.1) for i in range(400)]
 measured_single = np.mean(alone)
-along = np.array([batch_sharpness(objective, weights, b, EDGE_RATE) for b in batches])
+along = np.array([curvature_along(objective, weights, b, EDGE_RATE) for b in batches])
 predicted_rising = along > 2 / EDGE_RATE
 steps = [weights - EDGE_RATE * objective.gradient(weights, rows) for rows in batches]
 pairs = list(zip(steps, batches, strict=True))
@@ -1180,16 +1182,16 @@ measured_rising = [
 
 
 # %% role="wrong" name="expects the largest eigenvalue of single rows" fails=["single"]
-def batch_sharpness(objective, weights, rows, step):
+def curvature_along(objective, weights, rows, step):
     g = objective.gradient(weights, rows)
     after = objective.gradient(weights - step * g, rows)
     return g @ (g - after) / (step * (g @ g))
 
 
 predicted_single = np.linalg.eigvalsh(objective.hessian())[-1]
-alone = [batch_sharpness(objective, weights, np.array([i]), 0.1) for i in range(400)]
+alone = [curvature_along(objective, weights, np.array([i]), 0.1) for i in range(400)]
 measured_single = np.mean(alone)
-along = np.array([batch_sharpness(objective, weights, b, EDGE_RATE) for b in batches])
+along = np.array([curvature_along(objective, weights, b, EDGE_RATE) for b in batches])
 predicted_rising = along > 2 / EDGE_RATE
 steps = [weights - EDGE_RATE * objective.gradient(weights, rows) for rows in batches]
 pairs = list(zip(steps, batches, strict=True))
@@ -1199,32 +1201,32 @@ measured_rising = [
 
 
 # %% role="wrong" name="looks at the loss of all rows" fails=["rising"]
-def batch_sharpness(objective, weights, rows, step):
+def curvature_along(objective, weights, rows, step):
     g = objective.gradient(weights, rows)
     after = objective.gradient(weights - step * g, rows)
     return g @ (g - after) / (step * (g @ g))
 
 
 predicted_single = np.trace(objective.hessian())
-alone = [batch_sharpness(objective, weights, np.array([i]), 0.1) for i in range(400)]
+alone = [curvature_along(objective, weights, np.array([i]), 0.1) for i in range(400)]
 measured_single = np.mean(alone)
-along = np.array([batch_sharpness(objective, weights, b, EDGE_RATE) for b in batches])
+along = np.array([curvature_along(objective, weights, b, EDGE_RATE) for b in batches])
 predicted_rising = along > 2 / EDGE_RATE
 steps = [weights - EDGE_RATE * objective.gradient(weights, rows) for rows in batches]
 measured_rising = [objective.value(w) > objective.value(weights) for w in steps]
 
 
 # %% role="wrong" name="compares with 1 over the rate" fails=["rising"]
-def batch_sharpness(objective, weights, rows, step):
+def curvature_along(objective, weights, rows, step):
     g = objective.gradient(weights, rows)
     after = objective.gradient(weights - step * g, rows)
     return g @ (g - after) / (step * (g @ g))
 
 
 predicted_single = np.trace(objective.hessian())
-alone = [batch_sharpness(objective, weights, np.array([i]), 0.1) for i in range(400)]
+alone = [curvature_along(objective, weights, np.array([i]), 0.1) for i in range(400)]
 measured_single = np.mean(alone)
-along = np.array([batch_sharpness(objective, weights, b, EDGE_RATE) for b in batches])
+along = np.array([curvature_along(objective, weights, b, EDGE_RATE) for b in batches])
 predicted_rising = along > 1 / EDGE_RATE
 steps = [weights - EDGE_RATE * objective.gradient(weights, rows) for rows in batches]
 pairs = list(zip(steps, batches, strict=True))
@@ -1234,16 +1236,16 @@ measured_rising = [
 
 
 # %% role="wrong" name="divides by the gradient's length, not its square" fails=["all-rows", "batches", "network", "single", "rising"]
-def batch_sharpness(objective, weights, rows, step):
+def curvature_along(objective, weights, rows, step):
     g = objective.gradient(weights, rows)
     after = objective.gradient(weights - step * g, rows)
     return g @ (g - after) / (step * np.linalg.norm(g))
 
 
 predicted_single = np.trace(objective.hessian())
-alone = [batch_sharpness(objective, weights, np.array([i]), 0.1) for i in range(400)]
+alone = [curvature_along(objective, weights, np.array([i]), 0.1) for i in range(400)]
 measured_single = np.mean(alone)
-along = np.array([batch_sharpness(objective, weights, b, EDGE_RATE) for b in batches])
+along = np.array([curvature_along(objective, weights, b, EDGE_RATE) for b in batches])
 predicted_rising = along > 2 / EDGE_RATE
 steps = [weights - EDGE_RATE * objective.gradient(weights, rows) for rows in batches]
 pairs = list(zip(steps, batches, strict=True))
