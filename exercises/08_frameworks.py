@@ -9,7 +9,7 @@ LAG_SEED = 1  # seed of its rows; any integer from 0
 # Exercise 2
 ERROR_POWER = 2  # power that errors are raised to before their mean; 2, 3 or 4
 # Exercise 3
-WINDOW = 4  # parts that are added up for a step; an integer from 2 to 6
+WINDOW = 4  # parts that are added up for a step; 2, 4 or 6
 LONG_ROWS = 30  # rows of a long document; at least three times SHORT_ROWS
 SHORT_ROWS = 2  # rows of a short document; an integer from 1
 # Exercise 4
@@ -991,12 +991,16 @@ def stored(state):
 ### BEGIN SOLUTION
 # STUB: class Loader:
 # STUB:     """Batches of row numbers, epoch after epoch, that can stop and go on."""
+# STUB:
 # STUB:     def __init__(self, n, batch_size, seed):
 # STUB:         raise NotImplementedError("write your answer here")
+# STUB:
 # STUB:     def next_rows(self):
 # STUB:         """Return the row numbers of the next batch."""
+# STUB:
 # STUB:     def state(self):
 # STUB:         """Return all that is needed to go on from here."""
+# STUB:
 # STUB:     def resume(self, state):
 # STUB:         """Go on from there."""
 class Loader:
