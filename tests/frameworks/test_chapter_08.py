@@ -95,14 +95,16 @@ def test_fit_reports_a_mean_over_moving_weights(rows):
 
 def test_the_lag_of_the_first_epoch(glued):
     """Our own run of the kind, from zero: another start and order, so only nearly the same."""
-    images, labels = load_mnist("sample")
-    training = Softmax(images / np.float32(255), labels)
+    parts = [load_mnist("sample", split=split) for split in ("train", "test")]
+    images, labels = map(np.concatenate, zip(*parts, strict=True))
+    rows = np.random.default_rng(2).permutation(12_000)[:7000]
+    training = Softmax(images[rows] / np.float32(255), labels[rows])
     start = np.zeros(training.weights_shape, np.float32)
     settings = {"learning_rate": 0.1, "batch_size": 32, "epochs": 1, "seed": 0}
     run = descend(training, start, **settings, record_step_losses=True)
     lag = np.mean(run.step_losses) / training.value(run.weights)
     assert number(glued["lag_first"]) == pytest.approx(lag, abs=0.12)
-    assert number(glued["lag_first"]) > number(glued["gap_first"]) > 1
+    assert number(glued["lag_first"]) > number(glued["gap_first"])
 
 
 def test_how_long_keras_coasts(glued):
