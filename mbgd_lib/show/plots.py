@@ -1218,14 +1218,14 @@ def plot_edge(
     ([1.0, 4.0], [4.0, 4.0])
     >>> plt.close(left.figure)
     """
-    left, right = plt.subplots(1, 2, figsize=(7.2, 3.9), width_ratios=(1.2, 1))[1]
+    left, right = plt.subplots(1, 2, figsize=(6.4, 3.9), width_ratios=(1.2, 1))[1]
     settings, units = sweep["settings"], sweep["units"]
     for one, colour in zip(rates, cycle(COLOURS)):
         run = units[f"run {one} {settings['rows']}"]
         left.plot(run["steps"], np.asarray(run["sharpness"], float), color=colour)
         left.plot([0, max(run["steps"])], [2 / one] * 2, "--", color=colour, linewidth=1)
         left.annotate(
-            f"rate {one}", (max(run["steps"]), 2 / one), (0, 5), textcoords="offset points",
+            f"rate {one}", (max(run["steps"]), 2 / one), (0, -13), textcoords="offset points",
             color=colour, ha="right",
         )  # fmt: skip
     left.set(xlabel="steps, with all rows", ylabel="sharpness", ylim=(0, None))
@@ -1234,7 +1234,7 @@ def plot_edge(
     stand = [i for i in places if runs[i]["lost"] is None]
     names = {"sharpness": "sharpness", "batch_sharpness": "batch\nsharpness"}
     for (name, text), colour, marker, up in zip(
-        names.items(), COLOURS, MARKERS, (-14, 12), strict=False
+        names.items(), COLOURS, MARKERS, (-14, 20), strict=False
     ):
         # All rows are no draw of a batch: their line has the sharpness alone.
         shown = [i for i in stand if name == "sharpness" or i < len(runs) - 1]
@@ -1245,7 +1245,7 @@ def plot_edge(
             va="top" if up < 0 else "bottom",
         )  # fmt: skip
     right.axhline(2 / rate, color="0.4", linestyle="--", linewidth=1)
-    right.text(-0.3, 2 / rate * 1.02, "2 / rate", color="0.35")
+    right.text(-0.3, 2 / rate * 1.02, "2/rate", color="0.35")
     for i in sorted({*places} - {*stand}):
         right.text(i, 0.06 / rate, "lost", color="0.35", ha="center")
     sizes = [*map(str, settings["batch_sizes"][:-1]), "all"]

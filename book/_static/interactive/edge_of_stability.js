@@ -4,7 +4,7 @@ explorers.define("edge-of-stability", (kit) => {
   const { plot, slider, grouped, round, range, count } = kit;
 
   const found = (data, { rate, batch }) => data.runs.find((run) => run.rate === rate && run.batch === batch);
-  const limit = ({ rate }) => 2 / rate;
+  const limit = ({ rate }) => 2/rate;
   const length = (data, { rate }) => Math.round(data.time / rate);
   /** Return points along the steps; the looks are evenly spread over them. */
   const along = (data, state, values) =>
@@ -19,10 +19,10 @@ explorers.define("edge-of-stability", (kit) => {
   const name = (data, state) => (isWhole(data, state) ? `All ${data.rows} rows` : `Batches of ${state.batch}`);
   const told = (x) => grouped(round(x, x < 10 ? 2 : 3));
 
-  /** Return ticks at round numbers, four or five of them up to the end. */
-  const ticks = (end) => {
-    const power = 10 ** Math.floor(Math.log10(end / 4));
-    const unit = [10, 5, 2, 1].map((k) => k * power).find((step) => end / step >= 3.5) ?? power;
+  /** Return ticks at round numbers up to the end, so many or more of them. */
+  const ticks = (end, least) => {
+    const power = 10 ** Math.floor(Math.log10(end / least));
+    const unit = [10, 5, 2, 1].map((k) => k * power).find((step) => end / step >= least) ?? power;
     return range(Math.floor(end / unit) + 1).map((i) => round(i * unit, 6));
   };
 
@@ -42,16 +42,18 @@ explorers.define("edge-of-stability", (kit) => {
     rests,
     panels: (data, state) => [
       (width, height) => {
-        const { sharpness, batchSharpness } = found(data, state);
+        const { sharpness, batchSharpness, lost } = found(data, state);
         const [last, edge] = [length(data, state), limit(state)];
         const high = 1.7 * edge;
-        const axes = { x: [0, last], y: [0, high], xTicks: ticks(last).slice(0, -1), yTicks: ticks(high), xLabel: "steps", yLabel: "curvature" };
+        const axes = { x: [0, last], y: [0, high], xTicks: ticks(last, 2), yTicks: ticks(high, 4), xLabel: "steps", yLabel: "curvature" };
         const map = plot(axes, width, height);
         map.line([[0, edge], [last, edge]], "fixed");
         if (batchSharpness) map.line(along(data, state, batchSharpness), "way second");
         map.line(along(data, state, sharpness), "way first");
-        map.text([0.03 * last, edge], `2 / rate = ${told(edge)}`, "note", "start", 9);
-        if (sharpness.length > data.looks) {
+        const [place, side] = batchSharpness ? [0.03, "start"] : [0.97, "end"]; // where no curve is
+        map.text([place * last, edge], `2/rate = ${told(edge)}`, "note", side, 9);
+        if (lost !== null) map.text([0.5 * last, 0.5 * edge], "the run is lost at once", "note");
+        else {
           const [ends, above] = [rests(sharpness), batchSharpness && rests(batchSharpness)];
           const apart = !batchSharpness || Math.abs(ends - above) > 0.15 * edge;
           // The lower one has its name below, the upper one above.
@@ -64,7 +66,7 @@ explorers.define("edge-of-stability", (kit) => {
       (width, height) => {
         const { loss } = found(data, state);
         const last = length(data, state);
-        const axes = { x: [0, last], y: [0, 0.6], xTicks: ticks(last).slice(0, -1), yTicks: [0, 0.2, 0.4, 0.6], xLabel: "steps", yLabel: "training loss" };
+        const axes = { x: [0, last], y: [0, 0.7], xTicks: ticks(last, 2), yTicks: [0, 0.2, 0.4, 0.6], xLabel: "steps", yLabel: "training loss" };
         const map = plot(axes, width, height);
         map.line(along(data, state, loss), "way first");
         return { markup: map.svg("Training loss against steps: it falls towards 0, smoothly with a small rate and large batches, in jumps otherwise."), frame: map };
@@ -72,10 +74,10 @@ explorers.define("edge-of-stability", (kit) => {
     ],
     sentence(data, state) {
       const { sharpness, batchSharpness, loss, lost } = found(data, state);
-      const edge = `2 / rate = ${told(limit(state))}`;
+      const edge = `2/rate = ${told(limit(state))}`;
       if (lost !== null) {
         const first = batchSharpness ? `batch sharpness was ${told(batchSharpness[0])}` : `sharpness was ${told(sharpness[0])}`;
-        return `${name(data, state)}: the loss leaves all bounds within ${count(lost, "step")}. At the start the ${first}; 2 / rate is ${told(limit(state))}.`;
+        return `${name(data, state)}: the loss leaves all bounds within ${count(lost, "step")}. At the start the ${first}; 2/rate is ${told(limit(state))}.`;
       }
       const [ends, most] = [rests(sharpness), Math.max(...sharpness)];
       const whole = found(data, { ...state, batch: data.rows });
