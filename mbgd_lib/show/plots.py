@@ -1225,7 +1225,7 @@ def plot_edge(
         left.plot(run["steps"], np.asarray(run["sharpness"], float), color=colour)
         left.plot([0, max(run["steps"])], [2 / one] * 2, "--", color=colour, linewidth=1)
         left.annotate(
-            f"rate {one}", (max(run["steps"]), 2 / one), (0, -13), textcoords="offset points",
+            f"rate {one}", (max(run["steps"]), 2 / one), (0, -14), textcoords="offset points",
             color=colour, ha="right",
         )  # fmt: skip
     left.set(xlabel="steps, with all rows", ylabel="sharpness", ylim=(0, None))
@@ -1234,7 +1234,7 @@ def plot_edge(
     stand = [i for i in places if runs[i]["lost"] is None]
     names = {"sharpness": "sharpness", "batch_sharpness": "batch\nsharpness"}
     for (name, text), colour, marker, up in zip(
-        names.items(), COLOURS, MARKERS, (-14, 20), strict=False
+        names.items(), COLOURS, MARKERS, (-14, 26), strict=False
     ):
         # All rows are no draw of a batch: their line has the sharpness alone.
         shown = [i for i in stand if name == "sharpness" or i < len(runs) - 1]

@@ -56,12 +56,15 @@ explorers.define("edge-of-stability", (kit) => {
         else {
           const [ends, above] = [rests(sharpness), batchSharpness && rests(batchSharpness)];
           const apart = !batchSharpness || Math.abs(ends - above) > 0.15 * edge;
-          // The lower one has its name below, the upper one above.
+          // The lower one has its name below, the upper one above; near the axis both are above.
           const under = batchSharpness ? ends < above : ends >= 0.9 * edge;
-          map.text([0.97 * last, ends], "sharpness", "label first", "end", under ? -20 : 12);
-          if (batchSharpness) map.text([0.97 * last, above], "batch sharpness", "label second", "end", under ? (apart && above < 0.9 * edge ? 12 : 26) : -24);
+          const flat = batchSharpness && Math.min(ends, above) < 0.12 * high;
+          const [upper, lower] = flat ? [28, 12] : [apart && above < 0.9 * edge ? 12 : 26, -22];
+          const alone = under ? -20 : 12;
+          map.text([0.97 * last, ends], "sharpness", "label first", "end", batchSharpness ? (under ? lower : upper) : alone);
+          if (batchSharpness) map.text([0.97 * last, above], "batch sharpness", "label second", "end", under ? upper : lower);
         }
-        return { markup: map.svg("Curvature against steps, with a dashed line at 2 over the learning rate. The sharpness of the loss rises and levels off at or below the line; the batch sharpness of small batches lies higher, at the line where the rate is large enough."), frame: map };
+        return { markup: map.svg("Curvature against steps, with a dashed line at 2 over the learning rate. The sharpness of the loss rises and levels off at or below the line; the batch sharpness of small batches lies higher, that of large ones about as high or lower."), frame: map };
       },
       (width, height) => {
         const { loss } = found(data, state);
@@ -88,7 +91,8 @@ explorers.define("edge-of-stability", (kit) => {
           : `${name(data, state)}: the sharpness climbs to ${told(most)} and never gets to ${edge}.${learns}`;
       }
       const ofBatches = rests(batchSharpness);
-      const beside = near(ofBatches, limit(state)) ? `close to ${edge}` : `below ${edge}: the run never gets to the edge`;
+      const below = ends > 0.95 * limit(state) ? "which the sharpness itself has reached" : "the run never gets to the edge";
+      const beside = near(ofBatches, limit(state)) ? `close to ${edge}` : `below ${edge}: ${below}`;
       return (
         `${name(data, state)}: the sharpness ends at ${told(ends)}, the batch sharpness at ${told(ofBatches)}, ${beside}. ` +
         `All rows at this rate end at a sharpness of ${told(rests(whole.sharpness))}.${learns}`
