@@ -863,7 +863,7 @@ assert abs(further / gained - 1) < 0.01, (
 # %% [markdown] role="explanation"
 # At one rate the two velocities differ by the factor $-\eta$, and the steps are the same. A rate that changes tells them apart. The form "outside" remembers gradients, and multiplies all of them by the rate of today; the form "inside" remembers steps, each with the rate of its own day. With a momentum of 0.9 and a fall to a tenth, the first step is 9.1 times as long, $\mu \cdot 10 + (1 - \mu)$, and the run coasts 8.1 long steps further, $(1 - \frac1{10}) \, \mu/(1 - \mu)$.
 #
-# Who moves a run from one library to the other must translate the velocity. With $u = -\eta v$ for the rate of the *next* step, all goes on as in the first library, also when the rate has just fallen. Taken over as it is, the velocity points uphill, and is $1/\eta$ times too long. To set it to zero is safe, and throws away the memory. In a schedule that falls smoothly, the two forms hardly differ.
+# Who moves a run from one library to the other must translate the velocity. With $u = -\eta v$ for the rate of the *next* step, all goes on as in the first library, also when the rate has just fallen. Taken over as it is, the velocity points uphill, and is $1/\eta$ times too long. To set it to zero is safe, and throws away the memory. In a schedule that changes little within ten steps, the two forms hardly differ.
 
 
 # %% role="wrong" name="remembers gradients in both forms" fails=["forms"]
