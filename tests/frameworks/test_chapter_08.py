@@ -458,6 +458,35 @@ def test_penalties(rows):
     np.testing.assert_allclose(np.asarray(variable.value), ours)
 
 
+def test_at_half_the_rate_the_decay_doubles_and_intercepts_shrink_unless_spared(rows):
+    """`MSELoss` has no ½: with half the rate and twice the decay it is our penalty."""
+    import torch
+
+    X, y = rows
+    objective = Penalised(LeastSquares(X, y), strength=0.3)
+    ours = descend(objective, np.zeros(3), learning_rate=0.05, epochs=20).weights
+
+    def theirs(decay, spared):
+        intercept, slopes = (
+            torch.zeros(n, dtype=torch.float64, requires_grad=True) for n in (1, 2)
+        )
+        groups = [
+            {"params": [intercept], "weight_decay": 0.0 if spared else decay},
+            {"params": [slopes], "weight_decay": decay},
+        ]
+        rule = torch.optim.SGD(groups, lr=0.025)
+        for _ in range(20):
+            rule.zero_grad()
+            out = intercept + torch.from_numpy(X) @ slopes
+            torch.nn.functional.mse_loss(out, torch.from_numpy(y)).backward()
+            rule.step()
+        return np.append(intercept.detach(), slopes.detach())
+
+    np.testing.assert_allclose(theirs(0.6, spared=True), ours)
+    assert not np.allclose(theirs(0.3, spared=True), ours, rtol=0.01)
+    assert theirs(0.6, spared=False)[0] < 0.95 * ours[0]
+
+
 def test_alpha_times_the_rows_of_a_batch(rows):
     X, y = rows
     net = network("MLPRegressor", alpha=0.3 * 103, learning_rate_init=0.05).partial_fit(X, y)
