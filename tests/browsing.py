@@ -93,6 +93,7 @@ def faults(page: Page) -> list[str]:
     for viewport, exclude in ((PHONE, []), (DESK, ["article"])):
         page.set_viewport_size(viewport)
         page.evaluate(THIN_OUT)
+        page.wait_for_function(CODE_IS_REACHABLE)
         found += violations(page, exclude)
         page.emulate_media(color_scheme="dark")
         expect(page.locator("html")).to_have_attribute("data-theme", "dark")
@@ -101,6 +102,11 @@ def faults(page: Page) -> list[str]:
         expect(page.locator("html")).to_have_attribute("data-theme", "light")
     return found
 
+
+# A third of a second after a page has changed, the theme lets the keyboard reach code that scrolls.
+CODE_IS_REACHABLE = """() => [...document.querySelectorAll("pre")].every(
+    (pre) => pre.tabIndex === 0 || pre.scrollWidth <= pre.clientWidth
+)"""
 
 # Four parts of five of a chapter are pieces of formulas and words of code, and axe takes seconds to
 # look at each. A formula becomes a box of its size; of code, one word of each kind stays coloured.
