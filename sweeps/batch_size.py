@@ -26,6 +26,7 @@ from mbgd_lib.instruments.targets import checkpoints, losses_at
 from mbgd_lib.loop import steps as make_loop
 from mbgd_lib.mnist import load_mnist
 from sweeps import store, tuning
+from sweeps.store import say
 from sweeps.tuning import best_power, median
 
 NAME = "batch_size"
@@ -289,7 +290,3 @@ def run(timings_only: bool = False) -> None:
         entry["seconds_per_step"] = float(np.median(rounds))
         entry["seconds_per_step_in_rounds"] = rounds
     store.save(name, result)
-
-
-def say(line: str) -> None:
-    print(line, flush=True)

@@ -20,6 +20,7 @@ from mbgd_lib.instruments import worlds
 from mbgd_lib.instruments.curvature import batch_sharpness, steepest_direction
 from mbgd_lib.mnist import load_mnist
 from sweeps import store
+from sweeps.store import say, without_results
 
 NAME = "edge"
 
@@ -257,19 +258,7 @@ def units() -> dict[str, Any]:
     return {name: without_results(work) for name, work in every.items()}
 
 
-def without_results(work: Any) -> Any:
-    """Return a unit that does not ask for the results of those before it."""
-    return lambda done: work()
-
-
 def run(timings_only: bool = False) -> None:
     """Run the sweep and store its result; it measures no times."""
     if not timings_only:
-        name = store.name_of(NAME, SETTINGS["seed"])
-        done = store.in_units(name, SETTINGS, units())
-        store.save(name, {"settings": SETTINGS, "units": done})
-
-
-def say(line: str) -> None:
-    """Print a line at once."""
-    print(line, flush=True)
+        store.save_units(NAME, SETTINGS, units())

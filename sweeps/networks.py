@@ -26,6 +26,7 @@ from mbgd_lib.instruments.targets import checkpoints, losses_at
 from mbgd_lib.mnist import load_mnist, shrink
 from mbgd_lib.schedules import warm_up
 from sweeps import store, tuning
+from sweeps.store import say
 
 NAME = "networks"
 
@@ -245,7 +246,3 @@ def run(timings_only: bool = False) -> None:
     for (_, entry), seconds in zip(entries, np.median(rounds[1:], axis=0), strict=True):
         entry["seconds_per_step"] = float(seconds)
     store.save(name, result)
-
-
-def say(line: str) -> None:
-    print(line, flush=True)

@@ -20,6 +20,7 @@ import numpy as np
 from mbgd_lib import steps as make_loop
 from mbgd_lib.instruments import noise, worlds
 from sweeps import batch_size, store
+from sweeps.store import say, without_results
 
 NAME = "noise_scale"
 
@@ -124,13 +125,3 @@ def run(timings_only: bool = False) -> None:
     name = store.name_of(NAME, SETTINGS["seed"])
     done = store.in_units(name, SETTINGS, units)
     store.save(name, {"settings": SETTINGS, "cells": [done[unit] for unit in units]})
-
-
-def without_results(work: Any) -> Any:
-    """Return a unit that does not ask for the results of those before it."""
-    return lambda done: work()
-
-
-def say(line: str) -> None:
-    """Print a line at once."""
-    print(line, flush=True)

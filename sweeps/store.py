@@ -58,6 +58,27 @@ def in_units(
     return done
 
 
+def without_results(work: Callable[[], Any]) -> Callable[[dict[str, Any]], Any]:
+    """Return a unit that does not ask for the results of those before it."""
+    return lambda done: work()
+
+
+def save_units(
+    sweep: str,
+    settings: dict[str, Any],
+    units: dict[str, Callable[[dict[str, Any]], Any]],
+    folder: Path = HERE,
+) -> None:
+    """Run a sweep whose result is its settings and what each unit found, and store it."""
+    name = name_of(sweep, settings["seed"])
+    save(name, {"settings": settings, "units": in_units(name, settings, units, folder)}, folder)
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    print(line, flush=True)
+
+
 def machine() -> dict[str, Any]:
     """Return what times depend on."""
     return {

@@ -71,6 +71,14 @@ def test_other_settings_begin_anew(tmp_path):
     assert calls == ["a", "a"]
 
 
+def test_units_are_the_result_of_a_sweep_in_its_world(tmp_path):
+    units = {name: store.without_results(lambda name=name: name * 2) for name in "ab"}
+    store.save_units("some", {"seed": 3}, units, tmp_path)
+    found = {"settings": {"seed": 3}, "units": {"a": "aa", "b": "bb"}}
+    assert store.load("some_seed_3", tmp_path) == found
+    assert [path.name for path in tmp_path.iterdir()] == ["some_seed_3.json"]
+
+
 # --- the command ---
 
 

@@ -54,15 +54,18 @@ explorers.define("edge-of-stability", (kit) => {
         map.text([place * last, edge], `2/rate = ${told(edge)}`, "note", side, 9);
         if (lost !== null) map.text([0.5 * last, 0.5 * edge], "the run is lost at once", "note");
         else {
-          const [ends, above] = [rests(sharpness), batchSharpness && rests(batchSharpness)];
-          const apart = !batchSharpness || Math.abs(ends - above) > 0.15 * edge;
-          // The lower one has its name below, the upper one above; near the axis both are above.
-          const under = batchSharpness ? ends < above : ends >= 0.9 * edge;
-          const flat = batchSharpness && Math.min(ends, above) < 0.12 * high;
-          const [upper, lower] = flat ? [28, 12] : [apart && above < 0.9 * edge ? 12 : 26, -22];
-          const alone = under ? -20 : 12;
-          map.text([0.97 * last, ends], "sharpness", "label first", "end", batchSharpness ? (under ? lower : upper) : alone);
-          if (batchSharpness) map.text([0.97 * last, above], "batch sharpness", "label second", "end", under ? upper : lower);
+          const [ends, ofBatches] = [rests(sharpness), batchSharpness && rests(batchSharpness)];
+          const named = (text, style, y, offset) => map.text([0.97 * last, y], text, `label ${style}`, "end", offset);
+          if (!batchSharpness) named("sharpness", "first", ends, ends >= 0.9 * edge ? -20 : 12);
+          else {
+            // The lower one has its name below, the upper one above; near the axis both are above.
+            const apart = Math.abs(ends - ofBatches) > 0.15 * edge;
+            const flat = Math.min(ends, ofBatches) < 0.12 * high;
+            const [upper, lower] = flat ? [28, 12] : [apart && ofBatches < 0.9 * edge ? 12 : 26, -22];
+            const under = ends < ofBatches;
+            named("sharpness", "first", ends, under ? lower : upper);
+            named("batch sharpness", "second", ofBatches, under ? upper : lower);
+          }
         }
         return { markup: map.svg("Curvature against steps, with a dashed line at 2 over the learning rate. The sharpness of the loss rises and levels off at or below the line; the batch sharpness of small batches lies higher, that of large ones about as high or lower."), frame: map };
       },
