@@ -64,7 +64,8 @@ class Network:
 
     >>> from mbgd_lib import descend
     >>> corners = Network([[0, 0], [1, 1], [0, 1], [1, 0]], [0, 0, 1, 1], hidden=4)
-    >>> run = descend(corners, corners.start(0), learning_rate=1.0, batch_size=2, epochs=500)
+    >>> settings = {"learning_rate": 0.5, "batch_size": 2, "epochs": 500}
+    >>> run = descend(corners, corners.start(0), seed=0, **settings)
     >>> corners.scores(run.weights).argmax(axis=1)
     array([0, 0, 1, 1])
     """
