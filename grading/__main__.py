@@ -12,13 +12,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from grading import sandbox
-from grading.assignments import file_name, write_assignments
-from grading.collect import NO_ANSWER, SubmissionsError, collect, not_read
-from grading.exports import PLATFORMS, export
-from grading.mine import check_mine
-from grading.pages import PRACTICE, add_practice, write_pages
-from grading.results import (
+from grading.authoring.assignments import file_name, write_assignments
+from grading.authoring.pages import PRACTICE, add_practice, write_pages
+from grading.authoring.sets import SOURCES, ExerciseSet, SourceError, find_set, read_set, set_names
+from grading.authoring.try_out import faults, set_faults
+from grading.authoring.variants import VariantError, read_variant
+from grading.collecting.collect import NO_ANSWER, SubmissionsError, collect, not_read
+from grading.collecting.exports import PLATFORMS, export
+from grading.collecting.results import (
     PROJECT_FILE,
     Result,
     ResultsError,
@@ -26,10 +27,9 @@ from grading.results import (
     read_project_file,
     write_results,
 )
-from grading.sandbox import PROJECT, Limits
-from grading.sets import SOURCES, ExerciseSet, SourceError, find_set, read_set, set_names
-from grading.try_out import faults, set_faults
-from grading.variants import VariantError, read_variant
+from grading.marking import sandbox
+from grading.marking.mine import check_mine
+from grading.marking.sandbox import PROJECT, Limits
 
 VARIANTS = SOURCES / "variants"
 ASSIGNMENTS, GRADES = PROJECT / "assignments", PROJECT / "grades"

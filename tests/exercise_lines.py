@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import nbformat
 
 from grading.__main__ import VARIANTS
-from grading.sets import Exercise, ExerciseSet, find_set, read_set
-from grading.variants import read_variant
+from grading.authoring.sets import Exercise, ExerciseSet, find_set, read_set
+from grading.authoring.variants import read_variant
 
 SHORTEST = 12  # letters: a bracket or a `return None` is nobody's secret
 EXAMPLE = "example"

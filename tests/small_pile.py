@@ -8,7 +8,7 @@ import os
 import zipfile
 from pathlib import Path
 
-from grading.notebooks import student_notebook
+from grading.authoring.notebooks import student_notebook
 
 HALF = "def half(x):\n    return np.asarray(x) * 0.5"
 TWO = "double = 2 * number\nhow = ''"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from grading.marking import Answers, StudentCell, reference
-from grading.sets import ExerciseSet, read_set
+from grading.authoring.sets import ExerciseSet, read_set
+from grading.marking.marking import Answers, StudentCell, reference
 
 # Answers run in a process of their own, with pipes and signals that Windows does not have.
 runs_answers = pytest.mark.skipif(

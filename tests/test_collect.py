@@ -11,9 +11,9 @@ import pytest
 from small_pile import HALF, TWO, as_bytes, cell_of, code, notebook, put, zipped
 from small_set import small_set
 
-from grading import collect as collecting
-from grading.collect import Submission, SubmissionsError, collect, not_read
-from grading.notebooks import student_notebook
+from grading.authoring.notebooks import student_notebook
+from grading.collecting import collect as collecting
+from grading.collecting.collect import Submission, SubmissionsError, collect, not_read
 
 NAMES = ["Marie Curie", "Ünal Öztürk", "=HYPERLINK(1)", "Анна", "a.b", "O'Neil, Shaq", "{x}"]
 

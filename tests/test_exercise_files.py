@@ -18,11 +18,11 @@ from exercise_lines import EXAMPLE, known_set, lines, notebook_text, private_lin
 from small_set import changed, read_text, secrets_in, small_set
 
 from grading.__main__ import VARIANTS
-from grading.assignments import assignment, file_name, write_assignments
-from grading.notebooks import HIDDEN, instructor_notebook, student_notebook
-from grading.pages import page, write_pages
-from grading.sets import set_names
-from grading.variants import read_variant
+from grading.authoring.assignments import assignment, file_name, write_assignments
+from grading.authoring.notebooks import HIDDEN, instructor_notebook, student_notebook
+from grading.authoring.pages import page, write_pages
+from grading.authoring.sets import set_names
+from grading.authoring.variants import read_variant
 
 ROOT = Path(__file__).parents[1]
 SETS = [(name, variant) for name in set_names() for variant in ("", EXAMPLE)]

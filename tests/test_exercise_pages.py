@@ -12,9 +12,9 @@ from bs4 import BeautifulSoup
 from exercise_lines import known_set, lines, private_lines, shown_lines
 from sphinx.search.en import SearchEnglish
 
-from grading.notebooks import student_notebook
-from grading.sandbox import Limits
-from grading.sets import set_names
+from grading.authoring.notebooks import student_notebook
+from grading.authoring.sets import set_names
+from grading.marking.sandbox import Limits
 
 SITE = Path(__file__).parents[1] / "_build" / "html"
 PAGES = SITE / "book" / "exercises"

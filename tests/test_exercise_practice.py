@@ -9,11 +9,11 @@ import pytest
 from small_pile import HALF, TWO, cell_of, put
 from small_set import runs_answers, small_set
 
-from grading.collect import File, SubmissionsError, rebuild
-from grading.mine import check_mine
-from grading.notebooks import practice_notebook
-from grading.pages import add_practice
-from grading.sets import find_set, read_set, set_names
+from grading.authoring.notebooks import practice_notebook
+from grading.authoring.pages import add_practice
+from grading.authoring.sets import find_set, read_set, set_names
+from grading.collecting.collect import File, SubmissionsError, rebuild
+from grading.marking.mine import check_mine
 
 
 @pytest.fixture

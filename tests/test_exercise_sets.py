@@ -14,16 +14,16 @@ from exercise_lines import EXAMPLE, known_set
 from page_contract import published
 from small_set import SMALL, read_text, runs_answers, small_set
 
-from grading.marking import Outcome, mark, reference, untouched
-from grading.sandbox import PROJECT
-from grading.sets import STUB, set_names
-from grading.try_out import (
+from grading.authoring.sets import STUB, set_names
+from grading.authoring.try_out import (
     faults,
     faults_in,
     published_answers_faults,
     release_cases,
     set_faults,
 )
+from grading.marking.marking import Outcome, mark, reference, untouched
+from grading.marking.sandbox import PROJECT
 
 pytestmark = runs_answers
 

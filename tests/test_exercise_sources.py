@@ -8,10 +8,16 @@ from collections.abc import Iterator
 import pytest
 from small_set import SMALL, changed, read_text, secrets_in, small_set
 
-from grading.notebooks import instructor_notebook, student_notebook
-from grading.pages import page
-from grading.sets import SourceError, as_number, find_set, read_set, set_names
-from grading.variants import VariantError, filled_in, read_parameters, read_variant, with_values
+from grading.authoring.notebooks import instructor_notebook, student_notebook
+from grading.authoring.pages import page
+from grading.authoring.sets import SourceError, as_number, find_set, read_set, set_names
+from grading.authoring.variants import (
+    VariantError,
+    filled_in,
+    read_parameters,
+    read_variant,
+    with_values,
+)
 
 WRONG_ONE = '# %% role="wrong" name="returns the whole" fails=["one", "many"]'
 ROW = "# | Question | it is there | 2 |\n"

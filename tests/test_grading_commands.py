@@ -16,8 +16,9 @@ import pytest
 from small_pile import HALF, notebook, put, zipped
 from small_set import SMALL, runs_answers, small_set
 
-from grading import sandbox, sets
 from grading.__main__ import main
+from grading.authoring import sets
+from grading.marking import sandbox
 
 pytestmark = runs_answers
 
@@ -28,7 +29,7 @@ WRONG_INPUT, INTERRUPTED = 2, 130  # exit codes
 # does in a terminal, also where the tests run in the background.
 COMMAND = """\
 import pathlib, signal, sys
-import grading.sets as sets
+import grading.authoring.sets as sets
 signal.signal(signal.SIGINT, signal.default_int_handler)
 for function in (sets.find_set, sets.set_names):
     function.__defaults__ = (pathlib.Path(sys.argv[1]),)

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from small_set import changed, read_text, runs_answers, small_set, with_answer
 
-from grading import sandbox
-from grading.marking import (
+from grading.authoring.sets import ExerciseSet
+from grading.authoring.try_out import mark_in_copies
+from grading.marking import sandbox
+from grading.marking.marking import (
     Cancelled,
     Marks,
     Stopped,
@@ -24,9 +26,7 @@ from grading.marking import (
     request_for,
     untouched,
 )
-from grading.sandbox import PROJECT, Limits
-from grading.sets import ExerciseSet
-from grading.try_out import mark_in_copies
+from grading.marking.sandbox import PROJECT, Limits
 
 pytestmark = runs_answers
 

@@ -14,11 +14,10 @@ from itertools import pairwise
 import pytest
 from small_set import secrets_in, small_set
 
-from grading import results as writing
-from grading.collect import Submission
-from grading.exports import export
-from grading.marking import Cancelled, Marks, Outcome, StudentCell
-from grading.results import (
+from grading.collecting import results as writing
+from grading.collecting.collect import Submission
+from grading.collecting.exports import export
+from grading.collecting.results import (
     Result,
     ResultsError,
     free_name,
@@ -26,7 +25,8 @@ from grading.results import (
     read_project_file,
     write_results,
 )
-from grading.sandbox import Limits
+from grading.marking.marking import Cancelled, Marks, Outcome, StudentCell
+from grading.marking.sandbox import Limits
 
 MOST = 11  # points of the small set, the project's five with them
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from grading.marking import Answers, mark
-from grading.notebooks import instructor_notebook, student_notebook
-from grading.sandbox import Limits
-from grading.sets import END, ExerciseSet, find_set, read_set
-from grading.try_out import cases
+from grading.authoring.notebooks import instructor_notebook, student_notebook
+from grading.authoring.sets import END, ExerciseSet, find_set, read_set
+from grading.authoring.try_out import cases
+from grading.marking.marking import Answers, mark
+from grading.marking.sandbox import Limits
 
 ROOT = Path(__file__).parents[2]
 SET = "01_gradient_descent_basics"

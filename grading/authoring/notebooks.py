@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from grading.sets import END, Check, Exercise, ExerciseSet, Project, is_stub
+from grading.authoring.sets import END, Check, Exercise, ExerciseSet, Project, is_stub
 
 WIDTH = 80
 HIDDEN = "Runs when your work is graded: "

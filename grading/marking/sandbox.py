@@ -19,7 +19,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 WORKER = Path(__file__).parent / "worker.py"
 
 # All that a worker sees of the machine, where it is there: the system's programs, Python with its

@@ -7,9 +7,9 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from grading.notebooks import instructor_notebook, student_notebook
-from grading.sandbox import PROJECT, Limits
-from grading.sets import ExerciseSet
+from grading.authoring.notebooks import instructor_notebook, student_notebook
+from grading.authoring.sets import ExerciseSet
+from grading.marking.sandbox import PROJECT, Limits
 
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the zip of the same text is the same zip, whenever it is made
 LIBRARY = PROJECT / "mbgd_lib"

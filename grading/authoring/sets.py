@@ -17,7 +17,7 @@ from pathlib import Path
 
 import jupytext
 
-from grading.variants import (
+from grading.authoring.variants import (
     KINDS,
     Parameters,
     filled_in,
@@ -26,7 +26,7 @@ from grading.variants import (
     with_values,
 )
 
-SOURCES = Path(__file__).parents[1] / "exercises"
+SOURCES = Path(__file__).parents[2] / "exercises"
 
 BEGIN, END, STUB = "### BEGIN SOLUTION", "### END SOLUTION", "# STUB: "
 LEVELS = ("warm-up", "core", "stretch")

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from grading.marking import (
+from grading.authoring.sets import LEVELS, Exercise, ExerciseSet, Project, Wrong
+from grading.marking.marking import (
     START_SECONDS,
     USUAL,
     Answers,
@@ -23,7 +24,6 @@ from grading.marking import (
     reference,
     untouched,
 )
-from grading.sets import LEVELS, Exercise, ExerciseSet, Project, Wrong
 
 Judge = Callable[[ExerciseSet, Marks], list[str]]
 Case = tuple[Judge, Answers]

@@ -20,9 +20,9 @@ from typing import IO
 
 import yaml
 
-from grading.marking import Answers, StudentCell
-from grading.notebooks import check_as_released, check_to_practise
-from grading.sets import Exercise, ExerciseSet, defined_names
+from grading.authoring.notebooks import check_as_released, check_to_practise
+from grading.authoring.sets import Exercise, ExerciseSet, defined_names
+from grading.marking.marking import Answers, StudentCell
 
 LARGEST_FILE = 50 * 1024**2  # bytes; larger ones are not read
 MOST_IN_ZIP = 500 * 1024**2  # bytes of all that is read of one zip

@@ -17,9 +17,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grading import sandbox
-from grading.sandbox import Limits
-from grading.sets import Check, Exercise, ExerciseSet
+from grading.authoring.sets import Check, Exercise, ExerciseSet
+from grading.marking import sandbox
+from grading.marking.sandbox import Limits
 
 USUAL = Limits()
 NOT_GRADED = "Not graded: a person has to look at this submission."

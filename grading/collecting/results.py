@@ -16,10 +16,10 @@ from pathlib import Path
 
 import jinja2
 
-from grading.collect import MOODLE, Submission
-from grading.marking import NOT_GRADED, Cancelled, Marks, mark
-from grading.sandbox import Limits
-from grading.sets import Criterion, Exercise, ExerciseSet
+from grading.authoring.sets import Criterion, Exercise, ExerciseSet
+from grading.collecting.collect import MOODLE, Submission
+from grading.marking.marking import NOT_GRADED, Cancelled, Marks, mark
+from grading.marking.sandbox import Limits
 
 TEMPLATE = Path(__file__).parent / "feedback.html"
 PROJECT_FILE = "project.csv"

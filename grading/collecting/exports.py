@@ -13,9 +13,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from grading.collect import GROUP
-from grading.results import GRADES_FILE, ResultsError, read_as_it_is, read_csv, write_as_it_is
-from grading.sets import ExerciseSet
+from grading.authoring.sets import ExerciseSet
+from grading.collecting.collect import GROUP
+from grading.collecting.results import (
+    GRADES_FILE,
+    ResultsError,
+    read_as_it_is,
+    read_csv,
+    write_as_it_is,
+)
 
 
 @dataclass(frozen=True)

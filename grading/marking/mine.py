@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from grading.collect import File, SubmissionsError, rebuild
-from grading.marking import Marks, mark
-from grading.sandbox import Limits
-from grading.sets import ExerciseSet
+from grading.authoring.sets import ExerciseSet
+from grading.collecting.collect import File, SubmissionsError, rebuild
+from grading.marking.marking import Marks, mark
+from grading.marking.sandbox import Limits
 
 PASSED, MISSED, OPEN = "✓", "✗", "·"
 

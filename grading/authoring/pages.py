@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from grading.notebooks import (
+from grading.authoring.notebooks import (
     as_table,
     check_as_released,
     practice_notebook,
@@ -19,8 +19,8 @@ from grading.notebooks import (
     student_notebook,
     summary,
 )
-from grading.sandbox import PROJECT, Limits
-from grading.sets import Exercise, ExerciseSet, Project, find_set, read_set, set_names
+from grading.authoring.sets import Exercise, ExerciseSet, Project, find_set, read_set, set_names
+from grading.marking.sandbox import PROJECT, Limits
 
 FOLDER, PRACTICE = PROJECT / "book" / "exercises", PROJECT / "practice"
 OVERVIEW = """\

@@ -1,0 +1,1 @@
+"""Sources of exercise sets: their rules, and the notebooks, pages and zips made of them."""

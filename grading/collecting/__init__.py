@@ -1,0 +1,1 @@
+"""What comes back from students: found, put together, marked, and written for a lecturer."""
