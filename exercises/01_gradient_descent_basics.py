@@ -635,7 +635,7 @@ for seed, n in ((0, 25), (1, 90)):
         "and at the column of ones, which keeps its ones"
     )
 
-# %% role="hidden" id="others" points=1 about="The second and the fourth number are right, and the features unchanged."
+# %% role="hidden" id="others" points=1 in_place=true about="The second and the fourth number are right, and the features unchanged."
 rng = np.random.default_rng(2)
 X = rng.normal([3, -20, 50], [1, 4, 0.5], size=(30, 3)) @ (np.eye(3) + 0.3)
 kept = X.copy()

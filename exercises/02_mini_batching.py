@@ -327,7 +327,7 @@ assert y[: len(orders[0])].tolist() not in orders, (
     "the rows come in stored order; shuffle them"
 )
 
-# %% role="hidden" id="data-untouched" points=1 about="The data are the same after the call as before."
+# %% role="hidden" id="data-untouched" points=1 in_place=true about="The data are the same after the call as before."
 X, y = np.arange(56.0 + 2 * HELD_OUT).reshape(-1, 2), np.arange(28.0 + HELD_OUT)
 A, t = X.copy(), y.copy()
 batches = mended_batches(A, t, 4, np.random.default_rng(6))
@@ -781,7 +781,7 @@ for size in (1, 3, 20, 60):
         "what is a step divided?"
     )
 
-# %% role="hidden" id="mended-short" points=1 about="A short batch is mended too, and nothing else has changed."
+# %% role="hidden" id="mended-short" points=1 in_place=true about="A short batch is mended too, and nothing else has changed."
 rng = np.random.default_rng(22)
 for sizes in ((7, 7, 7, 2), (4, 9), (5,)):
     n = sum(sizes)

@@ -749,7 +749,7 @@ assert abs(predicted_share - 50 * low) <= 0.5, (
     "of the two minima is lower, and where does the slope change its sign between them?"
 )
 
-# %% role="hidden" id="runs" points=1 about="The measured share is that of the runs, and the caller's starts stay as they are."
+# %% role="hidden" id="runs" points=1 in_place=true about="The measured share is that of the runs, and the caller's starts stay as they are."
 places = np.linspace(-0.5, 2, 201)
 before = places.copy()
 for rate, steps in ((0.01, 3_000), (WIDE_RATE, 200)):

@@ -91,7 +91,7 @@ assert np.allclose(moves, [-0.125, 0.125, -0.125], rtol=1e-4), (
     "t = 1 in the first step?"
 )
 
-# %% role="hidden" id="steps" points=1 about="Several steps agree with the formulas, and the weights passed in stay."
+# %% role="hidden" id="steps" points=1 in_place=true about="Several steps agree with the formulas, and the weights passed in stay."
 rng = np.random.default_rng(71)
 for steps in (2, 3, 30):
     signs = rng.choice([-1, 1], size=(steps, 4))

@@ -47,9 +47,10 @@ ROLES = {
     "project": ("markdown", {"id", "title", "minutes", "goal"}),
     "rubric": ("markdown", set()),
 }
+OPTIONAL = {"check": {"in_place"}, "hidden": {"in_place"}}
 OF_AN_EXERCISE = ("given", "answer", "hint", "check", "hidden", "explanation", "wrong")
-TYPES = {"points": int, "minutes": int, "fails": list}
-IN_WORDS = {**KINDS, list: "a list"}
+TYPES = {"points": int, "minutes": int, "fails": list, "in_place": bool}
+IN_WORDS = {**KINDS, list: "a list", bool: "true or false"}
 
 # What jupytext adds of its own.
 NOT_OURS = {"lines_to_next_cell", "lines_to_end_of_cell_marker", "cell_marker"}
@@ -82,13 +83,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Check:
-    """One check: code that raises where an answer is wrong, and the points it gives."""
+    """One check: code that raises where an answer is wrong, and the points it gives.
+
+    One that is `in_place` looks at what an answer does to its arguments. In others it sees copies.
+    """
 
     id: str
     points: int
     about: str
     code: str
     hidden: bool
+    in_place: bool = False
 
 
 @dataclass(frozen=True)
@@ -292,7 +297,7 @@ def read_cell(cell: object, place: str) -> Cell:
         raise SourceError(
             f"{place}: a cell of role {role!r} is {cell_type}, this is {cell.cell_type}"
         )
-    if set(entries) != needed:
+    if set(entries) - OPTIONAL.get(role, set()) != needed:
         raise SourceError(
             f"{place}: role {role!r} takes the entries {sorted(needed)}; got {sorted(entries)}"
         )
@@ -404,6 +409,7 @@ def read_check(cell: Cell) -> Check:
         about=cell.entry("about"),
         code=cell.text,
         hidden=cell.role == "hidden",
+        in_place=bool(cell.entries.get("in_place", False)),
     )
 
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from grading.authoring.sets import LEVELS, Exercise, ExerciseSet, Project, Wrong
+from grading.marking.door import Door, Stopped
 from grading.marking.marking import (
-    START_SECONDS,
     USUAL,
     Answers,
     Marking,
     Marks,
-    Stopped,
     StudentCell,
-    Worker,
     mark,
     reference,
     untouched,
@@ -62,27 +59,20 @@ def mark_in_copies(exercise_set: ExerciseSet, submissions: Sequence[Answers]) ->
     """
     with tempfile.TemporaryDirectory(prefix="grading-") as scratch:
         try:
-            with Worker(USUAL, Path(scratch), threading.Event()) as worker:
-                worker.ask({"kind": "setup", "code": exercise_set.setup}, START_SECONDS)
-                return [mark_in_copy(exercise_set, answers, worker) for answers in submissions]
+            with Door(USUAL, Path(scratch)) as door:
+                door.run(exercise_set.setup)
+                return [mark_in_copy(exercise_set, answers, door) for answers in submissions]
         except Stopped:
             return [mark(exercise_set, answers) for answers in submissions]
 
 
-def mark_in_copy(exercise_set: ExerciseSet, answers: Answers, worker: Worker) -> Marks:
+def mark_in_copy(exercise_set: ExerciseSet, answers: Answers, door: Door) -> Marks:
     """The marks of one submission, which leaves the worker as it was."""
-    worker.ask({"kind": "copy"}, START_SECONDS)
-    trial = Trial(exercise_set, answers, USUAL, worker.cancelled)
-    trial.go_on(worker)
-    worker.ask({"kind": "leave"}, START_SECONDS)
-    return trial.marks
-
-
-class Trial(Marking):
-    """The marking of a set's own answers, which do not deceive."""
-
-    def prove(self, *_: object) -> None:
-        """Checks are believed."""
+    door.ask({"kind": "copy"})
+    marking = Marking(exercise_set, answers, USUAL)
+    marking.go_on(door)
+    door.ask({"kind": "leave"})
+    return marking.marks
 
 
 def release_cases(exercise_set: ExerciseSet) -> Iterator[Case]:

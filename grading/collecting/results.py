@@ -18,7 +18,7 @@ import jinja2
 
 from grading.authoring.sets import Criterion, Exercise, ExerciseSet
 from grading.collecting.collect import MOODLE, Submission
-from grading.marking.marking import NOT_GRADED, Cancelled, Marks, mark
+from grading.marking.marking import NOT_GRADED, Marks, mark
 from grading.marking.sandbox import Limits
 
 TEMPLATE = Path(__file__).parent / "feedback.html"
@@ -113,9 +113,7 @@ def marks_of(
     if submission.answers is None:
         return nothing(exercise_set, "The notebook could not be read.")
     try:
-        return mark(exercise_set, submission.answers, limits, cancelled)
-    except Cancelled:
-        raise
+        return mark(exercise_set, submission.answers, limits)
     except Exception as error:
         marks = nothing(exercise_set, NOT_GRADED)
         marks.notes.append(f"the grader failed: {type(error).__name__}: {error}")

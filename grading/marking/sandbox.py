@@ -1,9 +1,9 @@
 """Where a submission's code runs: a process of its own, with limits, and cut off where possible.
 
-On Linux, `unshare` (of util-linux, which every distribution has) gives the process namespaces of
-its own: no network, no process that outlives it, and no files but Python, the library and an empty
-folder in memory. Where a system forbids that, as some do to users who are not administrators,
-limits of time and memory still hold, and the grader says so.
+On Linux, bubblewrap (`bwrap`, which every distribution packages) cuts it off: no network, no
+process that outlives it, no files but Python, the library and an empty folder in memory. Without
+it, limits of time, memory and processes still hold, and the grader says so. Answers never run as
+root: where the grader does, they become a user of their own that owns nothing.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 PROJECT = Path(__file__).parents[2]
 WORKER = Path(__file__).parent / "worker.py"
@@ -26,103 +29,126 @@ WORKER = Path(__file__).parent / "worker.py"
 # packages, the course's library. Not: anybody's home, exercises, submissions, assignments.
 SYSTEM = ("/bin", "/lib", "/lib32", "/lib64", "/sbin", "/usr", "/nix/store")
 SETTINGS = ("/etc/alternatives", "/etc/fonts", "/etc/ld.so.cache", "/etc/localtime")
-DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 INSIDE = Path("/scratch")  # where a worker that is cut off works: empty, in memory
+IN_MEMORY = ["--perms", "1777", "--size", str(200 * 1024**2), "--tmpfs"]
+NOBODY = ["--unshare-user", "--uid", "65534", "--gid", "65534"]
+UNLIMITED = -1
 
-# Build a root of its own in $1, read-only, with the places that follow up to `--`; go there, and
-# start the rest with no right to undo this.
-CUT_OFF = """
-root=$1; shift
-show() {
-  mkdir -p "$root$(dirname "$1")" || exit 9
-  if [ -L "$1" ]; then cp -P "$1" "$root$1" || exit 9; return; fi
-  if [ -d "$1" ]; then mkdir -p "$root$1"; else : > "$root$1"; fi || exit 9
-  mount --rbind "$1" "$root$1" || exit 9
-  case $1 in /dev/*) return;; esac
-  mount -o remount,bind,ro "$root$1" || exit 9
-}
-mount -t tmpfs -o size=1m,mode=755 none "$root" || exit 9
-while [ "$1" != -- ]; do show "$1"; shift; done; shift
-mkdir "$root/proc" "$root/scratch" "$root/dev/shm" "$root/dev/pts" || exit 9
-mount -t devpts -o newinstance,ptmxmode=0666 none "$root/dev/pts" || exit 9
-ln -s pts/ptmx "$root/dev/ptmx" || exit 9
-mount -t proc proc "$root/proc" 2>/dev/null || mount --rbind /proc "$root/proc" || exit 9
-mount -t tmpfs -o size=200m none "$root/scratch" || exit 9
-mount -t tmpfs -o size=64m none "$root/dev/shm" || exit 9
-mount -o remount,ro "$root" || exit 9
-cd "$root" && exec chroot "$root" setpriv --no-new-privs --bounding-set=-all --inh-caps=-all "$@"
-"""
-NAMESPACES = [
-    "setpriv",  # whoever ends the grader, by whatever means, ends this too
-    "--pdeathsig=KILL",
-    "unshare",
-    "--user",
-    "--map-root-user",
-    "--net",
-    "--mount",
-    "--pid",
-    "--ipc",
-    "--fork",
-    "--kill-child",
-]
+NOT_CUT_OFF = (
+    "Answers are not cut off from files and network: bubblewrap (the program bwrap) is missing, or "
+    "this system does not let it work. Limits of time, memory and processes hold."
+)
+
+
+class SandboxError(RuntimeError):
+    """Answers cannot run here."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a submission may take: seconds for a cell and for all, bytes of memory and of a file."""
+    """What a submission may take: seconds for a cell and for all, bytes of memory and of a file,
+    processes and threads at a time, new starts after a process has ended.
+    """
 
     cell_seconds: float = 20
     all_seconds: float = 120
     memory: int = 2 * 1024**3
     file_size: int = 50 * 1024**2
+    processes: int = 64
+    starts: int = 10
+
+
+def cut_off(command: list[str]) -> list[str]:
+    """The command that runs another one where nothing but Python and the library is in sight."""
+    wrapped = ["bwrap", "--die-with-parent", "--new-session", "--unshare-ipc", "--unshare-pid"]
+    wrapped += ["--unshare-net", "--unshare-uts", *([] if os.getuid() == 0 else NOBODY)]
+    for place in in_sight():
+        # bwrap makes the folders on the way as well, but such that nobody else can enter them.
+        for parent in reversed(place.parents[:-1]):
+            wrapped += ["--dir", str(parent)]
+        if place.is_symlink():
+            wrapped += ["--symlink", os.readlink(place), str(place)]
+        else:
+            wrapped += ["--ro-bind", str(place), str(place)]
+    wrapped += ["--proc", "/proc", "--dev", "/dev", *IN_MEMORY, "/dev/shm", *IN_MEMORY, str(INSIDE)]
+    return [*wrapped, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", str(INSIDE), *command]
 
 
 def in_sight() -> list[Path]:
     """The places that a worker sees, none of them within another."""
     python = [Path(sys.prefix), Path(sys.base_prefix)]
-    places = [*map(Path, (*SYSTEM, *SETTINGS, *DEVICES)), *python, PROJECT / "mbgd_lib", WORKER]
+    places = [*map(Path, (*SYSTEM, *SETTINGS)), *python, PROJECT / "mbgd_lib", WORKER]
     places = [place for place in places if place.exists()]
     return [p for p in dict.fromkeys(places) if not any(other in p.parents for other in places)]
-
-
-def cut_off(command: list[str], root: Path) -> list[str]:
-    """The command that runs another one in namespaces of its own, with a root made in a folder."""
-    places = map(str, in_sight())
-    return [*NAMESPACES, "sh", "-c", CUT_OFF, "sh", str(root), *places, "--", *command]
 
 
 @functools.cache
 def is_available() -> bool:
     """Whether this system lets us cut a process off."""
-    if not all(shutil.which(tool) for tool in ("unshare", "setpriv", "mount", "chroot", "sh")):
-        return False
-    with tempfile.TemporaryDirectory() as root:
-        trial = cut_off([sys.executable, "-c", "import mbgd_lib, IPython"], Path(root))
-        environ = environment(INSIDE)
-        return subprocess.run(trial, env=environ, capture_output=True).returncode == 0
+    return bool(shutil.which("bwrap")) and can_run(cut_off)
+
+
+def can_run(wrapped: Callable[[list[str]], list[str]] = list) -> bool:
+    """Whether a worker starts: one whose first request is to end."""
+    with tempfile.TemporaryDirectory() as scratch:
+        process, requests, replies = begin(Limits(), Path(scratch), wrapped)
+        os.close(requests)
+        ended_well = process.wait() == 0
+        os.close(replies)
+        return ended_well
+
+
+def require() -> None:
+    """Refuse where answers could only run as root.
+
+    Raises
+    ------
+    SandboxError
+        If root has no bubblewrap, and another user cannot start Python here.
+    """
+    if os.getuid() == 0 and not is_available() and not can_run():
+        raise SandboxError(
+            "answers never run as root, and no other user can read this Python and the library: "
+            "install bubblewrap (bwrap), or grade as an ordinary user"
+        )
 
 
 def start(limits: Limits, scratch: Path) -> tuple[subprocess.Popen, int, int]:
     """Start a worker; returns it with the ends of its pipes: where to ask, and where it answers."""
+    return begin(limits, scratch, cut_off if is_available() else list)
+
+
+def begin(
+    limits: Limits, scratch: Path, wrapped: Callable[[list[str]], list[str]]
+) -> tuple[subprocess.Popen, int, int]:
+    """Start a worker in a wrapping of its own, or in none."""
     its_requests, requests = os.pipe()
     replies, its_replies = os.pipe()
-    numbers = [its_requests, its_replies, limits.memory, limits.file_size]
-    command = [sys.executable, str(WORKER), *map(str, numbers)]
-    if is_available():
-        command = cut_off(command, scratch)
+    # Without a namespace of its own, a user's limit of processes counts all that the user runs.
+    processes = UNLIMITED if wrapped is list and os.getuid() else limits.processes
+    user = nobody()
+    if user:
+        os.chown(scratch, user, user)
+    numbers = [its_requests, its_replies, limits.memory, limits.file_size, processes, user]
     process = subprocess.Popen(
-        command,
+        wrapped([sys.executable, str(WORKER), *map(str, numbers)]),
         cwd=scratch,
-        env=environment(INSIDE if is_available() else scratch),
+        env=environment(scratch if wrapped is list else INSIDE),
         pass_fds=(its_requests, its_replies),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        umask=0o022,
     )
     os.close(its_requests)
     os.close(its_replies)
     return process, requests, replies
+
+
+def nobody() -> int:
+    """Whom root's answers become: nobody, and not the same for two graders; 0 if not root."""
+    return 0 if os.getuid() else 20_000 + os.getpid() % 40_000
 
 
 def end(process: subprocess.Popen) -> None:
@@ -131,38 +157,27 @@ def end(process: subprocess.Popen) -> None:
     Where it is cut off, all its processes end with the first of them, whatever they have done to
     get away; elsewhere those end that have stayed in its group.
     """
-    for pid in children(process.pid):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(psutil.Error):
+        for child in psutil.Process(process.pid).children():
+            child.kill()
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=1 if is_available() else 0)  # it ends after the last of them
+        process.wait(timeout=1 if is_available() else 0)  # bwrap ends after the last of them
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
-def children(pid: int) -> list[int]:
-    """The processes that a process has started, where the system tells."""
-    try:
-        return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
 def environment(scratch: Path) -> dict[str, str]:
     """What the worker may know of its surroundings: where to find programs and itself, no more."""
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    folders = ("PWD", "HOME", "TMPDIR", "IPYTHONDIR", "MPLCONFIGDIR")
     return {
-        "PATH": os.environ.get("PATH", os.defpath),
+        "PATH": os.defpath,
         "LANG": "C.UTF-8",
-        "PWD": str(scratch),
-        "HOME": str(scratch),
-        "TMPDIR": str(scratch),
-        "IPYTHONDIR": str(scratch),
-        "MPLCONFIGDIR": str(scratch),
         "MPLBACKEND": "agg",
         "PYTHONPATH": str(PROJECT),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONSAFEPATH": "1",  # the worker's own folder is not to be imported from
+        **dict.fromkeys(folders, str(scratch)),
         **one_thread,
     }

@@ -1,32 +1,36 @@
-"""Runs a submission's cells, inside the sandbox: reads requests, answers each with one line.
+"""Runs a student's cells, cut off from all else, and lends the functions that they define.
 
-A student's cells run in IPython, as in a notebook. Each check runs in a namespace of its own: the
-set's setup and given code, run afresh, and of the student's names only those that the answer must
-define. So nothing that a student has overwritten can disturb a check, nor can a check another.
+The grader, in another process, asks for four things: to run a cell, to look up names, to call
+something, to read an attribute. It gets nothing back but plain data: numbers, text, arrays of
+numbers, and lists, tuples, sets and dictionaries of these. What is none of them (a function, an
+object of the student's own) stays here and goes over as a number to ask for it by. Whatever a
+student's code does to this process, it can change no more than its own results.
 
-This file runs on its own, by its path: it must not import the rest of the package.
+Requests are pickled, since the grader can be trusted; replies are lines of JSON, since this process
+cannot. This file runs on its own, by its path: it must not import the rest of the package.
 """
 
 from __future__ import annotations
 
-import builtins
+import base64
 import contextlib
 import io
+import itertools
 import json
 import os
+import pickle
 import sys
 import traceback
-import types
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, Set, ValuesView
+from numbers import Complex, Integral, Real
+
+import numpy as np
 
 MOST_MESSAGE = 1_500  # letters of an error's message
-
-# What checks rely on: a student's code may replace anything in these, by accident or not.
-WATCHED = (
-    *("builtins", "copy", "functools", "inspect", "itertools", "math", "operator", "random"),
-    *("numpy", "mbgd_lib"),
-)
+MOST_ITEMS = 100_000  # of a generator, which may have no end
+LARGEST_INT = 1_000  # bits
+KINDS = "biufcU"  # NumPy's letters for arrays of truth values, numbers and text
 
 
 class Nowhere(io.TextIOBase):
@@ -39,98 +43,34 @@ class Nowhere(io.TextIOBase):
         return len(text)
 
 
-def limit_resources(memory: int, file_size: int) -> None:
-    """Take no more memory, and write no larger file, than this many bytes."""
+def limit_resources(memory: int, file_size: int, processes: int, user: int) -> None:
+    """Take no more memory, write no larger file, start no more processes; be nobody, for root."""
     import resource
 
     for which, most in (
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_FSIZE, file_size),
         (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NPROC, processes),
     ):
         with contextlib.suppress(ValueError, OSError):  # macOS does not limit memory
             resource.setrlimit(which, (most, most))
-
-
-# --- what a student's code must not change ---
-
-
-class Originals:
-    """Modules, classes and functions that checks rely on, as they were before any answer ran."""
-
-    def __init__(self) -> None:
-        self.modules = {
-            name: module
-            for name, module in sys.modules.items()
-            if name.partition(".")[0] in WATCHED and isinstance(module, types.ModuleType)
-        }
-        holders = [*self.modules.values(), *classes_of_ours(self.modules.values())]
-        self.names = [(holder, dict(vars(holder))) for holder in holders]
-        self.code = [(f, f.__code__, f.__defaults__) for f in functions_in(self.names)]
-
-    def put_back(self) -> list[str]:
-        """Undo what has been replaced, and name it."""
-        replaced = []
-        for name, module in self.modules.items():
-            if sys.modules.get(name) is not module:
-                sys.modules[name] = module
-                replaced.append(name)
-        for holder, names in self.names:
-            for name in changed_names(holder, names):
-                put(holder, name, names)
-                replaced.append(f"{holder.__name__}.{name}")
-        for function, code, defaults in self.code:
-            if function.__code__ is not code or function.__defaults__ is not defaults:
-                function.__code__, function.__defaults__ = code, defaults
-                replaced.append(f"{function.__module__}.{function.__name__}")
-        return replaced
-
-
-def classes_of_ours(modules: Iterable[types.ModuleType]) -> set[type]:
-    """The library's own classes: their methods can be replaced, those of NumPy's cannot."""
-    values = [value for module in modules for value in vars(module).values()]
-    classes = {value for value in values if isinstance(value, type)}
-    return {value for value in classes if value.__module__.startswith("mbgd_lib")}
-
-
-def functions_in(names: list[tuple[object, dict[str, object]]]) -> list[types.FunctionType]:
-    """Functions written in Python, also those that NumPy has wrapped."""
-    values = [getattr(v, "_implementation", v) for _, held in names for v in held.values()]
-    return list({id(v): v for v in values if isinstance(v, types.FunctionType)}.values())
-
-
-def changed_names(holder: types.ModuleType | type, names: dict[str, object]) -> list[str]:
-    """The names whose values are others than before, and new ones that come before older ones.
-
-    A name in a class hides its base's, one in a module the built-in of that name.
-    """
-    now = vars(holder)
-    new = [name for name in now if name not in names]
-    if isinstance(holder, types.ModuleType):
-        new = [name for name in new if name in vars(builtins)]
-    return [*(name for name, value in names.items() if now.get(name) is not value), *new]
-
-
-def put(holder: types.ModuleType | type, name: str, names: dict[str, object]) -> None:
-    """Put a name back as it was, whatever the module has been made to do about it."""
-    if name not in names:
-        delattr(holder, name)
-    elif isinstance(holder, types.ModuleType):
-        vars(holder)[name] = names[name]
-    else:
-        setattr(holder, name, names[name])
+    if user:
+        os.setgroups([])
+        os.setgid(user)
+        os.setuid(user)
 
 
 # --- errors ---
 
 
 def told(error: BaseException | None) -> dict[str, str] | None:
-    """An error as the parent process hears of it."""
+    """An error as the grader hears of it."""
     if error is None:
         return None
     try:
         name, message, place = type(error).__name__, message_of(error), place_of(error)
-        return {"type": name, "message": message, "place": place}
+        return {"type": name[:100], "message": message, "place": place}
     except BaseException:  # an exception of the student's own may raise wherever it is looked at
         return {"type": "Exception", "message": "", "place": "an exception that cannot be shown"}
 
@@ -145,74 +85,174 @@ def message_of(error: BaseException) -> str:
 
 
 def place_of(error: BaseException) -> str:
-    """The line of the student's own code that raised, or nothing where it was the check's."""
+    """The line of the student's own code that raised, or nothing where there is none."""
     if isinstance(error, SyntaxError):
         return f"line {error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
-    own = [
-        frame
-        for frame in frames
-        if "ipython-input" in frame.filename or "ipykernel" in frame.filename
-    ]
+    own = [frame for frame in frames if "ipython-input" in frame.filename]
     return f"line {own[-1].lineno}: {(own[-1].line or '').strip()}"[:200] if own else ""
+
+
+# --- what goes over ---
+
+
+class Things:
+    """What stays here of the student's, by the number that stands for it on the other side."""
+
+    def __init__(self) -> None:
+        self.kept: list[object] = []
+
+    def plain(self, value: object) -> object:
+        """A value as JSON can hold it; `door.decoded` is the other way round."""
+        if value is None or isinstance(value, bool | str):
+            return value
+        if isinstance(value, np.ndarray | np.generic):
+            return self.plain_array(np.asarray(value), isinstance(value, np.generic))
+        if isinstance(value, Integral) and int(value).bit_length() <= LARGEST_INT:
+            return int(value)
+        if isinstance(value, Real) and not isinstance(value, Integral):
+            return float(value)
+        if isinstance(value, Complex) and not isinstance(value, Real):
+            return {"complex": [complex(value).real, complex(value).imag]}
+        if isinstance(value, Mapping):
+            return {"dict": [[self.plain(k), self.plain(v)] for k, v in value.items()]}
+        if isinstance(value, Iterator | KeysView | ValuesView | ItemsView):
+            return [self.plain(v) for v in self.all_of(iter(value))]
+        if isinstance(value, Set):
+            return {"set": [self.plain(v) for v in value]}
+        if isinstance(value, tuple):
+            return {"tuple": [self.plain(v) for v in value]}
+        if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
+            return [self.plain(v) for v in value]
+        return self.thing(value)
+
+    def plain_array(self, array: np.ndarray, is_scalar: bool) -> object:
+        """An array, or a scalar of NumPy's: its type, its shape and its bytes."""
+        if array.dtype.kind == "O":
+            return self.plain(array.tolist())
+        if array.dtype.kind not in KINDS:
+            return self.thing(array)
+        data = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+        return {"scalar" if is_scalar else "array": [array.dtype.str, list(array.shape), data]}
+
+    def all_of(self, items: Iterator) -> list[object]:
+        """Everything that a generator yields."""
+        found = list(itertools.islice(items, MOST_ITEMS + 1))
+        if len(found) > MOST_ITEMS:
+            raise ValueError(f"this yields more than {MOST_ITEMS} items, perhaps without end")
+        return found
+
+    def thing(self, value: object) -> object:
+        """A number for what cannot go over."""
+        self.kept.append(value)
+        kind = {"type": type(value).__name__[:100], "callable": callable(value)}
+        return {"thing": len(self.kept) - 1, **kind}
+
+
+def mutable_in(value: object) -> Iterator[np.ndarray | np.random.Generator | list]:
+    """What a call may change of its arguments, in an order that both sides know."""
+    if isinstance(value, np.ndarray | np.random.Generator | list):
+        yield value
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from mutable_in(item)
+    elif isinstance(value, dict):
+        yield from mutable_in(tuple(value.values()))
 
 
 # --- requests ---
 
 
 class Worker:
-    """The student's namespace, and the means to check it."""
+    """The student's namespace, and what the grader may ask of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, requests: io.BufferedReader, replies: io.TextIOWrapper) -> None:
+        self.requests, self.replies = requests, replies
         self.shell = new_shell()
-
-    def setup(self, request: dict) -> dict:
-        """Run the set's own first cell, and remember how everything is before answers run."""
-        import numpy as np
-        import numpy.testing
-
-        import mbgd_lib  # checks may need what the first cell does not  # noqa: F401
-
-        reply = self.student(request)
-        self.originals = Originals()
-        self.errors_of_numpy = np.geterr()
+        self.things = Things()
         self.deepest = sys.getrecursionlimit()
-        return reply
 
-    def student(self, request: dict) -> dict:
-        """Run a cell as in a notebook."""
-        result = self.shell.run_cell(request["code"], store_history=False)
-        return {"error": told(result.error_before_exec or result.error_in_exec)}
-
-    def check(self, request: dict) -> dict:
-        """Run one check in a namespace of its own."""
-        replaced = self.originals.put_back()
-        namespace: dict[str, object] = {"__name__": "check"}
-        error = None
+    def answer(self, request: dict) -> dict:
+        """The reply to one request; what goes wrong on the way is the student's error."""
         try:
             with self.usual_settings():
-                exec(compile(request["before"], "<given>", "exec"), namespace)
-                user = self.shell.user_ns
-                missing = [name for name in request["names"] if name not in user]
-                if missing:
-                    return {"passed": False, "missing": missing, "replaced": replaced}
-                namespace.update({name: user[name] for name in request["names"]})
-                exec(compile(request["code"], "<check>", "exec"), namespace)
-        except BaseException as raised:  # a student's function may raise SystemExit as well
-            error = raised
-        return {"error": told(error), "replaced": replaced, "missing": [], "passed": error is None}
+                return {"value": getattr(self, request["kind"])(request)}
+        except BaseException as error:  # a student's function may raise SystemExit as well
+            return {"error": told(error)}
+
+    def cell(self, request: dict) -> object:
+        """Run a cell as in a notebook."""
+        result = self.shell.run_cell(request["code"], store_history=False)
+        return told(result.error_before_exec or result.error_in_exec)
+
+    def look_up(self, request: dict) -> object:
+        """The values of the names that are there."""
+        there = self.shell.user_ns
+        return {n: self.things.plain(there[n]) for n in request["names"] if n in there}
+
+    def call(self, request: dict) -> object:
+        """Call something with arguments; say, too, which of them it has changed."""
+        args, kwargs = request["args"], request["kwargs"]
+        arguments = list(mutable_in((args, kwargs)))
+        before = list(map(pickle.dumps, arguments))
+        result = self.things.plain(self.things.kept[request["thing"]](*args, **kwargs))
+        changed = [
+            [k, self.things.plain(state_of(argument))]
+            for k, argument in enumerate(arguments)
+            if pickle.dumps(argument) != before[k]
+        ]
+        return {"result": result, "changed": changed}
+
+    def attribute(self, request: dict) -> object:
+        """Look at an attribute of something."""
+        return self.things.plain(getattr(self.things.kept[request["thing"]], request["name"]))
 
     @contextlib.contextmanager
     def usual_settings(self) -> Iterator[None]:
         """Warnings and errors of NumPy as a check expects them, whatever an answer has chosen."""
-        import numpy as np
-
-        sys.settrace(None)
-        sys.setprofile(None)
         sys.setrecursionlimit(self.deepest)
-        with np.errstate(**self.errors_of_numpy), warnings.catch_warnings():
+        with np.errstate(all="warn", under="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
+
+    def next_request(self) -> dict:
+        """The next request, with the grader's own functions as `Elsewhere`."""
+        size = int.from_bytes(self.requests.read(8), "big")
+        if not size:
+            os._exit(0)
+        unpickler = pickle.Unpickler(io.BytesIO(self.requests.read(size)))
+        unpickler.persistent_load = self.found
+        return unpickler.load()
+
+    def found(self, which: tuple[str, int]) -> object:
+        """What a number stands for: a thing of ours, or a function of the grader's."""
+        kind, number = which
+        return self.things.kept[number] if kind == "thing" else Elsewhere(self, number)
+
+    def send(self, reply: dict) -> None:
+        """Send a line."""
+        self.replies.write(json.dumps(reply) + "\n")
+        self.replies.flush()
+
+
+class Elsewhere:
+    """A function of the grader's, which runs there: an answer calls it as if it were here."""
+
+    def __init__(self, worker: Worker, number: int) -> None:
+        self.ask = lambda call: (worker.send({"callback": number, **call}), worker.next_request())
+        self.plain = worker.things.plain
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        _, reply = self.ask({"args": self.plain(list(args)), "kwargs": self.plain(kwargs)})
+        if reply["error"]:
+            raise RuntimeError(reply["error"])
+        return reply["value"]
+
+
+def state_of(argument: object) -> object:
+    """What may change of an argument."""
+    is_generator = isinstance(argument, np.random.Generator)
+    return argument.bit_generator.state if is_generator else argument
 
 
 def new_shell() -> object:
@@ -250,27 +290,18 @@ def main() -> None:
     After the request "copy" the answers come from a copy of this process, until it is asked to
     "leave": what they do is undone then.
     """
-    requests = os.fdopen(int(sys.argv[1]), "r", encoding="utf-8")
+    requests = os.fdopen(int(sys.argv[1]), "rb")
     replies = os.fdopen(int(sys.argv[2]), "w", encoding="utf-8")
-    limit_resources(memory=int(sys.argv[3]), file_size=int(sys.argv[4]))
-    os.environ["MPLBACKEND"] = "agg"
-    worker = Worker()
-    answer = {
-        "setup": worker.setup,
-        "student": worker.student,
-        "check": worker.check,
-        "copy": lambda _: {},
-        "leave": lambda _: {},
-    }
-    for line in requests:
-        request = json.loads(line)
+    limit_resources(*map(int, sys.argv[3:7]))
+    worker = Worker(requests, replies)
+    while True:
+        request = worker.next_request()
         if request["kind"] == "copy" and wait_for_copy():
             continue
         sys.stdout = sys.stderr = Nowhere()
-        reply = answer[request["kind"]](request)
-        replies.write(json.dumps({**reply, "token": request["token"]}) + "\n")
-        replies.flush()
-        if request["kind"] == "leave":
+        leaves = request["kind"] == "leave"
+        worker.send({} if leaves or request["kind"] == "copy" else worker.answer(request))
+        if leaves:
             os._exit(0)
 
 

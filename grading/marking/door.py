@@ -1,0 +1,291 @@
+"""The grader's side of a worker: it lends a check the student's functions, and gets plain data.
+
+A check is run here, where no answer can reach it. What it calls `half` is a `Thing`: a call sends
+the arguments to the worker, which calls the student's function there, and the result comes back as
+numbers, text, arrays and containers of these. All that arrives is taken for a student's word.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+import os
+import pickle
+import signal
+import subprocess
+import time
+from collections.abc import Callable as FunctionTo
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType, FunctionType, MethodType
+from typing import Any
+
+import numpy as np
+import psutil
+
+from grading.marking import sandbox
+from grading.marking.sandbox import Limits
+from grading.marking.worker import KINDS, mutable_in
+
+LONGEST_REPLY = 64_000_000  # letters; an honest reply is far below
+LONGEST_NAP = 0.2  # seconds between two looks at what a worker takes
+IMPORTABLE = ("mbgd_lib", "numpy", "builtins", "math")  # a function of these is there, too
+
+
+class Stopped(BaseException):
+    """The worker ended or was ended; the message says why, to the student.
+
+    No `except Exception` of a check's can keep it.
+    """
+
+
+class AnswerError(Exception):
+    """What the student's own code raised, as the worker tells it."""
+
+    def __init__(self, told: Mapping[str, str]) -> None:
+        self.type, self.message, self.place = (str(told[k]) for k in ("type", "message", "place"))
+        super().__init__(self.described)
+
+    @property
+    def described(self) -> str:
+        """The error with its message and its place."""
+        text = f"{self.type}: {self.message}" if self.message else self.type
+        return f"{text} ({self.place})" if self.place else text
+
+
+class Thing:
+    """A function or an object of the student's, which stays in the worker."""
+
+    def __init__(self, door: Door, number: int) -> None:
+        self._door, self._number = door, number
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self._door.attribute(self._number, name)
+
+
+class Callable(Thing):
+    """One that can be called."""
+
+    def __call__(self, *args: object, **kwargs: object) -> Any:
+        return self._door.call(self._number, args, kwargs)
+
+
+class Door:
+    """A worker process, asked one thing at a time."""
+
+    def __init__(self, limits: Limits, scratch: Path) -> None:
+        self.limits = limits
+        self.process, requests, replies = sandbox.start(limits, scratch)
+        self.requests, self.replies = os.fdopen(requests, "wb"), os.fdopen(replies, "rb")
+        self.ours: list[object] = []  # functions of checks, which an answer may call
+        self.raised: Exception | None = None  # by one of these
+        self.writes_back = False  # whether calls change their arguments here, too
+
+    def __enter__(self) -> Door:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sandbox.end(self.process)
+        for pipe in (self.requests, self.replies):
+            with contextlib.suppress(OSError):  # what is not sent yet has no reader any more
+                pipe.close()
+
+    def run(self, code: str) -> AnswerError | None:
+        """Run a cell, and return what it raised."""
+        try:
+            request = {"kind": "cell", "code": code}
+            return self.ask(request, lambda told: AnswerError(told) if told else None)
+        except AnswerError as error:  # an answer has broken what runs cells
+            return error
+
+    def look_up(self, names: Sequence[str]) -> dict[str, Any]:
+        """The values of the names that are there."""
+        request = {"kind": "look_up", "names": names}
+        return self.ask(
+            request, lambda found: {n: decoded(found[n], self) for n in names if n in found}
+        )
+
+    def call(self, thing: int, args: tuple, kwargs: dict) -> Any:
+        """Call something of the student's."""
+
+        def read(reply: dict) -> Any:
+            arguments = list(mutable_in((args, kwargs)))
+            for k, state in reply["changed"]:
+                write_back(arguments[k], decoded(state, self), self.writes_back)
+            return decoded(reply["result"], self)
+
+        return self.ask({"kind": "call", "thing": thing, "args": args, "kwargs": kwargs}, read)
+
+    def attribute(self, thing: int, name: str) -> Any:
+        """Look at an attribute of something of the student's."""
+        request = {"kind": "attribute", "thing": thing, "name": name}
+        return self.ask(request, lambda value: decoded(value, self))
+
+    def ask(
+        self, request: Mapping[str, object], read: FunctionTo[[Any], Any] = lambda value: value
+    ) -> Any:
+        """Send a request and read what comes back; meanwhile, answer calls of our functions."""
+        self.send(request)
+        with nothing_believed():
+            while "callback" in (reply := self.receive()):
+                self.send(self.called_back(reply))
+            error = AnswerError(reply["error"]) if reply.get("error") else None
+            value = None if error else read(reply.get("value"))
+        if self.raised:  # a check's own function failed: that is what the check is to say
+            error, self.raised = self.raised, None
+        if error:
+            raise error
+        return value
+
+    def called_back(self, reply: Mapping[str, Any]) -> dict[str, object]:
+        """Call one of the check's functions for the student's."""
+        function = self.ours[reply["callback"]]
+        args, kwargs = decoded(reply["args"], self), decoded(reply["kwargs"], self)
+        try:
+            return {"value": function(*args, **kwargs), "error": None}
+        except Exception as error:
+            self.raised = self.raised or error
+            return {"value": None, "error": f"{type(error).__name__} in a function of the grader's"}
+
+    def send(self, request: Mapping[str, object]) -> None:
+        """Send a request, with the check's own functions as numbers."""
+        buffer = io.BytesIO()
+        pickler = pickle.Pickler(buffer)
+        pickler.persistent_id = self.number_of  # type: ignore[method-assign]
+        pickler.dump(request)
+        try:
+            self.requests.write(buffer.tell().to_bytes(8, "big") + buffer.getvalue())
+            self.requests.flush()
+        except BrokenPipeError:
+            raise Stopped(self.reason()) from None
+
+    def number_of(self, value: object) -> tuple[str, int] | None:
+        """What stands for a value on the other side, unless a copy of it goes over."""
+        if isinstance(value, Thing):
+            return "thing", value._number
+        if not isinstance(value, FunctionType | MethodType) or is_importable(value):
+            return None
+        self.ours.append(value)
+        return "ours", len(self.ours) - 1
+
+    def receive(self) -> dict[str, Any]:
+        """The next line of the worker's."""
+        line = self.replies.readline(LONGEST_REPLY)
+        if not line:
+            raise Stopped(self.reason())
+        return dict(json.loads(line))
+
+    def reason(self) -> str:
+        """Why the process is no longer there."""
+        try:
+            code = self.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return "it closed the connection to the grader"
+        if code < 0 or code > 128:
+            signal_number = -code if code < 0 else code - 128
+            return f"it made Python crash (signal {signal_number}), or took too much memory"
+        return f"it ended Python itself (exit code {code}); an answer must not call exit"
+
+    @contextlib.contextmanager
+    def watched(self, seconds: float) -> Iterator[None]:
+        """Stop what is done meanwhile once it takes too long, or the worker grows too large.
+
+        It is a timer's signal that stops it: so this works in a process' main thread alone.
+        """
+        deadline = time.monotonic() + seconds
+
+        def look(*_: int | FrameType | None) -> None:
+            if time.monotonic() > deadline:
+                raise Stopped("it ran for too long; look for a loop that does not end")
+            check_size(self.process.pid, self.limits)
+
+        before = signal.signal(signal.SIGALRM, look)
+        signal.setitimer(signal.ITIMER_REAL, min(LONGEST_NAP, seconds), LONGEST_NAP)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+
+def check_size(pid: int, limits: Limits) -> None:
+    """Stop a worker that, with all it has started, takes more than it may."""
+    memory, count = 0, 0
+    with contextlib.suppress(psutil.Error):
+        first = psutil.Process(pid)
+        for process in (first, *first.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                memory += process.memory_info().rss
+                count += 1
+    if memory > limits.memory:
+        raise Stopped(f"it took more than {limits.memory / 1024**3:.3g} GB of memory in all")
+    if count > limits.processes:
+        raise Stopped(f"it started more than {limits.processes} processes")
+
+
+def is_importable(function: FunctionType | MethodType) -> bool:
+    """Whether the worker finds the same function where it is."""
+    return (function.__module__ or "").partition(".")[0] in IMPORTABLE
+
+
+# --- what arrives ---
+
+
+@contextlib.contextmanager
+def nothing_believed() -> Iterator[None]:
+    """Whatever is odd about a reply stops the worker, and no more."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError, MemoryError):
+        raise Stopped("it spoiled the connection to the grader") from None
+
+
+def decoded(value: Any, door: Door) -> Any:
+    """A value of the worker's, as its `Things.plain` wrote it; anything else raises."""
+    if isinstance(value, list):
+        return [decoded(item, door) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "thing" in value:
+        kind = Callable if value["callable"] is True else Thing
+        name = value["type"] if str(value["type"]).isidentifier() else "object"
+        return type(name, (kind,), {})(door, int(value["thing"]))
+    ((kind, content),) = value.items()
+    return DECODERS[kind](content, door)
+
+
+def decoded_array(content: Any, _: Door) -> np.ndarray:
+    """An array of numbers or text, if its bytes are as many as its shape needs."""
+    name, shape, data = content
+    dtype = np.dtype(str(name))
+    if dtype.kind not in KINDS or len(shape) > 32:
+        raise ValueError(f"an array of {dtype} does not go over")
+    return np.frombuffer(base64.b64decode(data), dtype).reshape(tuple(map(int, shape))).copy()
+
+
+DECODERS = {
+    "array": decoded_array,
+    "scalar": lambda content, door: decoded_array(content, door)[()],
+    "complex": lambda content, _: complex(*content),
+    "tuple": lambda content, door: tuple(decoded(content, door)),
+    "set": lambda content, door: set(decoded(content, door)),
+    "dict": lambda content, door: dict(decoded(content, door)),
+}
+
+
+def write_back(argument: Any, state: Any, also_arrays: bool) -> None:
+    """Change an argument as the student's function has changed its copy of it.
+
+    A generator has always moved on. Arrays and lists change only for a check that looks for that:
+    in others an answer could change the data to fit.
+    """
+    if isinstance(argument, np.random.Generator):
+        argument.bit_generator.state = state
+    elif also_arrays and isinstance(argument, list):
+        argument[:] = state
+    elif also_arrays:
+        argument[...] = state
