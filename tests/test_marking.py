@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 import subprocess
@@ -14,10 +15,9 @@ import numpy as np
 import pytest
 from small_set import changed, read_text, runs_answers, small_set, with_answer
 
-from grading.authoring.sets import ExerciseSet
 from grading.authoring.try_out import mark_in_copies
 from grading.marking import sandbox
-from grading.marking.door import AnswerError, Door, Stopped, Thing
+from grading.marking.door import AnswerError, Door, Stopped
 from grading.marking.marking import (
     Marks,
     StudentCell,
@@ -38,7 +38,8 @@ TWO = 2  # points of the other exercise
 
 is_linux = pytest.mark.skipif(sys.platform != "linux", reason="limits of memory hold on Linux only")
 cut_off = pytest.mark.skipif(
-    not sandbox.is_available(), reason="this system does not let a process be cut off"
+    not (sandbox.is_available() or os.environ.get("CI")),
+    reason="bubblewrap (bwrap) is missing, or does not work here",
 )
 
 # All that an answer may see in the project's folder.
@@ -173,19 +174,19 @@ def test_end(exercises, name):
 
 
 @pytest.fixture(scope="module")
-def gone_on(tmp_path_factory) -> tuple[ExerciseSet, dict[str, Marks]]:
-    """The set, and what is found of every answer that lets the worker go on."""
+def gone_on(tmp_path_factory) -> dict[str, Marks]:
+    """What is found of every answer that lets the worker go on: one is enough for all."""
     exercise_set = small_set(tmp_path_factory.mktemp("set"))
-    answers = [with_answer(exercise_set, "half", answer) for answer, _, _ in GOES_ON.values()]
-    return exercise_set, dict(zip(GOES_ON, mark_in_copies(exercise_set, answers), strict=True))
+    answers = {name: answer for name, (answer, _, _) in GOES_ON.items()} | CHEATS | HONEST
+    submissions = [with_answer(exercise_set, "half", answer) for answer in answers.values()]
+    return dict(zip(answers, mark_in_copies(exercise_set, submissions), strict=True))
 
 
 @pytest.mark.parametrize("name", GOES_ON)
-def test_going_on(gone_on, name):
+def test_going_on(exercises, gone_on, name):
     _, kept, said = GOES_ON[name]
-    exercise_set, marks = gone_on
-    assert points(exercise_set, marks[name]) == (kept, TWO)
-    assert said in messages(marks[name])
+    assert points(exercises, gone_on[name]) == (kept, TWO)
+    assert said in messages(gone_on[name])
 
 
 @is_linux
@@ -314,6 +315,8 @@ CHEATS = {
     "    __sub__ = __rsub__ = __truediv__ = lambda *_: Number(0)\ndef half(x): return Number(0)",
     "yes to every comparison": "class Any:\n    __eq__ = lambda *_: True\n"
     "def half(x): return Any()",
+    "object that answers for NumPy": "class half:\n    def __init__(self, x): self.shape = ()\n"
+    "    def sum(self, **_): return 1.5\n    def __eq__(self, other): return True",
     "array that is what one asks for": "class Mine(np.ndarray):\n    __eq__ = lambda *_: True\n"
     "    sum = lambda *_, **__: 1.5\ndef half(x): return (np.asarray(x) * 0.7).view(Mine)",
     "function in the check's names": FRAME + "        frame.f_globals['abs'] = lambda _: 0\n"
@@ -356,16 +359,15 @@ CHEATS = {
 
 
 @pytest.mark.parametrize("name", CHEATS)
-def test_cheats_gain_nothing(exercises, name):
-    marks = marks_of(exercises, CHEATS[name])
-    assert not marks.outcomes["half", "one"].passed
-    assert not marks.outcomes["half", "many"].passed
+def test_cheats_gain_nothing(gone_on, name):
+    assert not gone_on[name].outcomes["half", "one"].passed
+    assert not gone_on[name].outcomes["half", "many"].passed
 
 
 # What tries to carry a hidden check's text out, in the message of an error.
 TELLS = {
     "frames": FRAME + "        said = str(frame.f_code.co_consts) + str(frame.f_globals)\n"
-    "        if NEEDLE in said[::-1]: raise ValueError(said[-900:])\n        frame = frame.f_back\n",
+    "        if NEEDLE in said[::-1]: raise ValueError(said)\n        frame = frame.f_back\n",
     "everything there is": "import gc\ndef half(x):\n    for thing in gc.get_objects():\n"
     "        if type(thing) in (dict, list, tuple) and NEEDLE in str(list(thing))[10**5::-1]:\n"
     "            raise ValueError(thing)\n",
@@ -408,10 +410,8 @@ HONEST = {
 
 
 @pytest.mark.parametrize("name", HONEST)
-def test_honest_answers_keep_their_points(exercises, name):
-    marks = marks_of(exercises, HONEST[name])
-    assert points(exercises, marks) == (4, TWO), messages(marks)
-    assert not marks.notes
+def test_honest_answers_keep_their_points(exercises, gone_on, name):
+    assert points(exercises, gone_on[name]) == (4, TWO), messages(gone_on[name])
 
 
 # --- the door ---
@@ -426,7 +426,7 @@ def door(tmp_path_factory):
         "def change(x): x[0] = 7\ndef draw(rng): return rng.random()\n"
         "def one_by_one(n):\n    for k in range(n): yield k\n"
         "class Counter:\n    def __init__(self): self.n = 0\n"
-        "    def up(self): self.n += 1; return self\n"
+        "    def up(self): self.n += 1\nseven = 7\n"
     )
     with Door(Limits(), tmp_path_factory.mktemp("scratch")) as door:
         assert door.run(code) is None
@@ -459,20 +459,32 @@ def test_what_comes_back_of_other_kinds(door):
     assert same(range(3)) == same({0: 0, 1: 0, 2: 0}.keys() and [0, 1, 2]) == [0, 1, 2]
     assert get(door, "one_by_one")(3) == [0, 1, 2]
     assert same(Fraction(1, 2)) == 0.5
-    strange = same(types.SimpleNamespace(a=[1]))
+    strange = same(types.SimpleNamespace(shape=(2,), sum=lambda: 1))
     assert type(strange).__name__ == "SimpleNamespace"
-    assert strange.a == [1]
     assert not callable(strange)
-    assert not hasattr(strange, "__iter__")
+    assert np.shape(strange) == ()
+    assert np.sum(strange) is strange
+
+
+def test_objects_of_a_class_that_was_asked_for_can_be_used(door):
+    counter = door.look_up(["Counter"], ["Counter"])["Counter"]()
+    counter.up()
+    assert counter.up() is None
+    assert counter.n == 2
+    assert get(door, "same")(counter).__class__.__name__ == "Counter"
+    assert not hasattr(counter, "__iter__")
     with pytest.raises(AnswerError, match="AttributeError"):
-        strange.b  # noqa: B018
+        counter.b  # noqa: B018
 
 
-def test_objects_stay_there_and_can_be_used(door):
-    counter = get(door, "Counter")()
-    assert isinstance(counter, Thing)
-    assert counter.up().up().n == 2
-    assert get(door, "same")(counter).n == 2
+def test_a_function_that_is_asked_for_makes_no_objects(door):
+    """A class in its place would answer for NumPy."""
+    assert not hasattr(get(door, "Counter")(), "n")
+
+
+def test_a_number_in_place_of_a_class(door):
+    assert door.look_up(["seven"], ["seven"]) == {"seven": 7}
+    assert door.look_up(["same"], ["same"])["same"](7) == 7
 
 
 def test_functions_of_a_check_run_here(door):

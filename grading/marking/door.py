@@ -16,8 +16,7 @@ import pickle
 import signal
 import subprocess
 import time
-from collections.abc import Callable as FunctionTo
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, FunctionType, MethodType
 from typing import Any
@@ -56,22 +55,37 @@ class AnswerError(Exception):
 
 
 class Thing:
-    """A function or an object of the student's, which stays in the worker."""
+    """Something of the student's that stays in the worker: of no use to a check but its type.
+
+    It has no attributes, lest NumPy, asked for its shape or its sum, ask the student.
+    """
 
     def __init__(self, door: Door, number: int) -> None:
         self._door, self._number = door, number
+
+
+class Function(Thing):
+    """One that can be called."""
+
+    def __call__(self, *args: object, **kwargs: object) -> Any:
+        return self._door.call(self._number, args, kwargs)
+
+
+class Class(Function):
+    """One that the exercise asks for, and whose objects a check may therefore use."""
+
+    def __call__(self, *args: object, **kwargs: object) -> Any:
+        made = super().__call__(*args, **kwargs)
+        return Object(self._door, made._number) if isinstance(made, Thing) else made
+
+
+class Object(Thing):
+    """An object of such a class."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
         return self._door.attribute(self._number, name)
-
-
-class Callable(Thing):
-    """One that can be called."""
-
-    def __call__(self, *args: object, **kwargs: object) -> Any:
-        return self._door.call(self._number, args, kwargs)
 
 
 class Door:
@@ -102,12 +116,17 @@ class Door:
         except AnswerError as error:  # an answer has broken what runs cells
             return error
 
-    def look_up(self, names: Sequence[str]) -> dict[str, Any]:
-        """The values of the names that are there."""
-        request = {"kind": "look_up", "names": names}
-        return self.ask(
-            request, lambda found: {n: decoded(found[n], self) for n in names if n in found}
-        )
+    def look_up(self, names: Sequence[str], classes: Sequence[str] = ()) -> dict[str, Any]:
+        """The values of the names that are there, and of those which are to be classes."""
+
+        def read(found: dict) -> dict[str, Any]:
+            values = {n: decoded(found[n], self) for n in names if n in found}
+            for name in classes:
+                if isinstance(values.get(name), Function):
+                    values[name] = Class(self, values[name]._number)
+            return values
+
+        return self.ask({"kind": "look_up", "names": names}, read)
 
     def call(self, thing: int, args: tuple, kwargs: dict) -> Any:
         """Call something of the student's."""
@@ -126,7 +145,7 @@ class Door:
         return self.ask(request, lambda value: decoded(value, self))
 
     def ask(
-        self, request: Mapping[str, object], read: FunctionTo[[Any], Any] = lambda value: value
+        self, request: Mapping[str, object], read: Callable[[Any], Any] = lambda value: value
     ) -> Any:
         """Send a request and read what comes back; meanwhile, answer calls of our functions."""
         self.send(request)
@@ -251,7 +270,7 @@ def decoded(value: Any, door: Door) -> Any:
     if not isinstance(value, dict):
         return value
     if "thing" in value:
-        kind = Callable if value["callable"] is True else Thing
+        kind = Function if value["callable"] is True else Thing
         name = value["type"] if str(value["type"]).isidentifier() else "object"
         return type(name, (kind,), {})(door, int(value["thing"]))
     ((kind, content),) = value.items()

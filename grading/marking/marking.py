@@ -209,7 +209,7 @@ class Marking:
         namespace: dict[str, Any] = {"__name__": "check"}
         try:
             exec(compile(before, "<given>", "exec"), namespace)
-            answers = door.look_up(names)
+            answers = door.look_up(names, classes_in(exercise.stub))
             missing = [name for name in names if name not in answers]
             if missing:
                 return self.missing(exercise, missing)
@@ -246,6 +246,11 @@ def names_for(exercise: Exercise, check: Check) -> list[str]:
     """The student's names that a check uses: it needs no others to be there."""
     used = {node.id for node in ast.walk(ast.parse(check.code)) if isinstance(node, ast.Name)}
     return [name for name in exercise.names if name in used]
+
+
+def classes_in(code: str) -> list[str]:
+    """The names of the classes that code defines."""
+    return [node.name for node in ast.parse(code).body if isinstance(node, ast.ClassDef)]
 
 
 def reference(exercise_set: ExerciseSet) -> Answers:

@@ -78,7 +78,7 @@ def in_sight() -> list[Path]:
     """The places that a worker sees, none of them within another."""
     python = [Path(sys.prefix), Path(sys.base_prefix)]
     places = [*map(Path, (*SYSTEM, *SETTINGS)), *python, PROJECT / "mbgd_lib", WORKER]
-    places = [place for place in places if place.exists()]
+    places = [p for place in places for p in (place, place.resolve()) if p.exists()]
     return [p for p in dict.fromkeys(places) if not any(other in p.parents for other in places)]
 
 
