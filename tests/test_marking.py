@@ -178,6 +178,7 @@ def gone_on(tmp_path_factory) -> dict[str, Marks]:
     """What is found of every answer that lets the worker go on: one is enough for all."""
     exercise_set = small_set(tmp_path_factory.mktemp("set"))
     answers = {name: answer for name, (answer, _, _) in GOES_ON.items()} | CHEATS | HONEST
+    answers = {name: answer for name, answer in answers.items() if name not in END_IT}
     submissions = [with_answer(exercise_set, "half", answer) for answer in answers.values()]
     return dict(zip(answers, mark_in_copies(exercise_set, submissions), strict=True))
 
@@ -356,12 +357,14 @@ CHEATS = {
     "arguments changed": "def half(x):\n    if np.ndim(x): x[:] = 0\n    return x * 0.7",
 }
 # fmt: on
+END_IT = ("worker taken over", "worker's values replaced", "a reply of its own", "two of it")
 
 
 @pytest.mark.parametrize("name", CHEATS)
-def test_cheats_gain_nothing(gone_on, name):
-    assert not gone_on[name].outcomes["half", "one"].passed
-    assert not gone_on[name].outcomes["half", "many"].passed
+def test_cheats_gain_nothing(exercises, gone_on, name):
+    marks = marks_of(exercises, CHEATS[name]) if name in END_IT else gone_on[name]
+    assert not marks.outcomes["half", "one"].passed
+    assert not marks.outcomes["half", "many"].passed
 
 
 # What tries to carry a hidden check's text out, in the message of an error.
