@@ -177,7 +177,7 @@ class Door:
         pickler.persistent_id = self.number_of  # type: ignore[method-assign]
         pickler.dump(request)
         try:
-            self.requests.write(buffer.tell().to_bytes(8, "big") + buffer.getvalue())
+            self.requests.write(buffer.getvalue())
             self.requests.flush()
         except BrokenPipeError:
             raise Stopped(self.reason()) from None

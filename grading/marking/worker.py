@@ -22,7 +22,16 @@ import pickle
 import sys
 import traceback
 import warnings
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, Set, ValuesView
+from collections.abc import (
+    Callable,
+    ItemsView,
+    Iterator,
+    KeysView,
+    Mapping,
+    Sequence,
+    Set,
+    ValuesView,
+)
 from numbers import Complex, Integral, Real
 
 import numpy as np
@@ -31,16 +40,6 @@ MOST_MESSAGE = 1_500  # letters of an error's message
 MOST_ITEMS = 100_000  # of a generator, which may have no end
 LARGEST_INT = 1_000  # bits
 KINDS = "biufcU"  # NumPy's letters for arrays of truth values, numbers and text
-
-
-class Nowhere(io.TextIOBase):
-    """A file that forgets whatever is printed to it, however much it is."""
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        return len(text)
 
 
 def limit_resources(memory: int, file_size: int, processes: int, user: int) -> None:
@@ -65,23 +64,17 @@ def limit_resources(memory: int, file_size: int, processes: int, user: int) -> N
 
 
 def told(error: BaseException | None) -> dict[str, str] | None:
-    """An error as the grader hears of it."""
+    """An error as the grader hears of it: its type, what it says, and the student's line."""
     if error is None:
         return None
-    try:
-        name, message, place = type(error).__name__, message_of(error), place_of(error)
-        return {"type": name[:100], "message": message, "place": place}
-    except BaseException:  # an exception of the student's own may raise wherever it is looked at
-        return {"type": "Exception", "message": "", "place": "an exception that cannot be shown"}
-
-
-def message_of(error: BaseException) -> str:
-    """What an error says, cut short."""
-    try:
-        text = error.msg if isinstance(error, SyntaxError) else str(error)
-        return str(text)[:MOST_MESSAGE]
-    except BaseException:
-        return ""
+    found = {"type": "Exception", "message": "", "place": ""}
+    # An exception of the student's own may raise wherever it is looked at.
+    with contextlib.suppress(BaseException):
+        found["type"] = type(error).__name__[:100]
+        found["place"] = place_of(error)
+        text = error.msg if isinstance(error, SyntaxError) else error
+        found["message"] = str(text)[:MOST_MESSAGE]
+    return found
 
 
 def place_of(error: BaseException) -> str:
@@ -216,37 +209,30 @@ class Worker:
             yield
 
     def next_request(self) -> dict:
-        """The next request, with the grader's own functions as `Elsewhere`."""
-        size = int.from_bytes(self.requests.read(8), "big")
-        if not size:
-            os._exit(0)
-        unpickler = pickle.Unpickler(io.BytesIO(self.requests.read(size)))
-        unpickler.persistent_load = self.found
+        """The next request, with what stands for a thing replaced by it."""
+        unpickler = pickle.Unpickler(self.requests)
+        unpickler.persistent_load = lambda which: (
+            self.things.kept[which[1]] if which[0] == "thing" else self.elsewhere(which[1])
+        )
         return unpickler.load()
 
-    def found(self, which: tuple[str, int]) -> object:
-        """What a number stands for: a thing of ours, or a function of the grader's."""
-        kind, number = which
-        return self.things.kept[number] if kind == "thing" else Elsewhere(self, number)
+    def elsewhere(self, number: int) -> Callable:
+        """A function of the grader's, which runs there: an answer calls it as if it were here."""
+
+        def theirs(*args: object, **kwargs: object) -> object:
+            plain = self.things.plain
+            self.send({"callback": number, "args": plain(list(args)), "kwargs": plain(kwargs)})
+            reply = self.next_request()
+            if reply["error"]:
+                raise RuntimeError(reply["error"])
+            return reply["value"]
+
+        return theirs
 
     def send(self, reply: dict) -> None:
         """Send a line."""
         self.replies.write(json.dumps(reply) + "\n")
         self.replies.flush()
-
-
-class Elsewhere:
-    """A function of the grader's, which runs there: an answer calls it as if it were here."""
-
-    def __init__(self, worker: Worker, number: int) -> None:
-        self.ask = lambda call: (worker.send({"callback": number, **call}), worker.next_request())
-        self.plain = worker.things.plain
-
-    def __call__(self, *args: object, **kwargs: object) -> object:
-        _, reply = self.ask({"args": self.plain(list(args)), "kwargs": self.plain(kwargs)})
-        if reply["error"]:
-            raise RuntimeError(reply["error"])
-        return reply["value"]
 
 
 def state_of(argument: object) -> object:
@@ -293,12 +279,13 @@ def main() -> None:
     requests = os.fdopen(int(sys.argv[1]), "rb")
     replies = os.fdopen(int(sys.argv[2]), "w", encoding="utf-8")
     limit_resources(*map(int, sys.argv[3:7]))
+    nowhere = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", errors="replace")
     worker = Worker(requests, replies)
-    while True:
+    while requests.peek(1):
         request = worker.next_request()
         if request["kind"] == "copy" and wait_for_copy():
             continue
-        sys.stdout = sys.stderr = Nowhere()
+        sys.stdout = sys.stderr = nowhere
         leaves = request["kind"] == "leave"
         worker.send({} if leaves or request["kind"] == "copy" else worker.answer(request))
         if leaves:
