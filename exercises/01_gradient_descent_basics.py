@@ -914,60 +914,29 @@ assert left < 0.2 * size, (
 
 
 # %% role="wrong" name="mends all but the gradient" fails=["gradient"]
-def mended_run(X, y, start, learning_rate, tolerance, max_steps):
-    weights = start.copy()
-    path, losses = [weights], [loss(X, y, weights)]
-    for _ in range(max_steps):
-        gradient = X.T @ (X @ weights - y) / len(y)
-        if np.linalg.norm(gradient) < tolerance:
-            break
-        weights = weights - learning_rate * gradient
-        path.append(weights)
-        losses.append(loss(X, y, weights))
-    return np.array(path), np.array(losses)
-
+# -         gradient = 2 * LOSS_FACTOR * X.T @ (X @ weights - y) / len(y)
+# +         gradient = X.T @ (X @ weights - y) / len(y)
 
 # %% role="wrong" name="mends all but the stop on a short step" fails=["stopping"]
-def mended_run(X, y, start, learning_rate, tolerance, max_steps):
-    weights = start.copy()
-    path, losses = [weights], [loss(X, y, weights)]
-    for _ in range(max_steps):
-        update = learning_rate * 2 * LOSS_FACTOR * X.T @ (X @ weights - y) / len(y)
-        if np.linalg.norm(update) < tolerance:
-            break
-        weights = weights - update
-        path.append(weights)
-        losses.append(loss(X, y, weights))
-    return np.array(path), np.array(losses)
-
+# -         gradient = 2 * LOSS_FACTOR * X.T @ (X @ weights - y) / len(y)
+# -         if np.linalg.norm(gradient) < tolerance:
+# +         update = learning_rate * 2 * LOSS_FACTOR * X.T @ (X @ weights - y) / len(y)
+# +         if np.linalg.norm(update) < tolerance:
+#               break
+# -         weights = weights - learning_rate * gradient
+# +         weights = weights - update
 
 # %% role="wrong" name="tests the gradient after the step only" fails=["stopping"]
-def mended_run(X, y, start, learning_rate, tolerance, max_steps):
-    weights = start.copy()
-    path, losses = [weights], [loss(X, y, weights)]
-    for _ in range(max_steps):
-        gradient = 2 * LOSS_FACTOR * X.T @ (X @ weights - y) / len(y)
-        weights = weights - learning_rate * gradient
-        path.append(weights)
-        losses.append(loss(X, y, weights))
-        if np.linalg.norm(gradient) < tolerance:
-            break
-    return np.array(path), np.array(losses)
+# -         if np.linalg.norm(gradient) < tolerance:
+# -             break
 
+#           losses.append(loss(X, y, weights))
+# +         if np.linalg.norm(gradient) < tolerance:
+# +             break
 
 # %% role="wrong" name="copies the start but not the path's entries" fails=["record", "gradient"]
-def mended_run(X, y, start, learning_rate, tolerance, max_steps):
-    weights = start.copy()
-    path, losses = [weights], [loss(X, y, weights)]
-    for _ in range(max_steps):
-        gradient = 2 * LOSS_FACTOR * X.T @ (X @ weights - y) / len(y)
-        if np.linalg.norm(gradient) < tolerance:
-            break
-        weights -= learning_rate * gradient
-        path.append(weights)
-        losses.append(loss(X, y, weights))
-    return np.array(path), np.array(losses)
-
+# -         weights = weights - learning_rate * gradient
+# +         weights -= learning_rate * gradient
 
 # %% [markdown] role="exercise" id="ways" title="Four ways a run can go" level="stretch" kind="write" minutes=25 goal="say from curvature, start and learning rate what a run will do in the long run"
 # On a quadratic each step multiplies the distance to the minimum along eigenvector $i$
@@ -1113,27 +1082,18 @@ for factors, parts, expected in (
 
 
 # %% role="wrong" name="counts directions without a part" fails=["absent"]
-def way(hessian, offset, learning_rate):
-    factors = 1 - learning_rate * np.linalg.eigvalsh(hessian)
-    factor = factors[np.argmax(np.abs(factors))]
-    if factor <= -1:
-        return "diverges"
-    if factor < 0:
-        return "zigzags"
-    return "converges" if factor <= CRAWL else "crawls"
-
+# -     curvatures, directions = np.linalg.eigh(hessian)
+# -     parts = np.abs(directions.T @ offset)
+# -     factors = 1 - learning_rate * curvatures[parts > 1e-9 * np.linalg.norm(offset)]
+# +     factors = 1 - learning_rate * np.linalg.eigvalsh(hessian)
 
 # %% role="wrong" name="calls a slow zigzag crawling" fails=["border"]
-def way(hessian, offset, learning_rate):
-    curvatures, directions = np.linalg.eigh(hessian)
-    parts = np.abs(directions.T @ offset)
-    factors = 1 - learning_rate * curvatures[parts > 1e-9 * np.linalg.norm(offset)]
-    factor = factors[np.argmax(np.abs(factors))]
-    if factor <= -1:
-        return "diverges"
-    if abs(factor) > CRAWL:
-        return "crawls"
-    return "zigzags" if factor < 0 else "converges"
+# -     if factor < 0:
+# -         return "zigzags"
+# -     return "converges" if factor <= CRAWL else "crawls"
+# +     if abs(factor) > CRAWL:
+# +         return "crawls"
+# +     return "zigzags" if factor < 0 else "converges"
 
 
 # %% role="wrong" name="judges by the steepest direction alone" fails=["many", "absent"]
@@ -1147,15 +1107,10 @@ def way(hessian, offset, learning_rate):
 
 
 # %% role="wrong" name="reads the curvatures from the diagonal" fails=["many", "absent"]
-def way(hessian, offset, learning_rate):
-    factors = 1 - learning_rate * np.diag(hessian)[np.abs(offset) > 0]
-    factor = factors[np.argmax(np.abs(factors))]
-    if factor <= -1:
-        return "diverges"
-    if factor < 0:
-        return "zigzags"
-    return "converges" if factor <= CRAWL else "crawls"
-
+# -     curvatures, directions = np.linalg.eigh(hessian)
+# -     parts = np.abs(directions.T @ offset)
+# -     factors = 1 - learning_rate * curvatures[parts > 1e-9 * np.linalg.norm(offset)]
+# +     factors = 1 - learning_rate * np.diag(hessian)[np.abs(offset) > 0]
 
 # %% [markdown] role="project" id="project" title="The rate for a problem of your own" minutes=90 goal="choose a learning rate by a prediction that can fail, and report whether it did"
 # **Question.** Which learning rate would you use for a least-squares problem of your

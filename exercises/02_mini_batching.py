@@ -136,14 +136,10 @@ def cut(n, batch_size, rng):
 
 
 # %% role="wrong" name="joins a remainder of exactly the minimum, too" fails=["remainder"]
-def cut(n, batch_size, rng):
-    order = rng.permutation(n)
-    batches = [order[i : i + batch_size] for i in range(0, n, batch_size)]
-    left = n % batch_size
-    if 0 < left <= MINIMUM_ROWS and len(batches) > 1:
-        last = batches.pop()
-        batches[-1] = np.concatenate([batches[-1], last])
-    return batches
+# -     short = len(batches[-1]) < min(batch_size, MINIMUM_ROWS)
+# -     if short and len(batches) > 1:
+# +     left = n % batch_size
+# +     if 0 < left <= MINIMUM_ROWS and len(batches) > 1:
 
 
 # %% role="wrong" name="loses the rows when there is no batch to join" fails=["remainder"]
@@ -160,13 +156,9 @@ def cut(n, batch_size, rng):
 
 
 # %% role="wrong" name="treats a small full batch as a remainder" fails=["remainder"]
-def cut(n, batch_size, rng):
-    order = rng.permutation(n)
-    batches = [order[i : i + batch_size] for i in range(0, n, batch_size)]
-    if len(batches[-1]) < MINIMUM_ROWS and len(batches) > 1:
-        last = batches.pop()
-        batches[-1] = np.concatenate([batches[-1], last])
-    return batches
+# -     short = len(batches[-1]) < min(batch_size, MINIMUM_ROWS)
+# -     if short and len(batches) > 1:
+# +     if len(batches[-1]) < MINIMUM_ROWS and len(batches) > 1:
 
 
 # %% role="wrong" name="shuffles the batches, not the rows" fails=["rows"]
@@ -369,13 +361,10 @@ def mended_batches(X, y, batch_size, rng):
 
 
 # %% role="wrong" name="drops the remainder" fails=["each-row-once"]
-def mended_batches(X, y, batch_size, rng):
-    n = len(X) - HELD_OUT
-    order = rng.permutation(n)
-    parts = [
-        order[i * batch_size : (i + 1) * batch_size] for i in range(n // batch_size)
-    ]
-    return [(X[rows], y[rows]) for rows in parts]
+# -     parts = [order[i : i + batch_size] for i in range(0, n, batch_size)]
+# +     parts = [
+# +         order[i * batch_size : (i + 1) * batch_size] for i in range(n // batch_size)
+# +     ]
 
 
 # %% role="wrong" name="shuffles copies, but still apart" fails=["own-target"]
@@ -400,12 +389,8 @@ def mended_batches(X, y, batch_size, rng):
 
 
 # %% role="wrong" name="holds out rows after the shuffle" fails=["each-row-once"]
-def mended_batches(X, y, batch_size, rng):
-    n = len(X) - HELD_OUT
-    order = rng.permutation(len(X))[:n]
-    parts = [order[i : i + batch_size] for i in range(0, n, batch_size)]
-    return [(X[rows], y[rows]) for rows in parts]
-
+# -     order = rng.permutation(n)
+# +     order = rng.permutation(len(X))[:n]
 
 # %% [markdown] role="exercise" id="mean" title="The mean of means" level="core" kind="predict, then measure" minutes=20 goal="average what batches report so that every row counts once"
 # Many training loops add up the batches' mean losses and divide by the number of batches. Is that the loss?
@@ -536,20 +521,14 @@ assert abs(random_mean) < 6 * expected / np.sqrt(1000), (
 
 
 # %% role="wrong" name="averages the batch means" fails=["weighted"]
-def epoch_loss(batch_means, batch_sizes):
-    return np.mean(batch_means)
+# -     return np.average(batch_means, weights=batch_sizes)
+# +     return np.mean(batch_means)
 
+# -     parts = [losses[i : i + MEAN_BATCH] for i in range(0, MEAN_ROWS, MEAN_BATCH)]
+# +     parts = np.split(losses, range(MEAN_BATCH, MEAN_ROWS, MEAN_BATCH))
 
-def error(losses):
-    parts = np.split(losses, range(MEAN_BATCH, MEAN_ROWS, MEAN_BATCH))
-    return np.mean([part.mean() for part in parts]) - losses.mean()
-
-
-counts_as = MEAN_BATCH / (MEAN_ROWS % MEAN_BATCH)
-stored_error = error(row_losses)
-rng = np.random.default_rng(1)
-errors = [error(rng.permutation(row_losses)) for _ in range(1000)]
-random_mean, random_spread = np.mean(errors), np.std(errors)
+# - rng = np.random.default_rng(0)
+# + rng = np.random.default_rng(1)
 
 
 # %% role="wrong" name="takes the share of rows for their weight" fails=["stored"]

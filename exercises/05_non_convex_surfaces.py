@@ -387,43 +387,26 @@ assert abs(moved - np.sum(lengths)) < 1e-9, (
 
 
 # %% role="wrong" name="leaves both loops, and keeps the schedule" fails=["decay"]
-def mended_descent(gradient, start, n_batches, epochs, tolerance):
-    weights, lengths = np.array(start, dtype=float), []
-    for _ in range(epochs):
-        for batch in range(n_batches):
-            step = FIRST_RATE / (1 + batch / HALF_AFTER) * gradient(weights, batch)
-            weights = weights - step
-            lengths.append(np.linalg.norm(step))
-            if lengths[-1] < tolerance:
-                return weights, lengths
-    return weights, lengths
-
+# -             learning_rate = FIRST_RATE / (1 + len(lengths) / HALF_AFTER)
+# -             step = learning_rate * gradient(weights, batch)
+# +             step = FIRST_RATE / (1 + batch / HALF_AFTER) * gradient(weights, batch)
 
 # %% role="wrong" name="the rate falls once per epoch" fails=["decay"]
-def mended_descent(gradient, start, n_batches, epochs, tolerance):
-    weights, lengths = np.array(start, dtype=float), []
-    for epoch in range(epochs):
-        for batch in range(n_batches):
-            step = FIRST_RATE / (1 + epoch / HALF_AFTER) * gradient(weights, batch)
-            weights = weights - step
-            lengths.append(np.linalg.norm(step))
-            if lengths[-1] < tolerance:
-                return weights, lengths
-    return weights, lengths
-
+# -     for _ in range(epochs):
+# +     for epoch in range(epochs):
+#           for batch in range(n_batches):
+# -             learning_rate = FIRST_RATE / (1 + len(lengths) / HALF_AFTER)
+# -             step = learning_rate * gradient(weights, batch)
+# +             step = FIRST_RATE / (1 + epoch / HALF_AFTER) * gradient(weights, batch)
 
 # %% role="wrong" name="mends the schedule only" fails=["stop"]
-def mended_descent(gradient, start, n_batches, epochs, tolerance):
-    weights, lengths = np.array(start, dtype=float), []
-    for _ in range(epochs):
-        for batch in range(n_batches):
-            rate = FIRST_RATE / (1 + len(lengths) / HALF_AFTER)
-            step = rate * gradient(weights, batch)
-            weights = weights - step
-            lengths.append(np.linalg.norm(step))
-            if lengths[-1] < tolerance:
-                break
-    return weights, lengths
+# -             learning_rate = FIRST_RATE / (1 + len(lengths) / HALF_AFTER)
+# -             step = learning_rate * gradient(weights, batch)
+# +             rate = FIRST_RATE / (1 + len(lengths) / HALF_AFTER)
+# +             step = rate * gradient(weights, batch)
+
+# -                 return weights, lengths
+# +                 break
 
 
 # %% role="wrong" name="returns before it makes the short step" fails=["unchanged"]
@@ -441,18 +424,13 @@ def mended_descent(gradient, start, n_batches, epochs, tolerance):
 
 
 # %% role="wrong" name="counts the step before it sets the rate" fails=["decay"]
-def mended_descent(gradient, start, n_batches, epochs, tolerance):
-    weights, lengths, k = np.array(start, dtype=float), [], 0
-    for _ in range(epochs):
-        for batch in range(n_batches):
-            k += 1
-            step = FIRST_RATE / (1 + k / HALF_AFTER) * gradient(weights, batch)
-            weights = weights - step
-            lengths.append(np.linalg.norm(step))
-            if lengths[-1] < tolerance:
-                return weights, lengths
-    return weights, lengths
+# -     weights, lengths = np.array(start, dtype=float), []
+# +     weights, lengths, k = np.array(start, dtype=float), [], 0
 
+# -             learning_rate = FIRST_RATE / (1 + len(lengths) / HALF_AFTER)
+# -             step = learning_rate * gradient(weights, batch)
+# +             k += 1
+# +             step = FIRST_RATE / (1 + k / HALF_AFTER) * gradient(weights, batch)
 
 # %% [markdown] role="exercise" id="saddle" title="How long a saddle holds a run" level="core" kind="predict, then measure" minutes=20 goal="predict the steps off a saddle exactly, and see what a tolerance makes of it"
 # Full-batch descent on $L = w_1^2 - w_2^2$ starts at $w_1$ = 1 and $w_2$ = `HEIGHT`,
@@ -634,17 +612,12 @@ while abs(w[1]) < 1:
 
 
 # %% role="wrong" name="counts places in place of steps" fails=["measured"]
-def predicted_steps(height, learning_rate):
-    return np.log(1 / height) / np.log(1 + 2 * learning_rate)
-
-
-extra_steps = np.log(1000) / np.log(1 + 2 * CLIMB_RATE)
-path = [np.array([1.0, HEIGHT])]
-while abs(path[-1][1]) < 1:
-    path.append(path[-1] - CLIMB_RATE * np.array([2.0, -2.0]) * path[-1])
-measured_steps = len(path)
-moves = np.linalg.norm(np.diff(path, axis=0), axis=1)
-stopped_after = 1 + np.flatnonzero(moves < 0.0001)[0]
+# - measured_steps = len(path) - 1
+# - lengths = np.linalg.norm(np.diff(path, axis=0), axis=1)
+# - stopped_after = int(np.argmax(lengths < 0.0001)) + 1
+# + measured_steps = len(path)
+# + moves = np.linalg.norm(np.diff(path, axis=0), axis=1)
+# + stopped_after = 1 + np.flatnonzero(moves < 0.0001)[0]
 
 
 # %% role="wrong" name="looks at the second weight's step only" fails=["stopped"]

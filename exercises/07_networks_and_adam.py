@@ -900,17 +900,11 @@ a_ends = REFERENCE_SIZE + (LARGEST_RATE - a_rate) / a_exponent
 
 
 # %% role="wrong" name="takes the first and the last size only" fails=["least-squares", "rules", "predictions"]
-def power_law(sizes, rates):
-    p = np.log(rates[-1] / rates[0]) / np.log(sizes[-1] / sizes[0])
-    return p, rates[0] * (REFERENCE_SIZE / sizes[0]) ** p
-
-
-a_exponent, a_rate = power_law(sizes, a_rates)
-b_exponent, b_rate = power_law(sizes, b_rates)
-a_rule = "linear" if a_exponent > 0.75 else "root"
-b_rule = "linear" if b_exponent > 0.75 else "root"
-b_between = b_rate * (BETWEEN / REFERENCE_SIZE) ** b_exponent
-a_ends = REFERENCE_SIZE * (LARGEST_RATE / a_rate) ** (1 / a_exponent)
+# -     relative = np.log(sizes / REFERENCE_SIZE)
+# -     slope, height = np.polyfit(relative, np.log(rates), 1)
+# -     return slope, np.exp(height)
+# +     p = np.log(rates[-1] / rates[0]) / np.log(sizes[-1] / sizes[0])
+# +     return p, rates[0] * (REFERENCE_SIZE / sizes[0]) ** p
 
 
 # %% role="wrong" name="gives the line's rate at a batch size of 1" fails=["exact-law", "least-squares"]

@@ -867,80 +867,38 @@ assert abs(further / gained - 1) < 0.01, (
 
 
 # %% role="wrong" name="remembers gradients in both forms" fails=["forms"]
-first_ratio = MOMENTUM * CUT + 1 - MOMENTUM
-further = (1 - 1 / CUT) * MOMENTUM / (1 - MOMENTUM)
+# - first_ratio = MOMENTUM * CUT + (1 - MOMENTUM)
+# + first_ratio = MOMENTUM * CUT + 1 - MOMENTUM
 
-
-def outside(weights, velocity, gradient, rate):
-    velocity = MOMENTUM * velocity + gradient
-    return weights - rate * velocity, velocity
-
-
-def inside(weights, velocity, gradient, rate):
-    velocity = MOMENTUM * velocity - gradient
-    return weights + rate * velocity, velocity
-
-
-def to_inside(velocity, rate):
-    return -rate * velocity
-
+# -     velocity = MOMENTUM * velocity - rate * gradient
+# -     return weights + velocity, velocity
+# +     velocity = MOMENTUM * velocity - gradient
+# +     return weights + rate * velocity, velocity
 
 # %% role="wrong" name="forgets the sign, and takes the ratio of the rates" fails=["translate", "slope"]
-first_ratio = CUT
-further = (1 - 1 / CUT) * MOMENTUM / (1 - MOMENTUM)
+# - first_ratio = MOMENTUM * CUT + (1 - MOMENTUM)
+# + first_ratio = CUT
 
-
-def outside(weights, velocity, gradient, rate):
-    velocity = MOMENTUM * velocity + gradient
-    return weights - rate * velocity, velocity
-
-
-def inside(weights, velocity, gradient, rate):
-    velocity = MOMENTUM * velocity - rate * gradient
-    return weights + velocity, velocity
-
-
-def to_inside(velocity, rate):
-    return rate * velocity
-
+# -     return -rate * velocity
+# +     return rate * velocity
 
 # %% role="wrong" name="takes the rate into the velocity, and once more into the step" fails=["constant", "forms", "slope"]
-first_ratio = MOMENTUM * CUT + 1 - MOMENTUM
-further = MOMENTUM / (1 - MOMENTUM)
+# - first_ratio = MOMENTUM * CUT + (1 - MOMENTUM)
+# - further = (1 - 1 / CUT) * MOMENTUM / (1 - MOMENTUM)
+# + first_ratio = MOMENTUM * CUT + 1 - MOMENTUM
+# + further = MOMENTUM / (1 - MOMENTUM)
 
-
-def outside(weights, velocity, gradient, rate):
-    velocity = MOMENTUM * velocity + gradient
-    return weights - rate * velocity, velocity
-
-
-def inside(weights, velocity, gradient, rate):
-    velocity = MOMENTUM * velocity - rate * gradient
-    return weights + rate * velocity, velocity
-
-
-def to_inside(velocity, rate):
-    return -rate * velocity
-
+# -     return weights + velocity, velocity
+# +     return weights + rate * velocity, velocity
 
 # %% role="wrong" name="translates with the old rate, and counts from the fall itself" fails=["translate", "slope"]
-first_ratio = MOMENTUM * CUT + 1 - MOMENTUM
-further = (1 - 1 / CUT) / (1 - MOMENTUM)
+# - first_ratio = MOMENTUM * CUT + (1 - MOMENTUM)
+# - further = (1 - 1 / CUT) * MOMENTUM / (1 - MOMENTUM)
+# + first_ratio = MOMENTUM * CUT + 1 - MOMENTUM
+# + further = (1 - 1 / CUT) / (1 - MOMENTUM)
 
-
-def outside(weights, velocity, gradient, rate):
-    velocity = MOMENTUM * velocity + gradient
-    return weights - rate * velocity, velocity
-
-
-def inside(weights, velocity, gradient, rate):
-    velocity = MOMENTUM * velocity - rate * gradient
-    return weights + velocity, velocity
-
-
-def to_inside(velocity, rate):
-    return -0.1 * velocity
-
+# -     return -rate * velocity
+# +     return -0.1 * velocity
 
 # %% role="wrong" name="takes the velocity over as it is, in means" fails=["constant", "forms", "translate"]
 first_ratio = MOMENTUM * CUT + 1 - MOMENTUM
@@ -1162,87 +1120,32 @@ assert np.array_equal(*runs), (
 
 
 # %% role="wrong" name="starts the epoch anew" fails=["same-rows"]
-class Loader:
-    def __init__(self, n, batch_size, seed):
-        self.n, self.batch_size = n, batch_size
-        self.rng = np.random.default_rng(seed)
-        self.begin_epoch()
+# -         return {"before": self.before, "position": self.position}
+# +         return {"before": self.before}
 
-    def begin_epoch(self):
-        self.before = self.rng.bit_generator.state
-        self.order = self.rng.permutation(self.n)
-        self.position = 0
-
-    def next_rows(self):
-        left = self.n - self.position
-        if left < min(self.batch_size, SHORTEST):
-            self.begin_epoch()
-        rows = self.order[self.position : self.position + self.batch_size]
-        self.position += len(rows)
-        return rows
-
-    def state(self):
-        return {"before": self.before}
-
-    def resume(self, state):
-        self.rng.bit_generator.state = state["before"]
-        self.begin_epoch()
-
+# -         self.position = state["position"]
 
 # %% role="wrong" name="keeps the generator as it is now" fails=["same-rows"]
-class Loader:
-    def __init__(self, n, batch_size, seed):
-        self.n, self.batch_size = n, batch_size
-        self.rng = np.random.default_rng(seed)
-        self.begin_epoch()
+# -         self.before = self.rng.bit_generator.state  # before the order is drawn
 
-    def begin_epoch(self):
-        self.order = self.rng.permutation(self.n)
-        self.position = 0
+# -         return {"before": self.before, "position": self.position}
+# +         return {"now": self.rng.bit_generator.state, "position": self.position}
 
-    def next_rows(self):
-        left = self.n - self.position
-        if left < min(self.batch_size, SHORTEST):
-            self.begin_epoch()
-        rows = self.order[self.position : self.position + self.batch_size]
-        self.position += len(rows)
-        return rows
-
-    def state(self):
-        return {"now": self.rng.bit_generator.state, "position": self.position}
-
-    def resume(self, state):
-        self.rng.bit_generator.state = state["now"]
-        self.begin_epoch()
-        self.position = state["position"]
-
+# -         self.rng.bit_generator.state = state["before"]
+# +         self.rng.bit_generator.state = state["now"]
 
 # %% role="wrong" name="keeps this epoch's order, and the generator, in full" fails=["small"]
-class Loader:
-    def __init__(self, n, batch_size, seed):
-        self.n, self.batch_size = n, batch_size
-        self.rng = np.random.default_rng(seed)
-        self.begin_epoch()
+# -         self.before = self.rng.bit_generator.state  # before the order is drawn
 
-    def begin_epoch(self):
-        self.order = self.rng.permutation(self.n)
-        self.position = 0
+# -         return {"before": self.before, "position": self.position}
+# +         now = self.rng.bit_generator.state
+# +         return {"now": now, "order": self.order.tolist(), "position": self.position}
 
-    def next_rows(self):
-        left = self.n - self.position
-        if left < min(self.batch_size, SHORTEST):
-            self.begin_epoch()
-        rows = self.order[self.position : self.position + self.batch_size]
-        self.position += len(rows)
-        return rows
-
-    def state(self):
-        now = self.rng.bit_generator.state
-        return {"now": now, "order": self.order.tolist(), "position": self.position}
-
-    def resume(self, state):
-        self.rng.bit_generator.state = state["now"]
-        self.order, self.position = np.array(state["order"]), state["position"]
+# -         self.rng.bit_generator.state = state["before"]
+# -         self.begin_epoch()
+# -         self.position = state["position"]
+# +         self.rng.bit_generator.state = state["now"]
+# +         self.order, self.position = np.array(state["order"]), state["position"]
 
 
 # %% role="wrong" name="hands out its own dictionary, and keeps every rest" fails=["rest", "small"]

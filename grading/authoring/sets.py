@@ -17,6 +17,7 @@ from pathlib import Path
 
 import jupytext
 
+from grading.authoring.changes import ChangeError, applied, are_changes
 from grading.authoring.variants import (
     KINDS,
     Parameters,
@@ -141,8 +142,7 @@ class Exercise:
     @property
     def solution(self) -> str:
         """The answer without its markers."""
-        lines = self.answer.splitlines()
-        return "\n".join(line for line in lines if not is_marker(line) and not is_stub(line))
+        return without_markers(self.answer)
 
 
 @dataclass(frozen=True)
@@ -367,6 +367,8 @@ def read_exercise(cells: list[Cell]) -> Exercise:
     checks = tuple(read_check(cell) for cell in cells if cell.role in ("check", "hidden"))
     check_unique([check.id for check in checks], head.place)
     answer = by_role["answer"][0]
+    stub = stub_of(answer)
+    solution = without_markers(answer.text)
     return Exercise(
         id=head.entry("id"),
         title=head.entry("title"),
@@ -377,11 +379,11 @@ def read_exercise(cells: list[Cell]) -> Exercise:
         statement=head.text,
         given=tuple(cell.text for cell in by_role["given"]),
         answer=answer.text,
-        stub=stub_of(answer),
+        stub=stub,
         hints=tuple(cell.text for cell in by_role["hint"]),
         checks=checks,
         explanation=by_role["explanation"][0].text,
-        wrong=tuple(read_wrong(cell, checks) for cell in by_role["wrong"]),
+        wrong=tuple(read_wrong(cell, checks, solution) for cell in by_role["wrong"]),
         uses=frozenset().union(*(cell.uses for cell in [head, *by_role["given"], answer])),
     )
 
@@ -407,13 +409,18 @@ def read_check(cell: Cell) -> Check:
     )
 
 
-def read_wrong(cell: Cell, checks: Iterable[Check]) -> Wrong:
-    """One known wrong answer, which names checks that there are."""
+def read_wrong(cell: Cell, checks: Iterable[Check], solution: str) -> Wrong:
+    """One known wrong answer, code or changes to the solution, which names checks there are."""
     fails = tuple(str(name) for name in cell.entries["fails"])
     known = [check.id for check in checks]
     if not fails or not set(fails) <= set(known):
         raise SourceError(f"{cell.place}: fails must name some of {known}; got {list(fails)}")
-    return Wrong(cell.entry("name"), cell.text, fails)
+    try:
+        code = applied(cell.text, solution) if are_changes(cell.text) else cell.text
+    except ChangeError as error:
+        raise SourceError(f"{cell.place}: {error}") from None
+    parsed(code, cell.place)
+    return Wrong(cell.entry("name"), code, fails)
 
 
 def read_project(cell: Cell, rubric: Cell) -> Project:
@@ -442,6 +449,12 @@ def read_project(cell: Cell, rubric: Cell) -> Project:
 
 
 # --- solutions and what students see instead ---
+
+
+def without_markers(answer: str) -> str:
+    """An answer cell as it would stand in a solved notebook."""
+    lines = answer.splitlines()
+    return "\n".join(line for line in lines if not is_marker(line) and not is_stub(line))
 
 
 def is_marker(line: str) -> bool:
