@@ -8,10 +8,10 @@
 # else is said. The constant stays in the gradient, in the Hessian and in the limit.
 
 # %% role="parameters"
-LOSS_FACTOR = 1.0  # the loss is this times the mean square; 0.05 to 5, but not 0.5
+LOSS_FACTOR = 1.0  # the loss is this times the mean square; 0.05 to 5, other than 0.5
 STEP = 0.01  # step of the finite differences at small weights; 0.001 to 0.05
-NAMES_SEED = 1  # gives the gradients on trial their letters; any integer from 0
-RUN_SEED = 3  # seed of the rows of "predict, then measure"; any integer from 0
+NAMES_SEED = 1  # gives the gradients on trial their letters; from 0
+RUN_SEED = 3  # seed of the rows of "predict, then measure"; from 0
 ABOVE = 1.01  # multiple of the limit for the run that diverges; 1.005 to 1.5
 GAP_SHARE = 0.001  # share of the first loss gap that ends a run; 0.00001 to 0.02
 COLUMN_NORM = 1.0  # norm of a column in the third scaling; 0.2 to 3
@@ -78,6 +78,8 @@ candidates = {letter: functions[k] for letter, k in zip("ABCDEFGH", order, stric
 # STUB: def central_gradient(loss_of, weights):
 # STUB:     """Return the central differences of loss_of at the weights, shape (d,)."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: # the letters of the candidates that are not the gradient
 # STUB: wrong = None
 def central_gradient(loss_of, weights):

@@ -9,13 +9,13 @@ HELD_OUT = 6  # rows at the end that no batch may hold; 1 to 6
 # Exercise 3
 MEAN_ROWS = 130  # rows; an integer that MEAN_BATCH does not divide
 MEAN_BATCH = 32  # batch size; at most half of MEAN_ROWS, more than twice the remainder
-LOSS_SEED = 42  # seed of the rows; any integer from 0
+LOSS_SEED = 42  # seed of the rows; from 0
 # Exercise 4
 SUM_RATE = 0.001  # learning rate of the summed gradient; 0.0005 to 0.003
-SUM_SEED = 0  # seed of the rows; any integer from 0
-WIDE_BATCH = 88  # breaks the sum: 10 to 30 % above 0.0739 / SUM_RATE
+SUM_SEED = 0  # seed of the rows; from 0
+WIDE_BATCH = 88  # batch size that breaks the sum; 10 to 30 % above 0.0739 / SUM_RATE
 # Exercise 5
-SLOPE = 2.0  # slope of the noiseless line; a positive number
+SLOPE = 2.0  # slope of the noiseless line; any positive number
 LINE_RATE = 0.01  # learning rate; 0.007 to 0.012
 
 # %% role="setup"
@@ -415,6 +415,8 @@ row_losses = np.sort(targets**2 / 2)  # of the weights zero, in ascending order
 # STUB: random_mean = None  # measured
 # STUB: random_spread = None  # measured
 # STUB: # and the function:
+# STUB:
+# STUB:
 # STUB: def epoch_loss(batch_means, batch_sizes):
 # STUB:     """Return the mean over all rows."""
 # STUB:     raise NotImplementedError("write your answer here")
@@ -611,6 +613,8 @@ def summed_epoch(A, y, weights, batches, learning_rate):
 # STUB: measured_decades = None  # measured
 # STUB: first_broken = None  # measured
 # STUB: # and the function:
+# STUB:
+# STUB:
 # STUB: def mended_epoch(A, y, weights, batches, learning_rate):
 # STUB:     """Return the weights after one step per batch."""
 # STUB:     raise NotImplementedError("write your answer here")
@@ -1005,6 +1009,8 @@ target = SLOPE * x
 # STUB: ratio_by_step = None  # measured
 # STUB: upsets = None  # measured, from 0 to 1
 # STUB: # and the function:
+# STUB:
+# STUB:
 # STUB: def shuffled_losses(batch_size, epochs, runs):
 # STUB:     """Return the losses, one row per run, one column per step and the start."""
 # STUB:     raise NotImplementedError("write your answer here")

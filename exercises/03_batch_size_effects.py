@@ -7,16 +7,16 @@
 # batch and the floor of a run; nothing is timed.
 
 # %% role="parameters"
-LINE_ROWS = 60  # rows of the data in exercise 1; a whole number from 20 to 400
-LINE_SEED = 5  # seed of these data; any whole number from 0
-DRAWN_ROWS = 45  # batch size in exercise 1; a whole number from 4 to 0.9 times the rows
-LEFT_SHARE = 0.5  # share of the error that may be left in exercise 1; from 0.1 to 0.9
-CURVATURE = 1.6  # curvature of the loss in exercise 2; from 1.2 to 2.0
-TARGET_SHARE = 0.15  # target in exercise 3, a share of the first loss; from 0.1 to 0.3
-MOST_EPOCHS = 30  # epochs before a run is given up; a whole number from 15 to 60
+LINE_ROWS = 60  # rows of the data in exercise 1; 20 to 400
+LINE_SEED = 5  # seed of these data; from 0
+DRAWN_ROWS = 45  # batch size in exercise 1; from 4, at most 0.9 LINE_ROWS
+LEFT_SHARE = 0.5  # share of the error that may be left in exercise 1; 0.1 to 0.9
+CURVATURE = 1.6  # curvature of the loss in exercise 2; 1.2 to 2.0
+TARGET_SHARE = 0.15  # target in exercise 3, a share of the first loss; 0.1 to 0.3
+MOST_EPOCHS = 30  # epochs before a run is given up; 15 to 60
 NOISE_SHARE = 0.25  # noise allowed in exercise 4, relative to the gradient; 0.1 to 0.7
-ROW_PRICE = 4.0  # price of a row in exercise 5, in microseconds; from 2.0 to 20.0
-SLACK = 1.1  # time allowed in exercise 5, relative to the least; from 1.05 to 1.5
+ROW_PRICE = 4.0  # price of a row in exercise 5, in microseconds; 2.0 to 20.0
+SLACK = 1.1  # time allowed in exercise 5, relative to the least; 1.05 to 1.5
 
 # %% role="setup"
 import numpy as np

@@ -5,20 +5,20 @@
 # the last exercise needs its section on four floors.
 
 # %% role="parameters"
-KEPT_EPOCHS = 3  # epochs that a "renewed" order lasts; an integer from 2 to 10
-TEST_SHARE = 0.25  # share of the rows in the test set; from 0.2 to 0.4
-RARE_SHARE = 0.2  # share of the rarer class; from 0.1, and below the test set's share
-CLASS_SEED = 7  # seed of the two classes; an integer from 0
-REST_POWER = 1  # power of b / B in the step of a partial batch; a whole number from 1
-TRIAL_RATE = 0.01  # learning rate of the tutorial's exercise; from 0.006 to 0.012
+KEPT_EPOCHS = 3  # epochs that a "renewed" order lasts; 2 to 10
+TEST_SHARE = 0.25  # share of the rows in the test set; 0.2 to 0.4
+RARE_SHARE = 0.2  # share of the rarer class; from 0.1, below TEST_SHARE
+CLASS_SEED = 7  # seed of the two classes; from 0
+REST_POWER = 1  # power of b / B in the step of a partial batch; from 1
+TRIAL_RATE = 0.01  # learning rate of the tutorial's exercise; 0.006 to 0.012
 TRIAL_BATCH = 2  # its batch size; 2 or 4
 # Enough epochs that the unshuffled run falls behind: at least 0.048 / TRIAL_RATE with
 # batches of 2, twice that with batches of 4.
-TRIAL_EPOCHS = 5  # its number of epochs; an integer from 4 to 10
+TRIAL_EPOCHS = 5  # its number of epochs; 4 to 10
 FLOOR_ROWS = 24  # rows of the last exercise; twice the batch size times 3 to 6
-FLOOR_BATCH = 3  # its batch size; an integer from 3 to 5
-FLOOR_SEED = 11  # seed of its targets; an integer from 0
-FLOOR_RATE = 0.01  # learning rate of the predicted floors; from 0.005 to 0.02
+FLOOR_BATCH = 3  # its batch size; 3 to 5
+FLOOR_SEED = 11  # seed of its targets; from 0
+FLOOR_RATE = 0.01  # learning rate of the predicted floors; 0.005 to 0.02
 
 # %% role="setup"
 import numpy as np
@@ -305,6 +305,8 @@ def accuracy_after(split, seed):
 # STUB: def split(X, y, seed):
 # STUB:     """Shuffle the rows; return X_train, X_test, y_train, y_test."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: # Predict, then measure.
 # STUB: predicted_parted = None  # the accuracy that you expect with parted_split
 # STUB: measured_parted = None  # mean over the seeds 0 to 19
@@ -813,9 +815,13 @@ def losses_of(orders, learning_rate, batch_size):
 # STUB: predicted_stored = None  # factor of the slope's error in an unshuffled epoch
 # STUB: predicted_equal = None  # the same, if all batches had the same mean of x²
 # STUB: # Measure.
+# STUB:
+# STUB:
 # STUB: def share_below(order, runs, seed):
 # STUB:     """Return for each epoch the share of runs with a lower loss than order."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: first_behind = None  # an epoch, counted from 1, or 0
 of_batches = (eight**2).reshape(-1, TRIAL_BATCH).mean(axis=1)
 predicted_stored = np.prod(1 - TRIAL_RATE * of_batches)
@@ -1088,22 +1094,32 @@ targets = np.random.default_rng(FLOOR_SEED).exponential(size=FLOOR_ROWS)
 # STUB:     "with_replacement": None,
 # STUB:     "shuffle_once": None,
 # STUB:     "reshuffle": None,
+# STUB:
+# STUB:
 # STUB: }
 # STUB: predicted_slopes = {
 # STUB:     "with_replacement": None,
 # STUB:     "shuffle_once": None,
 # STUB:     "reshuffle": None,
 # STUB:     "middle": None,
+# STUB:
+# STUB:
 # STUB: }
 # STUB: # Measure.
+# STUB:
+# STUB:
 # STUB: def settled_gaps(order, learning_rate, runs, seed, last_steps):
 # STUB:     """Return loss gaps of settled runs, last_steps into the last epoch."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: measured_slopes = {
 # STUB:     "with_replacement": None,
 # STUB:     "shuffle_once": None,
 # STUB:     "reshuffle": None,
 # STUB:     "middle": None,
+# STUB:
+# STUB:
 # STUB: }
 n, m = len(targets), len(targets) // FLOOR_BATCH
 of_batch = targets.var() / FLOOR_BATCH * (n - FLOOR_BATCH) / (n - 1)

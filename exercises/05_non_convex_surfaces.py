@@ -6,17 +6,17 @@
 # seconds.
 
 # %% role="parameters"
-TILT = 0.2  # slope added to the double well; from 0.15 to 0.2
-RIPPLE = 0.5  # how far the valley bends; from 0.2 to 2
-WAVES = 3  # how often it bends; a whole number from 2 to 6
-FIRST_RATE = 0.5  # learning rate of the first step; from 0.2 to 0.8
-HALF_AFTER = 20  # steps after which the rate is half of it; from 20 to 200
-HEIGHT = 1e-8  # start above the ridge of the saddle; from 1e-12 to 1e-7
-CLIMB_RATE = 0.1  # learning rate on the saddle; from 0.05 to 0.2
-WIDE_RATE = 0.5  # the larger learning rate of the basins; from 0.4 to 0.6
-SIGMA = 5  # standard deviation of a row's noise in the gradient; from 4 to 6
-TARGET = 0.75  # share of runs that counts as help from noise; from 0.72 to 0.85
-Z = 1.96  # width of an interval in standard deviations; from 1 to 3
+TILT = 0.2  # slope added to the double well; 0.15 to 0.2
+RIPPLE = 0.5  # how far the valley bends; 0.2 to 2
+WAVES = 3  # how often it bends; 2 to 6
+FIRST_RATE = 0.5  # learning rate of the first step; 0.2 to 0.8
+HALF_AFTER = 20  # steps after which the rate is half of it; 20 to 200
+HEIGHT = 1e-8  # start above the ridge of the saddle; 1e-12 to 1e-7
+CLIMB_RATE = 0.1  # learning rate on the saddle; 0.05 to 0.2
+WIDE_RATE = 0.5  # the larger learning rate of the basins; 0.4 to 0.6
+SIGMA = 5  # standard deviation of a row's noise in the gradient; 4 to 6
+TARGET = 0.75  # share of runs that counts as help from noise; 0.72 to 0.85
+Z = 1.96  # width of an interval in standard deviations; 1 to 3
 
 # %% role="setup"
 import numpy as np

@@ -5,15 +5,15 @@
 
 # %% role="parameters"
 # Constants that may be changed for a private variant.
-POSITIVE_WEIGHT = 3  # what a row of class 1 counts; a whole number from 2
-GAP_WIDTH = 0.5  # gap between the classes of six rows; from 0.25 to 1
+POSITIVE_WEIGHT = 3  # what a row of class 1 counts; from 2
+GAP_WIDTH = 0.5  # gap between the classes of six rows; 0.25 to 1
 STEP_FACTOR = 3  # how many times longer the second run is; 2, 3 or 4
-PENALTY_STRENGTH = 0.01  # strength of the penalty on the slope; from 0.005 to 0.1
-LABEL_SMOOTHING = 0.1  # how far targets move towards a half; from 0.02 to 0.5
-SOFTMAX_TEMPERATURE = 2.0  # what scores are divided by; from 0.25 to 4, other than 1
-LOW_RATE = 0.2  # the smaller learning rate for the digits; from 0.1 to 0.25
-HIGH_RATE = 0.5  # the larger learning rate for the digits; from 0.5 to 0.8
-TEST_LEVEL = 0.05  # a test decides where its p-value is below this; from 0.01 to 0.1
+PENALTY_STRENGTH = 0.01  # strength of the penalty on the slope; 0.005 to 0.1
+LABEL_SMOOTHING = 0.1  # how far targets move towards a half; 0.02 to 0.5
+SOFTMAX_TEMPERATURE = 2.0  # what scores are divided by; 0.25 to 4, other than 1
+LOW_RATE = 0.2  # the smaller learning rate for the digits; 0.1 to 0.25
+HIGH_RATE = 0.5  # the larger learning rate for the digits; 0.5 to 0.8
+TEST_LEVEL = 0.05  # a test decides where its p-value is below this; 0.01 to 0.1
 
 # %% role="setup"
 from functools import cache
@@ -170,6 +170,8 @@ classes = np.array([0, 0, 0, 1, 1, 1])
 # STUB: def fit(steps, strength=0.0):
 # STUB:     """Return the intercept and the slope after so many full-batch steps."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: # Predictions, before any long run
 # STUB: predicted_loss_ratio = None
 # STUB: predicted_slope_gain = None
@@ -702,6 +704,8 @@ def softmax_loss(X, y, weights):
 # STUB: def softmax_gradient(X, y, weights):
 # STUB:     """Return the gradient of softmax_loss, in the shape of the weights."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: def gradient_error(gradient, X, y, weights):
 # STUB:     """Return how far gradient(X, y, weights) is from central differences."""
 # STUB:     raise NotImplementedError("write your answer here")
@@ -996,6 +1000,8 @@ def right_images(rate, seed):
 # STUB: def verdict(a, b):
 # STUB:     """Return "a", "b" or "neither" for a and b tosses."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: # Measurements over the seeds 0 to 7
 # STUB: low_wins = None
 # STUB: high_wins = None

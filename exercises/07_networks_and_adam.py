@@ -6,15 +6,15 @@
 BETA1 = 0.9  # memory of the mean gradient; 0.5 to 0.95
 BETA2 = 0.999  # memory of the mean square; 0.99 to 0.9999
 ADAM_RATE = 0.02  # learning rate; 0.001 to 0.1
-SUM_ROWS = 32  # rows of a batch; a whole number from 2
+SUM_ROWS = 32  # rows of a batch; from 2
 # Exercise 2
 STRETCH = 1.5  # where the stretched tanh levels off; 0.5 to 3, other than 1
 # Exercise 3
 RUNNING_SHARE = 0.1  # how far a batch moves the running statistics; 0.02 to 0.4
-OUTPUT_BIAS = 0.3  # intercept of the score; a number from 0.1
+OUTPUT_BIAS = 0.3  # intercept of the score; from 0.1
 NORM_EPSILON = 0.001  # added to variances; 0.00001 to 0.01
 # Exercise 4
-A_RATES = "0.045 0.16 0.5 2"  # best rates of A for batches of 8, 32, 128, 512
+A_RATES = "0.045 0.16 0.5 2"  # best rates of A for 8, 32, 128, 512; four numbers
 B_RATES = "0.0028 0.0056 0.011 0.016"  # of B; exponents above 0.8 and below 0.65
 BETWEEN = 64  # a batch size at which nothing was measured; 9 to 511
 REFERENCE_SIZE = 32  # where the factor of a power law is given; 4 to 256
@@ -47,6 +47,8 @@ from mbgd_lib import LeastSquares, Network
 # STUB: def adam(weights, gradients, learning_rate):
 # STUB:     """Return the weights after one step for each row of gradients."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: # Predictions
 # STUB: first_move = None
 # STUB: plain_factor = None
@@ -480,9 +482,13 @@ def out_gradient(Z, y):
 # STUB: def normalised(H, statistics=None):
 # STUB:     """Return the rows of H, each unit shifted and scaled."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: def running(batches):
 # STUB:     """Return the means and variances that are kept after these batches."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: # Prediction
 # STUB: lone_score = None
 # STUB: # Measurements
@@ -767,6 +773,8 @@ b_rates = np.array(B_RATES.split(), dtype=float)
 # STUB: def power_law(sizes, rates):
 # STUB:     """Return the exponent p, and the line's rate at a batch size of REFERENCE_SIZE."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: a_exponent = None
 # STUB: b_exponent = None
 # STUB: a_rule = None  # "linear" or "root"
@@ -994,6 +1002,8 @@ batches = [rng.choice(400, size=EDGE_ROWS, replace=False) for _ in range(200)]
 # STUB: def curvature_along(objective, weights, rows, step):
 # STUB:     """Return the curvature of the loss of these rows along their gradient."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: predicted_single = None  # predicted
 # STUB: measured_single = None  # measured
 # STUB: predicted_rising = None  # predicted

@@ -3,20 +3,20 @@
 
 # %% role="parameters"
 # Exercise 1
-LAG_RATE = 0.05  # learning rate of the measured run; from 0.02 to 0.1
-LAG_BATCH = 20  # its batch size; an integer from 10 to 30
-LAG_SEED = 1  # seed of its rows; any integer from 0
+LAG_RATE = 0.05  # learning rate of the measured run; 0.02 to 0.1
+LAG_BATCH = 20  # its batch size; 10 to 30
+LAG_SEED = 1  # seed of its rows; from 0
 # Exercise 2
 ERROR_POWER = 2  # power that errors are raised to before their mean; 2, 3 or 4
 # Exercise 3
 WINDOW = 4  # parts that are added up for a step; 2, 4 or 6
 LONG_ROWS = 30  # rows of a long document; at least three times SHORT_ROWS
-SHORT_ROWS = 2  # rows of a short document; an integer from 1
+SHORT_ROWS = 2  # rows of a short document; from 1
 # Exercise 4
-MOMENTUM = 0.9  # what remains of the velocity in a step; from 0.5 to 0.95
-CUT = 10  # the rate falls to 1/CUT of what it was; an integer from 3 to 20
+MOMENTUM = 0.9  # what remains of the velocity in a step; 0.5 to 0.95
+CUT = 10  # the rate falls to 1/CUT of what it was; 3 to 20
 # Exercise 5
-SHORTEST = 4  # rows of the shortest batch; an integer from 2 to 5
+SHORTEST = 4  # rows of the shortest batch; 2 to 5
 
 # %% role="setup"
 import json
@@ -51,6 +51,8 @@ line = LeastSquares(*data.noisy_line(200, seed=LAG_SEED))
 # STUB: def fit(objective, learning_rate, batch_size, epochs, seed):
 # STUB:     """Return two lists: the printed losses and those after each epoch."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: # Predict, then measure.
 # STUB: falling = None  # "printed" or "after"
 # STUB: rising = None  # "printed" or "after"
@@ -479,6 +481,8 @@ def shipped_run(objective, weights, parts, learning_rate):
 # STUB: counts_as = None  # times as much
 # STUB: shipped_rest = None  # a value from 0 to 1
 # STUB: mended_rest = None  # a value from 0 to 1
+# STUB:
+# STUB:
 # STUB: def run(objective, weights, parts, learning_rate):
 # STUB:     """Return the weights after one pass over the parts."""
 # STUB:     raise NotImplementedError("write your answer here")
@@ -726,12 +730,18 @@ def run(objective, weights, parts, learning_rate):
 # STUB: # Predict.
 # STUB: first_ratio = None
 # STUB: further = None  # in long steps
+# STUB:
+# STUB:
 # STUB: def outside(weights, velocity, gradient, rate):
 # STUB:     """Return the new weights and velocity: the rate outside the velocity."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: def inside(weights, velocity, gradient, rate):
 # STUB:     """Return the new weights and velocity: the rate inside the velocity."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: def to_inside(velocity, rate):
 # STUB:     """Return the velocity with which the second form goes on."""
 # STUB:     raise NotImplementedError("write your answer here")

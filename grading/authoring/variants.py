@@ -10,65 +10,105 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 Value = int | float | str
 Parameters = dict[str, Value]
 KINDS = {int: "a whole number", float: "a number", str: "text"}
 
+# NAME = value  # what it is; what is allowed. A range at the beginning of that is checked.
+LINE = re.compile(r"[A-Z][A-Z0-9_]* = [^#]+#[^;]+;\s*(?P<allowed>\S.*)")
+NUMBER = r"(\d+(?:\.\d+)?(?:e-?\d+)?)"
+RANGE = re.compile(rf"(?:{NUMBER} to|from) {NUMBER}(?:, other than {NUMBER})?(?=[,;]|$)")
+CHOICE = re.compile(rf"(?:{NUMBER}, )*{NUMBER} or {NUMBER}(?=[,;]|$)")
+
 
 class VariantError(ValueError):
-    """A variant that cannot be used, with what is wrong in it."""
+    """Parameters that cannot be used: all that is wrong, a line each."""
 
 
-def read_parameters(code: str, place: str) -> Parameters:
-    """The constants of a source's parameters cell; every line says what its constant is."""
-    found: Parameters = {}
-    for node in ast.parse(code).body:
+@dataclass(frozen=True)
+class Parameter:
+    """A constant of a set, and in words what a variant may give it."""
+
+    value: Value
+    allowed: str
+
+    def faults(self, value: object) -> list[str]:
+        """What is wrong with a value; of what is allowed, only ranges and choices are read."""
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            return ["must be a number or text"]
+        if type(value) is not type(self.value):
+            return [f"must be {KINDS[type(self.value)]}, like {self.value!r}"]
+        if not isinstance(value, str) and not 0 <= value < float("inf"):
+            return ["must be a finite number, not negative"]
+        in_words = RANGE.match(self.allowed) or CHOICE.match(self.allowed)
+        if in_words and not isinstance(value, str) and not is_allowed(value, in_words):
+            return [f"must be {in_words.group()}"]
+        return []
+
+
+def is_allowed(value: float, in_words: re.Match[str]) -> bool:
+    """Whether a number is in the range that a text names, or one of the numbers."""
+    if in_words.re is CHOICE:
+        return value in map(float, re.findall(NUMBER, in_words.group()))
+    least, number, other = in_words.groups()
+    low, high = (least, number) if least else (number, "inf")
+    return float(low) <= value <= float(high) and (other is None or value != float(other))
+
+
+def read_parameters(code: str, place: str) -> dict[str, Parameter]:
+    """The constants of a source's parameters cell."""
+    found: dict[str, Parameter] = {}
+    faults = []
+    try:
+        nodes = ast.parse(code).body
+    except SyntaxError as error:
+        raise VariantError(f"{place}: line {error.lineno} of this cell: {error.msg}") from None
+    for node in nodes:
         line = code.splitlines()[node.lineno - 1]
-        if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)):
-            raise VariantError(f"{place}: a parameter is NAME = number or text; got {line!r}")
-        name = " = ".join(ast.unparse(target) for target in node.targets)
-        if not (name.isidentifier() and name.isupper() and "#" in line):
-            raise VariantError(f"{place}: a parameter has a NAME and a comment; got {line!r}")
+        match = LINE.fullmatch(line)
+        if not (match and isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)):
+            faults.append(
+                "a parameter is NAME = number or text, with a comment that says what it is and, "
+                f"after a semicolon, what is allowed; got {line!r}"
+            )
+            continue
+        name, value = line.split(" = ")[0], node.value.value
         if name in found:
-            raise VariantError(f"{place}: the parameter {name} is there twice; got {line!r}")
-        found[name] = checked(name, node.value.value, place)
-    if not found:
-        raise VariantError(f"{place}: a set has at least one parameter")
+            faults.append(f"the parameter {name} is there twice; got {line!r}")
+        found[name] = Parameter(value, match["allowed"])
+        faults += [f"{name} {fault}; got {value!r}" for fault in found[name].faults(value)]
+    if not found and not faults:
+        faults.append("a set has at least one parameter")
+    if faults:
+        raise VariantError("\n".join(f"{place}: {fault}" for fault in faults))
     return found
 
 
-def checked(name: str, value: object, place: str) -> Value:
-    """A parameter's value: text, or a number that no sign can come before."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise VariantError(f"{place}: {name} must be a number or text; got {value!r}")
-    if not isinstance(value, str) and not 0 <= value < float("inf"):
-        raise VariantError(f"{place}: {name} must be a finite number, not negative; got {value!r}")
-    return value
-
-
-def with_values(parameters: Parameters, values: Parameters, name: str) -> Parameters:
-    """The parameters with a variant's values in place of the published ones."""
-    changed = dict(parameters)
+def with_values(parameters: dict[str, Parameter], values: Parameters, name: str) -> Parameters:
+    """The values of all parameters, with a variant's in place of the published ones."""
+    changed = {key: parameter.value for key, parameter in parameters.items()}
+    faults = []
     for key, value in values.items():
         if key not in parameters:
-            raise VariantError(f"{name} has no parameter {key}; it has {', '.join(parameters)}")
-        published = parameters[key]
-        if isinstance(published, float) and isinstance(value, int) and not isinstance(value, bool):
+            faults.append(f"{name} has no parameter {key}; it has {', '.join(parameters)}")
+            continue
+        if type(value) is int and isinstance(changed[key], float):
             value = float(value)
-        if type(value) is not type(published):
-            raise VariantError(
-                f"{name}: {key} must be {KINDS[type(published)]}, like {published!r}; got {value!r}"
-            )
-        changed[key] = checked(key, value, name)
+        faults += [
+            f"{name}: {key} {fault}; got {value!r}" for fault in parameters[key].faults(value)
+        ]
+        changed[key] = value
+    if faults:
+        raise VariantError("\n".join(faults))
     return changed
 
 
 def filled_in(text: str, parameters: Parameters, is_code: bool = False) -> str:
     """The text with every parameter's name, as a whole word, replaced by its value."""
-    if not parameters:
-        return text
     written = repr if is_code else str
     return names_of(parameters).sub(lambda match: written(parameters[match.group()]), text)
 
@@ -78,9 +118,21 @@ def used_in(text: str, parameters: Parameters) -> set[str]:
     return set(names_of(parameters).findall(text))
 
 
-def names_of(parameters: Parameters) -> re.Pattern[str]:
+def names_of(parameters: Iterable[str]) -> re.Pattern[str]:
     """What finds every parameter's name, as a whole word."""
     return re.compile(rf"\b(?:{'|'.join(parameters)})\b")
+
+
+def sets_of_variant(folder: Path, known: Iterable[str]) -> list[str]:
+    """The sets that a variant's folder has files for; a file for no set must be mistyped."""
+    names = sorted(path.stem for path in folder.glob("*.toml"))
+    unknown = [f"{name}.toml" for name in names if name not in known]
+    if unknown:
+        raise VariantError(
+            f"VARIANT {folder} has files for no set: {', '.join(unknown)}; sets are "
+            f"{', '.join(known)}"
+        )
+    return names
 
 
 def read_variant(folder: Path, name: str) -> Parameters:
