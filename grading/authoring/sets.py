@@ -324,7 +324,7 @@ def read_wrong(cell: Cell, solution: str) -> Wrong:
         code = applied(cell.text, solution) if are_changes(cell.text) else cell.text
     except ChangeError as error:
         raise SourceError(f"{cell.place}: {error}") from None
-    parsed(code, cell.place)
+    parsed(code, f"{cell.place}, once changed")
     return Wrong(cell.entries["name"], code, tuple(cell.entries["fails"]))
 
 

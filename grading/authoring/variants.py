@@ -19,7 +19,7 @@ Parameters = dict[str, Value]
 KINDS = {int: "a whole number", float: "a number", str: "text"}
 
 # NAME = value  # what it is; what is allowed. A range at the beginning of that is checked.
-LINE = re.compile(r"[A-Z][A-Z0-9_]* = [^#]+#[^;]+;\s*(?P<allowed>\S.*)")
+LINE = re.compile(r"[A-Z][A-Z0-9_]* = [^#=]+#[^;]+;\s*(?P<allowed>\S.*)")
 NUMBER = r"(\d+(?:\.\d+)?(?:e-?\d+)?)"
 RANGE = re.compile(rf"(?:{NUMBER} to|from) {NUMBER}(?:, other than {NUMBER})?(?=[,;]|$)")
 CHOICE = re.compile(rf"(?:{NUMBER}, )*{NUMBER} or {NUMBER}(?=[,;]|$)")
@@ -96,12 +96,11 @@ def with_values(parameters: dict[str, Parameter], values: Parameters, name: str)
         if key not in parameters:
             faults.append(f"{name} has no parameter {key}; it has {', '.join(parameters)}")
             continue
-        if type(value) is int and isinstance(changed[key], float):
-            value = float(value)
-        faults += [
-            f"{name}: {key} {fault}; got {value!r}" for fault in parameters[key].faults(value)
-        ]
-        changed[key] = value
+        is_number = type(value) is int and isinstance(changed[key], float)
+        right = float(value) if is_number else value
+        found = parameters[key].faults(right)
+        faults += [f"{name}: {key} {fault}; got {value!r}" for fault in found]
+        changed[key] = right
     if faults:
         raise VariantError("\n".join(faults))
     return changed
@@ -123,9 +122,13 @@ def names_of(parameters: Iterable[str]) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{'|'.join(parameters)})\b")
 
 
-def sets_of_variant(folder: Path, known: Iterable[str]) -> list[str]:
+def sets_of_variant(folder: Path, known: list[str]) -> list[str]:
     """The sets that a variant's folder has files for; a file for no set must be mistyped."""
     names = sorted(path.stem for path in folder.glob("*.toml"))
+    if not names:
+        raise VariantError(
+            f"VARIANT must be a folder with a file such as {known[0]}.toml; got {folder}"
+        )
     unknown = [f"{name}.toml" for name in names if name not in known]
     if unknown:
         raise VariantError(
