@@ -14,14 +14,14 @@ from grading.marking.sandbox import PROJECT, Limits
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the zip of the same text is the same zip, whenever it is made
 LIBRARY = PROJECT / "mbgd_lib"
 LICENCES = ("LICENSE", "LICENSE-data")  # they go wherever the library goes
-LEFT_OUT = {"__pycache__"}
 READ_ME = """\
 {title}
 
 {notebook} is your assignment. Unpack this zip and keep the notebook beside the folder
 mbgd_lib, the course's library: `from mbgd_lib import ...` then finds it.
 
-You need Python 3.11 or newer with numpy, matplotlib, scikit-learn and jupyterlab:
+You need Python 3.11 or newer with numpy, matplotlib, scikit-learn and jupyterlab. Write for 3.11:
+an answer with syntax of a later Python may not run when it is graded.
 
     python -m pip install numpy matplotlib scikit-learn jupyterlab
     jupyter lab {notebook}
@@ -35,15 +35,13 @@ def write_assignments(exercise_sets: Iterable[ExerciseSet], folder: Path) -> lis
     """Write every set's zip, and into a folder of their own the instructor's notebooks."""
     instructor = folder / "instructor"
     instructor.mkdir(parents=True, exist_ok=True)
+    seconds = Limits().cell_seconds
     written = []
     for exercise_set in exercise_sets:
-        seconds = Limits().cell_seconds
-        name = file_name(exercise_set)
-        archive = folder / f"{name}.zip"
-        archive.write_bytes(assignment(exercise_set, student_notebook(exercise_set, seconds)))
-        notebook = instructor / f"{name}.ipynb"
+        written.append(folder / f"{file_name(exercise_set)}.zip")
+        written[-1].write_bytes(assignment(exercise_set, student_notebook(exercise_set, seconds)))
+        notebook = instructor / f"{file_name(exercise_set)}.ipynb"
         notebook.write_text(instructor_notebook(exercise_set, seconds), encoding="utf-8")
-        written.append(archive)
     return written
 
 
@@ -58,9 +56,9 @@ def assignment(exercise_set: ExerciseSet, notebook: str) -> bytes:
     read_me = READ_ME.format(title=f"Exercises: {exercise_set.title}", notebook=name)
     files = {name: notebook.encode(), "README.txt": read_me.encode()}
     files |= {licence: (PROJECT / licence).read_bytes() for licence in LICENCES}
-    for path in sorted(LIBRARY.rglob("*")):
-        if path.is_file() and not LEFT_OUT & set(path.parts):
-            files[path.relative_to(PROJECT).as_posix()] = path.read_bytes()
+    for file in LIBRARY.rglob("*"):
+        if file.is_file() and "__pycache__" not in file.parts:
+            files[file.relative_to(PROJECT).as_posix()] = file.read_bytes()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path, content in sorted(files.items()):

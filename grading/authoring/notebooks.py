@@ -28,8 +28,9 @@ is graded; their cells say in a comment what they look at. Add cells of your own
 for imports too. Changes to the other cells have no effect: grading takes your answers and puts them
 into a fresh notebook.
 
-You need NumPy and the course's library `mbgd_lib`, whose folder lies beside this notebook. When
-graded, answers run without network and without other files; a cell has {seconds} seconds."""
+You need Python 3.11 or newer, NumPy, and the course's library `mbgd_lib`, whose folder lies beside
+this notebook. When graded, answers run without network and without other files; a cell has
+{seconds} seconds. An answer with syntax of a later Python than 3.11 may not run when graded."""
 RULES_TO_PRACTISE = """\
 **How to work.** Replace each `raise NotImplementedError(…)` and each `None` by your answer, and run
 the cells below it. Each checks a part of it: it prints ✓ and what was right, or says what your

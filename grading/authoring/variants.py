@@ -7,7 +7,6 @@ published page holds the published numbers.
 
 from __future__ import annotations
 
-import ast
 import re
 import tomllib
 from collections.abc import Iterable
@@ -18,8 +17,9 @@ Value = int | float | str
 Parameters = dict[str, Value]
 KINDS = {int: "a whole number", float: "a number", str: "text"}
 
-# NAME = value  # what it is; what is allowed. A range at the beginning of that is checked.
-LINE = re.compile(r"[A-Z][A-Z0-9_]* = [^#=]+#[^;]+;\s*(?P<allowed>\S.*)")
+# What an author writes; a range at the beginning of what is allowed is checked.
+FORM = "NAME = value  # what it is; what is allowed"
+LINE = re.compile(r"([A-Z][A-Z0-9_]*) = .+#[^;]+; *(.+)")
 NUMBER = r"(\d+(?:\.\d+)?(?:e-?\d+)?)"
 RANGE = re.compile(rf"(?:{NUMBER} to|from) {NUMBER}(?:, other than {NUMBER})?(?=[,;]|$)")
 CHOICE = re.compile(rf"(?:{NUMBER}, )*{NUMBER} or {NUMBER}(?=[,;]|$)")
@@ -60,29 +60,21 @@ def is_allowed(value: float, in_words: re.Match[str]) -> bool:
 
 
 def read_parameters(code: str, place: str) -> dict[str, Parameter]:
-    """The constants of a source's parameters cell."""
-    found: dict[str, Parameter] = {}
-    faults = []
+    """The constants of a source's parameters cell, whose lines are TOML as a variant's are."""
     try:
-        nodes = ast.parse(code).body
-    except SyntaxError as error:
-        raise VariantError(f"{place}: line {error.lineno} of this cell: {error.msg}") from None
-    for node in nodes:
-        line = code.splitlines()[node.lineno - 1]
+        values = tomllib.loads(code)
+    except tomllib.TOMLDecodeError as error:
+        raise VariantError(f"{place}: a parameter is {FORM!r}; {error}, of this cell") from None
+    found: dict[str, Parameter] = {}
+    faults = [] if values else ["a set has at least one parameter"]
+    for line in code.splitlines():
         match = LINE.fullmatch(line)
-        if not (match and isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)):
-            faults.append(
-                "a parameter is NAME = number or text, with a comment that says what it is and, "
-                f"after a semicolon, what is allowed; got {line!r}"
-            )
-            continue
-        name, value = line.split(" = ")[0], node.value.value
-        if name in found:
-            faults.append(f"the parameter {name} is there twice; got {line!r}")
-        found[name] = Parameter(value, match["allowed"])
-        faults += [f"{name} {fault}; got {value!r}" for fault in found[name].faults(value)]
-    if not found and not faults:
-        faults.append("a set has at least one parameter")
+        if match:
+            name, value = match[1], values[match[1]]
+            found[name] = Parameter(value, match[2])
+            faults += [f"{name} {fault}; got {value!r}" for fault in found[name].faults(value)]
+        elif line and not line.startswith("#"):
+            faults.append(f"a parameter is {FORM!r}; got {line!r}")
     if faults:
         raise VariantError("\n".join(f"{place}: {fault}" for fault in faults))
     return found
@@ -125,15 +117,11 @@ def names_of(parameters: Iterable[str]) -> re.Pattern[str]:
 def sets_of_variant(folder: Path, known: list[str]) -> list[str]:
     """The sets that a variant's folder has files for; a file for no set must be mistyped."""
     names = sorted(path.stem for path in folder.glob("*.toml"))
-    if not names:
-        raise VariantError(
-            f"VARIANT must be a folder with a file such as {known[0]}.toml; got {folder}"
-        )
     unknown = [f"{name}.toml" for name in names if name not in known]
-    if unknown:
+    if unknown or not names:
         raise VariantError(
-            f"VARIANT {folder} has files for no set: {', '.join(unknown)}; sets are "
-            f"{', '.join(known)}"
+            f"VARIANT must be a folder with files for sets, which are {', '.join(known)}; "
+            f"{folder} holds {', '.join(unknown) or 'none'}"
         )
     return names
 
@@ -141,12 +129,8 @@ def sets_of_variant(folder: Path, known: list[str]) -> list[str]:
 def read_variant(folder: Path, name: str) -> Parameters:
     """A variant's values for one set, in the file NAME.toml of the variant's folder."""
     path = folder / f"{name}.toml"
-    if not folder.is_dir():
-        raise VariantError(
-            f"VARIANT must be a folder with a file such as {name}.toml; got {folder}"
-        )
     if not path.is_file():
-        raise VariantError(f"VARIANT {folder} holds no {name}.toml")
+        raise VariantError(f"VARIANT must be a folder of values; {folder} holds no {name}.toml")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
