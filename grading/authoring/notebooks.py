@@ -15,7 +15,7 @@ from operator import attrgetter
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from grading.authoring.sets import END, Check, Exercise, ExerciseSet, Project, is_stub
+from grading.authoring.sets import END, Check, Exercise, ExerciseSet, Project
 
 WIDTH = 80
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -81,10 +81,9 @@ def written(
             for check in exercise.checks
         ]
     project = exercise_set.project
-    report = {"points": project.points, "solution": True, "locked": False}
     cells += [
         cell(f"{project.id}-task", project_task(project), is_code=False),
-        cell(project.id, YOUR_REPORT, is_code=False, **report),
+        cell(project.id, YOUR_REPORT, False, project.points, solution=True, locked=False),
     ]
     notebook = new_notebook(cells=cells)
     notebook.metadata["kernelspec"] = KERNEL
@@ -220,5 +219,4 @@ def explained(exercise: Exercise) -> str:
     end = next(k for k, line in enumerate(lines) if line.strip() == END)
     indent = lines[end][: -len(END)]
     comment = [f"{indent}# {line}".rstrip() for line in exercise.explanation.splitlines()]
-    kept = [line for line in lines[:end] if not is_stub(line)]
-    return "\n".join([*kept, *comment, *lines[end:]])
+    return "\n".join([*lines[:end], *comment, *lines[end:]])

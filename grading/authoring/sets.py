@@ -93,8 +93,9 @@ class Wrong:
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise; `stub` is the answer cell as students get it.
+    """One exercise.
 
+    `answer` holds the solution between its markers, `stub` is what students get in its place;
     `uses` names the parameters in the task, the given code and the answer.
     """
 
@@ -107,6 +108,7 @@ class Exercise:
     statement: str
     given: tuple[str, ...]
     answer: str
+    solution: str
     stub: str
     hints: tuple[str, ...]
     checks: tuple[Check, ...]
@@ -128,11 +130,6 @@ class Exercise:
     def names(self) -> tuple[str, ...]:
         """The names that an answer must define: those that the student's cell starts with."""
         return defined_names(self.stub)
-
-    @property
-    def solution(self) -> str:
-        """The answer without its markers."""
-        return without_markers(self.answer)
 
 
 @dataclass(frozen=True)
@@ -299,13 +296,15 @@ def parsed(code: str, place: str) -> ast.Module:
 def read_exercise(cells: list[Cell]) -> Exercise:
     """One exercise from its cells, whose roles are in order."""
     by_role = {role: [cell for cell in cells if cell.role == role] for role in ROLES}
-    [head], [answer], [explanation] = (by_role[r] for r in ("exercise", "answer", "explanation"))
-    stub = stub_of(answer)
+    [head], [solved], [explanation] = (by_role[r] for r in ("exercise", "answer", "explanation"))
+    answer, stub = read_answer(solved)
+    solution = "\n".join(line for line in answer.splitlines() if line.strip() not in (BEGIN, END))
     return Exercise(
         **head.entries,
         statement=head.text,
         given=tuple(cell.text for cell in by_role["given"]),
-        answer=answer.text,
+        answer=answer,
+        solution=solution,
         stub=stub,
         hints=tuple(cell.text for cell in by_role["hint"]),
         checks=tuple(
@@ -313,8 +312,8 @@ def read_exercise(cells: list[Cell]) -> Exercise:
             for cell in [*by_role["check"], *by_role["hidden"]]
         ),
         explanation=explanation.text,
-        wrong=tuple(read_wrong(cell, without_markers(answer.text)) for cell in by_role["wrong"]),
-        uses=frozenset().union(*(cell.uses for cell in [head, *by_role["given"], answer])),
+        wrong=tuple(read_wrong(cell, solution) for cell in by_role["wrong"]),
+        uses=frozenset().union(*(cell.uses for cell in [head, *by_role["given"], solved])),
     )
 
 
@@ -342,41 +341,26 @@ def read_project(cell: Cell, rubric: Cell) -> Project:
     return Project(**cell.entries, statement=cell.text, rubric=criteria)
 
 
-# --- solutions and what students see instead ---
-
-
-def is_marker(line: str) -> bool:
-    """Whether a line is exactly one of the two markers."""
-    return line.strip() in (BEGIN, END)
-
-
-def is_stub(line: str) -> bool:
-    """Whether a line says what students see in place of a solution."""
-    return line.startswith(STUB) or line == STUB.strip()
-
-
-def without_markers(answer: str) -> str:
-    """An answer cell as it would stand in a solved notebook."""
-    lines = answer.splitlines()
-    return "\n".join(line for line in lines if not is_marker(line) and not is_stub(line))
-
-
-def stub_of(cell: Cell) -> str:
-    """The answer cell as students get it: without what stands between the markers."""
+def read_answer(cell: Cell) -> tuple[str, str]:
+    """The answer cell with its solution between the markers, and what students get instead."""
     lines = cell.text.splitlines()
-    markers = [line.strip() for line in lines if is_marker(line)]
+    markers = [line.strip() for line in lines if line.strip() in (BEGIN, END)]
     if markers != [BEGIN, END]:
         raise SourceError(
             f"{cell.place}: an answer holds one line {BEGIN!r} and, below it, one line {END!r}; "
             f"this one holds {markers}"
         )
-    begin, end = (k for k, line in enumerate(lines) if is_marker(line))
-    indent = lines[begin][: -len(BEGIN)]
-    told = [line[len(STUB) :] for line in lines[begin:end] if is_stub(line)]
-    seen = told or [f"{indent}{TO_WRITE}"]
-    stub = "\n".join(lines[:begin] + seen + lines[end + 1 :])
+    begin, end = (k for k, line in enumerate(lines) if line.strip() in (BEGIN, END))
+    told = [line[len(STUB) :] for line in lines if is_stub(line)]
+    instead = told or [lines[begin].replace(BEGIN, TO_WRITE)]
+    stub = "\n".join([*lines[:begin], *instead, *lines[end + 1 :]])
     parsed(stub, cell.place)
-    return stub
+    return "\n".join(line for line in lines if not is_stub(line)), stub
+
+
+def is_stub(line: str) -> bool:
+    """Whether a line of an answer says what students get instead; formatters cut its last space."""
+    return line.startswith(STUB.rstrip())
 
 
 def defined_names(code: str) -> tuple[str, ...]:
