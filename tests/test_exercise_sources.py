@@ -75,6 +75,16 @@ FAULTS = {
         'fails="one"',
         ["@returns the whole", "fails", "a list", "'one'"],
     ),
+    "in_place as text": (
+        "points=2",
+        'points=2 in_place="yes"',
+        ['@id="one"', "in_place", "true or false", "'yes'"],
+    ),
+    "in_place of an answer": (
+        '# %% role="answer"',
+        '# %% role="answer" in_place=true',
+        ['@role="answer"', "'answer'", "in_place"],
+    ),
     "a cell inside a string": (
         CHECK + "assert",
         CHECK + '"""\n# %%\n"""\nassert',
@@ -219,6 +229,11 @@ def place(source: str, text: str) -> str:
     while text[0] == "^" and not lines[k].startswith("# %%"):
         k -= 1
     return f", line {k + 1}"
+
+
+def test_a_check_may_look_at_what_an_answer_does_to_its_arguments(tmp_path):
+    exercise_set = small_set(tmp_path, "points=2", "points=2 in_place=true")
+    assert [check.in_place for check in exercise_set.exercises[0].checks] == [False, True, False]
 
 
 def test_all_faults_of_first_lines_are_told_at_once(tmp_path):

@@ -49,8 +49,9 @@ ROLES = {
     "project": ("markdown", {"id", "title", "minutes", "goal"}, ["rubric"]),
     "rubric": ("markdown", set(), ["nothing more"]),
 }
-TYPES = {"points": int, "minutes": int, "fails": list}
-IN_WORDS = {**KINDS, list: "a list"}
+MAY_HAVE = {"check": {"in_place"}, "hidden": {"in_place"}}
+TYPES = {"points": int, "minutes": int, "fails": list, "in_place": bool}
+IN_WORDS = {**KINDS, list: "a list", bool: "true or false"}
 
 # What jupytext adds of its own.
 NOT_OURS = {"lines_to_next_cell", "lines_to_end_of_cell_marker", "cell_marker"}
@@ -73,13 +74,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Check:
-    """One check: code that raises where an answer is wrong, and the points it gives."""
+    """One check: code that raises where an answer is wrong, and the points it gives.
+
+    One that is `in_place` looks at what an answer does to its arguments. In others it sees copies.
+    """
 
     id: str
     points: int
     about: str
     code: str
     hidden: bool
+    in_place: bool = False
 
 
 @dataclass(frozen=True)
@@ -261,7 +266,7 @@ def cell_faults(role: object, cell_type: str, entries: dict[str, object]) -> lis
     found = []
     if cell_type != right_type:
         found.append(f"a cell of role {role!r} is {right_type}, this is {cell_type}")
-    if set(entries) != needed:
+    if set(entries) - MAY_HAVE.get(str(role), set()) != needed:
         found.append(f"role {role!r} takes the entries {sorted(needed)}; got {sorted(entries)}")
     for key, value in entries.items():
         kind = TYPES.get(key, str)
