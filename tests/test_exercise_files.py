@@ -308,9 +308,11 @@ def test_a_variant_is_named_in_its_notebook(tmp_path):
     assert "Variant:" not in notebook_text(student_notebook(small_set(tmp_path), 20))
 
 
-def test_long_seconds_are_told(tmp_path):
-    assert "a cell has 20 seconds" in notebook_text(student_notebook(small_set(tmp_path), 20))
-    assert "a cell has 0.5 seconds" in notebook_text(student_notebook(small_set(tmp_path), 0.5))
+def test_limits_are_told(tmp_path):
+    text = notebook_text(student_notebook(small_set(tmp_path), 20))
+    assert "a cell has\n20 seconds" in text
+    assert "syntax newer than that of Python 3.11 may not run" in text
+    assert "a cell has\n0.5 seconds" in notebook_text(student_notebook(small_set(tmp_path), 0.5))
 
 
 def test_another_source_makes_another_notebook(tmp_path):

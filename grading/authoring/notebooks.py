@@ -29,8 +29,8 @@ for imports too. Changes to the other cells have no effect: grading takes your a
 into a fresh notebook.
 
 You need Python 3.11 or newer, NumPy, and the course's library `mbgd_lib`, whose folder lies beside
-this notebook. When graded, answers run without network and without other files, and
-a cell has {seconds} seconds. An answer that uses syntax newer than Python 3.11 may not run there."""
+this notebook. When graded, answers run without network and without other files; a cell has
+{seconds} seconds. An answer that uses syntax newer than that of Python 3.11 may not run there."""
 RULES_TO_PRACTISE = """\
 **How to work.** Replace each `raise NotImplementedError(…)` and each `None` by your answer, and run
 the cells below it. Each checks a part of it: it prints ✓ and what was right, or says what your
