@@ -202,8 +202,8 @@ def make_assignments(options: argparse.Namespace) -> int:
     exercise_sets = wanted_sets(options.set, options.variant)
     if options.variant and tell_faults(exercise_sets):
         raise VariantError(
-            "the variant does not work with these values, and no zip was made; what is allowed "
-            "stands at the top of each set's file in exercises/"
+            "the variant does not work with these values, and nothing was written; what is "
+            "allowed stands at the top of each set's file in exercises/"
         )
     for path in write_assignments(exercise_sets, options.out):
         print(f"{shown(path)}  {path.stat().st_size / 1e6:.1f} MB")

@@ -696,7 +696,7 @@ def test_all_that_trying_out_finds_is_told_with_what_published_solutions_earn(
         assert f"07_halves: the published solution of {name} gets all points" in told
     assert "07_halves: published solutions earn 6 of 6 points: half 4 of 4, two 2 of 2" in told
     assert "08_more: published solutions earn 3 of 6 points: half 1 of 4, two 2 of 2" in told
-    assert "no zip was made" in error
+    assert "nothing was written" in error
     assert not out.exists()
 
 

@@ -14,6 +14,7 @@ from grading.marking.sandbox import PROJECT, Limits
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the zip of the same text is the same zip, whenever it is made
 LIBRARY = PROJECT / "mbgd_lib"
 LICENCES = ("LICENSE", "LICENSE-data")  # they go wherever the library goes
+LEFT_OUT = {"__pycache__"}
 READ_ME = """\
 {title}
 
@@ -56,9 +57,9 @@ def assignment(exercise_set: ExerciseSet, notebook: str) -> bytes:
     read_me = READ_ME.format(title=f"Exercises: {exercise_set.title}", notebook=name)
     files = {name: notebook.encode(), "README.txt": read_me.encode()}
     files |= {licence: (PROJECT / licence).read_bytes() for licence in LICENCES}
-    for file in LIBRARY.rglob("*"):
-        if file.is_file() and "__pycache__" not in file.parts:
-            files[file.relative_to(PROJECT).as_posix()] = file.read_bytes()
+    for path in sorted(LIBRARY.rglob("*")):
+        if path.is_file() and not LEFT_OUT & set(path.parts):
+            files[path.relative_to(PROJECT).as_posix()] = path.read_bytes()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path, content in sorted(files.items()):
