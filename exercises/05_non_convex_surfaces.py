@@ -6,17 +6,17 @@
 # seconds.
 
 # %% role="parameters"
-TILT = 0.2  # slope added to the double well; from 0.15 to 0.2
-RIPPLE = 0.5  # how far the valley bends; from 0.2 to 2
-WAVES = 3  # how often it bends; a whole number from 2 to 6
-FIRST_RATE = 0.5  # learning rate of the first step; from 0.2 to 0.8
-HALF_AFTER = 20  # steps after which the rate is half of it; from 20 to 200
-HEIGHT = 1e-8  # start above the ridge of the saddle; from 1e-12 to 1e-7
-CLIMB_RATE = 0.1  # learning rate on the saddle; from 0.05 to 0.2
-WIDE_RATE = 0.5  # the larger learning rate of the basins; from 0.4 to 0.6
-SIGMA = 5  # standard deviation of a row's noise in the gradient; from 4 to 6
-TARGET = 0.75  # share of runs that counts as help from noise; from 0.72 to 0.85
-Z = 1.96  # width of an interval in standard deviations; from 1 to 3
+TILT = 0.2  # slope added to the double well; 0.15 to 0.2
+RIPPLE = 0.5  # how far the valley bends; 0.2 to 2
+WAVES = 3  # how often it bends; 2 to 6
+FIRST_RATE = 0.5  # learning rate of the first step; 0.2 to 0.8
+HALF_AFTER = 20  # steps after which the rate is half of it; 20 to 200
+HEIGHT = 1e-8  # start above the ridge of the saddle; 1e-12 to 1e-7
+CLIMB_RATE = 0.1  # learning rate on the saddle; 0.05 to 0.2
+WIDE_RATE = 0.5  # the larger learning rate of the basins; 0.4 to 0.6
+SIGMA = 5  # standard deviation of a row's noise in the gradient; 4 to 6
+TARGET = 0.75  # share of runs that counts as help from noise; 0.72 to 0.85
+Z = 1.96  # width of an interval in standard deviations; 1 to 3
 
 # %% role="setup"
 import numpy as np
@@ -168,18 +168,8 @@ assert np.allclose(result, expected, rtol=1e-9), (
 
 
 # %% role="wrong" name="loses the inner derivative" fails=["elsewhere"]
-def gradient(weights):
-    w1, w2 = weights
-    bend = w2 - RIPPLE * np.sin(WAVES * w1)
-    along = w1**3 - w1 + TILT - bend * RIPPLE * np.cos(WAVES * w1)
-    return np.array([along, bend])
-
-
-def central_differences(value, weights, step):
-    moves = step * np.eye(len(weights))
-    return np.array(
-        [(value(weights + m) - value(weights - m)) / (2 * step) for m in moves]
-    )
+# -     along = w1**3 - w1 + TILT - bend * RIPPLE * WAVES * np.cos(WAVES * w1)
+# +     along = w1**3 - w1 + TILT - bend * RIPPLE * np.cos(WAVES * w1)
 
 
 # %% role="wrong" name="forward differences, and no chain rule" fails=["elsewhere", "differences"]
@@ -213,19 +203,8 @@ def central_differences(value, weights, step):
 
 
 # %% role="wrong" name="differentiates the well without its tilt" fails=["floor", "elsewhere"]
-def gradient(weights):
-    w1, w2 = weights
-    bend = w2 - RIPPLE * np.sin(WAVES * w1)
-    along = w1**3 - w1 - bend * RIPPLE * WAVES * np.cos(WAVES * w1)
-    return np.array([along, bend])
-
-
-def central_differences(value, weights, step):
-    moves = step * np.eye(len(weights))
-    return np.array(
-        [(value(weights + m) - value(weights - m)) / (2 * step) for m in moves]
-    )
-
+# -     along = w1**3 - w1 + TILT - bend * RIPPLE * WAVES * np.cos(WAVES * w1)
+# +     along = w1**3 - w1 - bend * RIPPLE * WAVES * np.cos(WAVES * w1)
 
 # %% [markdown] role="exercise" id="loop" title="A stop that goes on, and a decay that starts anew" level="core" kind="find the bug" minutes=20 goal="find two defects that live in the nesting of two loops"
 # `faulty_descent` below has two defects. A tutorial has the first, and the notebook of
@@ -387,72 +366,30 @@ assert abs(moved - np.sum(lengths)) < 1e-9, (
 
 
 # %% role="wrong" name="leaves both loops, and keeps the schedule" fails=["decay"]
-def mended_descent(gradient, start, n_batches, epochs, tolerance):
-    weights, lengths = np.array(start, dtype=float), []
-    for _ in range(epochs):
-        for batch in range(n_batches):
-            step = FIRST_RATE / (1 + batch / HALF_AFTER) * gradient(weights, batch)
-            weights = weights - step
-            lengths.append(np.linalg.norm(step))
-            if lengths[-1] < tolerance:
-                return weights, lengths
-    return weights, lengths
-
+# -             learning_rate = FIRST_RATE / (1 + len(lengths) / HALF_AFTER)
+# +             learning_rate = FIRST_RATE / (1 + batch / HALF_AFTER)
 
 # %% role="wrong" name="the rate falls once per epoch" fails=["decay"]
-def mended_descent(gradient, start, n_batches, epochs, tolerance):
-    weights, lengths = np.array(start, dtype=float), []
-    for epoch in range(epochs):
-        for batch in range(n_batches):
-            step = FIRST_RATE / (1 + epoch / HALF_AFTER) * gradient(weights, batch)
-            weights = weights - step
-            lengths.append(np.linalg.norm(step))
-            if lengths[-1] < tolerance:
-                return weights, lengths
-    return weights, lengths
-
+# -     for _ in range(epochs):
+# +     for epoch in range(epochs):
+#           for batch in range(n_batches):
+# -             learning_rate = FIRST_RATE / (1 + len(lengths) / HALF_AFTER)
+# +             learning_rate = FIRST_RATE / (1 + epoch / HALF_AFTER)
 
 # %% role="wrong" name="mends the schedule only" fails=["stop"]
-def mended_descent(gradient, start, n_batches, epochs, tolerance):
-    weights, lengths = np.array(start, dtype=float), []
-    for _ in range(epochs):
-        for batch in range(n_batches):
-            rate = FIRST_RATE / (1 + len(lengths) / HALF_AFTER)
-            step = rate * gradient(weights, batch)
-            weights = weights - step
-            lengths.append(np.linalg.norm(step))
-            if lengths[-1] < tolerance:
-                break
-    return weights, lengths
-
+# -                 return weights, lengths
+# +                 break
 
 # %% role="wrong" name="returns before it makes the short step" fails=["unchanged"]
-def mended_descent(gradient, start, n_batches, epochs, tolerance):
-    weights, lengths = np.array(start, dtype=float), []
-    for _ in range(epochs):
-        for batch in range(n_batches):
-            rate = FIRST_RATE / (1 + len(lengths) / HALF_AFTER)
-            step = rate * gradient(weights, batch)
-            lengths.append(np.linalg.norm(step))
-            if lengths[-1] < tolerance:
-                return weights, lengths
-            weights = weights - step
-    return weights, lengths
-
+# -             weights = weights - step
+#               lengths.append(np.linalg.norm(step))
+#               if lengths[-1] < tolerance:
+#                   return weights, lengths
+# +             weights = weights - step
 
 # %% role="wrong" name="counts the step before it sets the rate" fails=["decay"]
-def mended_descent(gradient, start, n_batches, epochs, tolerance):
-    weights, lengths, k = np.array(start, dtype=float), [], 0
-    for _ in range(epochs):
-        for batch in range(n_batches):
-            k += 1
-            step = FIRST_RATE / (1 + k / HALF_AFTER) * gradient(weights, batch)
-            weights = weights - step
-            lengths.append(np.linalg.norm(step))
-            if lengths[-1] < tolerance:
-                return weights, lengths
-    return weights, lengths
-
+# -             learning_rate = FIRST_RATE / (1 + len(lengths) / HALF_AFTER)
+# +             learning_rate = FIRST_RATE / (1 + (len(lengths) + 1) / HALF_AFTER)
 
 # %% [markdown] role="exercise" id="saddle" title="How long a saddle holds a run" level="core" kind="predict, then measure" minutes=20 goal="predict the steps off a saddle exactly, and see what a tolerance makes of it"
 # Full-batch descent on $L = w_1^2 - w_2^2$ starts at $w_1$ = 1 and $w_2$ = `HEIGHT`,
@@ -604,60 +541,20 @@ while abs(w[1]) < 1:
 
 
 # %% role="wrong" name="thinks that a thousand times lower takes a thousand times longer" fails=["predicted"]
-def predicted_steps(height, learning_rate):
-    return np.ceil(np.log(1 / height) / np.log(1 + 2 * learning_rate))
-
-
-extra_steps = 999 * predicted_steps(HEIGHT, CLIMB_RATE)
-w = np.array([1.0, HEIGHT])
-measured_steps, stopped_after = 0, None
-while abs(w[1]) < 1:
-    step = CLIMB_RATE * np.array([2.0, -2.0]) * w
-    w, measured_steps = w - step, measured_steps + 1
-    if stopped_after is None and np.linalg.norm(step) < 0.0001:
-        stopped_after = measured_steps
-
+# - extra_steps = np.log(1000) / np.log(1 + 2 * CLIMB_RATE)
+# + extra_steps = 999 * predicted_steps(HEIGHT, CLIMB_RATE)
 
 # %% role="wrong" name="gives the whole time from the lower start, not the difference" fails=["predicted"]
-def predicted_steps(height, learning_rate):
-    return np.log(1 / height) / np.log(1 + 2 * learning_rate)
-
-
-extra_steps = predicted_steps(HEIGHT / 1000, CLIMB_RATE)
-w = np.array([1.0, HEIGHT])
-measured_steps, stopped_after = 0, None
-while abs(w[1]) < 1:
-    step = CLIMB_RATE * np.array([2.0, -2.0]) * w
-    w, measured_steps = w - step, measured_steps + 1
-    if stopped_after is None and np.linalg.norm(step) < 0.0001:
-        stopped_after = measured_steps
-
+# - extra_steps = np.log(1000) / np.log(1 + 2 * CLIMB_RATE)
+# + extra_steps = predicted_steps(HEIGHT / 1000, CLIMB_RATE)
 
 # %% role="wrong" name="counts places in place of steps" fails=["measured"]
-def predicted_steps(height, learning_rate):
-    return np.log(1 / height) / np.log(1 + 2 * learning_rate)
-
-
-extra_steps = np.log(1000) / np.log(1 + 2 * CLIMB_RATE)
-path = [np.array([1.0, HEIGHT])]
-while abs(path[-1][1]) < 1:
-    path.append(path[-1] - CLIMB_RATE * np.array([2.0, -2.0]) * path[-1])
-measured_steps = len(path)
-moves = np.linalg.norm(np.diff(path, axis=0), axis=1)
-stopped_after = 1 + np.flatnonzero(moves < 0.0001)[0]
-
+# - measured_steps = len(path) - 1
+# + measured_steps = len(path)
 
 # %% role="wrong" name="looks at the second weight's step only" fails=["stopped"]
-def predicted_steps(height, learning_rate):
-    return np.log(1 / height) / np.log(1 + 2 * learning_rate)
-
-
-extra_steps = np.log(1000) / np.log(1 + 2 * CLIMB_RATE)
-heights = [HEIGHT]
-while heights[-1] < 1:
-    heights.append(heights[-1] * (1 + 2 * CLIMB_RATE))
-measured_steps = len(heights) - 1
-stopped_after = 1 + np.flatnonzero(np.diff(heights) < 0.0001)[0]
+# - lengths = np.linalg.norm(np.diff(path, axis=0), axis=1)
+# + lengths = np.diff(path, axis=0)[:, 1]
 
 # %% [markdown] role="exercise" id="basins" title="Is a basin a property of the surface?" level="core" kind="predict, then measure" minutes=20 goal="find the border of a basin, and see a large step cross it without noise"
 # The tilted double well $V(w) = \frac14 (w^2 - 1)^2 + TILT\, w$ has two minima.
@@ -803,39 +700,19 @@ assert abs(wide_share - expected) <= 0.6, (
 
 
 # %% role="wrong" name="takes the basin for a property of the surface" fails=["wide"]
-def reached_share(starts, learning_rate, steps):
-    w = np.array(starts)
-    for _ in range(steps):
-        w -= learning_rate * slope(w)
-    return 100 * np.count_nonzero(w < 0) / len(w)
-
-
-predicted_share = 50 * np.sort(np.roots([1, 0, -1, TILT]).real)[1]
-wide_share = predicted_share
-
+# - wide_share = reached_share(even_starts, WIDE_RATE, 5_000)
+# + wide_share = predicted_share
 
 # %% role="wrong" name="puts the border in the middle, at zero" fails=["border"]
-def reached_share(starts, learning_rate, steps):
-    w = np.array(starts)
-    for _ in range(steps):
-        w -= learning_rate * slope(w)
-    return 100 * np.count_nonzero(w < 0) / len(w)
-
-
-predicted_share = 0
-wide_share = reached_share(even_starts, WIDE_RATE, 5_000)
-
+# - predicted_share = 100 * (border - 0) / (2 - 0)
+# + predicted_share = 0
 
 # %% role="wrong" name="takes the other well for the global one" fails=["border", "runs", "wide"]
-def reached_share(starts, learning_rate, steps):
-    w = starts
-    for _ in range(steps):
-        w = w - learning_rate * slope(w)
-    return 100 * (w > 0).mean()
+# -     return 100 * (w < border).mean()
+# +     return 100 * (w > border).mean()
 
-
-predicted_share = 100 - 50 * np.sort(np.roots([1, 0, -1, TILT]).real)[1]
-wide_share = reached_share(even_starts, WIDE_RATE, 5_000)
+# - predicted_share = 100 * (border - 0) / (2 - 0)
+# + predicted_share = 100 * (2 - border) / (2 - 0)
 
 
 # %% role="wrong" name="moves the caller's starts" fails=["runs", "wide"]
@@ -1077,62 +954,21 @@ band = [
 
 
 # %% role="wrong" name="an interval that has no width at 0 and 1" fails=["wilson"]
-def deep_share(batch_size, runs, seed):
-    rng, w = np.random.default_rng(seed), np.ones(runs)
-    for _ in range(2_000):
-        kicks = rng.normal(0, SIGMA / batch_size**0.5, runs)
-        w = w - 0.05 * (tilted_slope(w) + kicks)
-    return (w < 0).mean()
-
-
-def wilson(successes, runs):
-    p = successes / runs
-    half = Z * np.sqrt(p * (1 - p) / runs)
-    return p - half, p + half
-
-
-band = [
-    b for b in batch_sizes if wilson(1_000 * deep_share(b, 1_000, b), 1_000)[0] > TARGET
-]
-
+# -     p, of_z = successes / runs, Z**2 / runs
+# -     half = np.sqrt(of_z * p * (1 - p) + of_z**2 / 4)
+# -     return (p + of_z / 2 - half) / (1 + of_z), (p + of_z / 2 + half) / (1 + of_z)
+# +     p = successes / runs
+# +     half = Z * np.sqrt(p * (1 - p) / runs)
+# +     return p - half, p + half
 
 # %% role="wrong" name="believes that more noise is always better" fails=["band"]
-def deep_share(batch_size, runs, seed):
-    rng, w = np.random.default_rng(seed), np.ones(runs)
-    for _ in range(2_000):
-        kicks = rng.normal(0, SIGMA / batch_size**0.5, runs)
-        w = w - 0.05 * (tilted_slope(w) + kicks)
-    return (w < 0).mean()
-
-
-def wilson(successes, runs):
-    p, n, z = successes / runs, runs, Z
-    half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    return (p + z**2 / (2 * n) + np.array([-half, half])) / (1 + z**2 / n)
-
-
-band = [1, 2, 4, 8]
-
+#       if wilson(reached, 1_000)[0] > TARGET:
+#           band.append(size)
+# + band = [1, 2, 4, 8]
 
 # %% role="wrong" name="adds the noise after the step, so that the rate does not scale it" fails=["share"]
-def deep_share(batch_size, runs, seed):
-    rng, w = np.random.default_rng(seed), np.ones(runs)
-    for _ in range(2_000):
-        kicks = rng.normal(0, 0.1 * SIGMA / batch_size**0.5, runs)
-        w = w - 0.05 * tilted_slope(w) + kicks
-    return (w < 0).mean()
-
-
-def wilson(successes, runs):
-    p, n, z = successes / runs, runs, Z
-    half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    return (p + z**2 / (2 * n) + np.array([-half, half])) / (1 + z**2 / n)
-
-
-band = [
-    b for b in batch_sizes if wilson(1_000 * deep_share(b, 1_000, b), 1_000)[0] > TARGET
-]
-
+# -         w = w - 0.05 * (w * w * w - w + TILT + noise)
+# +         w = w - 0.05 * (w * w * w - w + TILT) + 0.1 * noise
 
 # %% [markdown] role="project" id="trial" title="One sentence about noise, on trial" minutes=90 goal="turn a piece of folklore into a measurement that could refute it"
 # Choose one sentence that people say about noise, for example

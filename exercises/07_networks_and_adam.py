@@ -6,15 +6,15 @@
 BETA1 = 0.9  # memory of the mean gradient; 0.5 to 0.95
 BETA2 = 0.999  # memory of the mean square; 0.99 to 0.9999
 ADAM_RATE = 0.02  # learning rate; 0.001 to 0.1
-SUM_ROWS = 32  # rows of a batch; a whole number from 2
+SUM_ROWS = 32  # rows of a batch; from 2
 # Exercise 2
 STRETCH = 1.5  # where the stretched tanh levels off; 0.5 to 3, other than 1
 # Exercise 3
 RUNNING_SHARE = 0.1  # how far a batch moves the running statistics; 0.02 to 0.4
-OUTPUT_BIAS = 0.3  # intercept of the score; a number from 0.1
+OUTPUT_BIAS = 0.3  # intercept of the score; from 0.1
 NORM_EPSILON = 0.001  # added to variances; 0.00001 to 0.01
 # Exercise 4
-A_RATES = "0.045 0.16 0.5 2"  # best rates of A for batches of 8, 32, 128, 512
+A_RATES = "0.045 0.16 0.5 2"  # best rates of A for 8, 32, 128, 512; four numbers
 B_RATES = "0.0028 0.0056 0.011 0.016"  # of B; exponents above 0.8 and below 0.65
 BETWEEN = 64  # a batch size at which nothing was measured; 9 to 511
 REFERENCE_SIZE = 32  # where the factor of a power law is given; 4 to 256
@@ -47,6 +47,8 @@ from mbgd_lib import LeastSquares, Network
 # STUB: def adam(weights, gradients, learning_rate):
 # STUB:     """Return the weights after one step for each row of gradients."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: # Predictions
 # STUB: first_move = None
 # STUB: plain_factor = None
@@ -185,58 +187,29 @@ uncorrected_factor = (1 - BETA1) / (1 - BETA2) ** 0.5
 
 
 # %% role="wrong" name="leaves out the divisions" fails=["first", "steps", "tiny", "predictions"]
-def adam(weights, gradients, learning_rate):
-    m = v = 0
-    for g in gradients:
-        m, v = BETA1 * m + (1 - BETA1) * g, BETA2 * v + (1 - BETA2) * g**2
-        weights = weights - learning_rate * m / (np.sqrt(v) + 1e-8)
-    return weights
+# -         step = mean / (1 - BETA1**t)
+# -         size = np.sqrt(mean_square / (1 - BETA2**t))
+# +         step, size = mean, np.sqrt(mean_square)
 
-
-first_move, plain_factor, adam_factor = ADAM_RATE, SUM_ROWS, 1.0
-uncorrected_factor = 1 - BETA1
-
+# - uncorrected_factor = (1 - BETA1) / np.sqrt(1 - BETA2)
+# + uncorrected_factor = 1 - BETA1
 
 # %% role="wrong" name="adds epsilon under the root" fails=["tiny"]
-def adam(weights, gradients, learning_rate):
-    m = v = 0
-    for k, g in enumerate(gradients):
-        m, v = BETA1 * m + (1 - BETA1) * g, BETA2 * v + (1 - BETA2) * g**2
-        root = np.sqrt(v / (1 - BETA2 ** (k + 1)) + 1e-8)
-        weights = weights - learning_rate * m / (1 - BETA1 ** (k + 1)) / root
-    return weights
-
-
-first_move, plain_factor, adam_factor = ADAM_RATE, SUM_ROWS, 1.0
-uncorrected_factor = (1 - BETA1) / (1 - BETA2) ** 0.5
-
+# -         size = np.sqrt(mean_square / (1 - BETA2**t))
+# -         weights = weights - learning_rate * step / (size + 1e-8)
+# +         size = np.sqrt(mean_square / (1 - BETA2**t) + 1e-8)
+# +         weights = weights - learning_rate * step / size
 
 # %% role="wrong" name="thinks that a longer gradient makes a longer step" fails=["predictions"]
-def adam(weights, gradients, learning_rate):
-    m = v = 0
-    for k, g in enumerate(gradients):
-        m, v = BETA1 * m + (1 - BETA1) * g, BETA2 * v + (1 - BETA2) * g**2
-        root = np.sqrt(v / (1 - BETA2 ** (k + 1))) + 1e-8
-        weights = weights - learning_rate * m / (1 - BETA1 ** (k + 1)) / root
-    return weights
+# - first_move = ADAM_RATE
+# + first_move = 250 * ADAM_RATE
 
-
-first_move, plain_factor, adam_factor = 250 * ADAM_RATE, SUM_ROWS, SUM_ROWS
-uncorrected_factor = (1 - BETA1) / (1 - BETA2) ** 0.5
-
+# - adam_factor = 1
+# + adam_factor = SUM_ROWS
 
 # %% role="wrong" name="steps in place, in the caller's weights" fails=["steps"]
-def adam(weights, gradients, learning_rate):
-    m = v = 0
-    for k, g in enumerate(gradients):
-        m, v = BETA1 * m + (1 - BETA1) * g, BETA2 * v + (1 - BETA2) * g**2
-        root = np.sqrt(v / (1 - BETA2 ** (k + 1))) + 1e-8
-        weights -= learning_rate * m / (1 - BETA1 ** (k + 1)) / root
-    return weights
-
-
-first_move, plain_factor, adam_factor = ADAM_RATE, SUM_ROWS, 1.0
-uncorrected_factor = (1 - BETA1) / (1 - BETA2) ** 0.5
+# -         weights = weights - learning_rate * step / (size + 1e-8)
+# +         weights -= learning_rate * step / (size + 1e-8)
 
 # %% [markdown] role="exercise" id="backward" title="Through the hidden layer and back" level="core" kind="gradient check" minutes=30 goal="derive the gradient of a network with one hidden layer, and compare it with differences"
 # A network with one hidden layer predicts a number. For a row $x$,
@@ -480,9 +453,13 @@ def out_gradient(Z, y):
 # STUB: def normalised(H, statistics=None):
 # STUB:     """Return the rows of H, each unit shifted and scaled."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: def running(batches):
 # STUB:     """Return the means and variances that are kept after these batches."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: # Prediction
 # STUB: lone_score = None
 # STUB: # Measurements
@@ -658,90 +635,28 @@ lone_score, gap_own, gap_settled = OUTPUT_BIAS, gap(), gap()
 
 
 # %% role="wrong" name="keeps the share that should be new" fails=["running"]
-def normalised(H, statistics=None):
-    means, variances = statistics or (H.mean(axis=0), H.var(axis=0))
-    return (H - means) / np.sqrt(variances + NORM_EPSILON)
-
-
-def running(batches):
-    means, variances = np.zeros(3), np.ones(3)
-    for H in batches:
-        means = RUNNING_SHARE * means + (1 - RUNNING_SHARE) * H.mean(axis=0)
-        variances = RUNNING_SHARE * variances + (1 - RUNNING_SHARE) * H.var(axis=0)
-    return means, variances
-
-
-def gap(statistics=None):
-    parts = [slice(0, 8), slice(0, 4), slice(4, 8)]
-    g = [out_gradient(normalised(units[p], statistics), targets[p]) for p in parts]
-    return np.linalg.norm((g[1] + g[2]) / 2 - g[0]) / np.linalg.norm(g[0])
-
-
-lone_score, gap_own, gap_settled = OUTPUT_BIAS, gap(), gap(settled)
-
+# -         means = means + RUNNING_SHARE * (H.mean(axis=0) - means)
+# -         variances = variances + RUNNING_SHARE * (H.var(axis=0) - variances)
+# +         means = RUNNING_SHARE * means + (1 - RUNNING_SHARE) * H.mean(axis=0)
+# +         variances = RUNNING_SHARE * variances + (1 - RUNNING_SHARE) * H.var(axis=0)
 
 # %% role="wrong" name="uses the batch's statistics in any case" fails=["given-statistics", "halves"]
-def normalised(H, statistics=None):
-    return (H - H.mean(axis=0)) / np.sqrt(H.var(axis=0) + NORM_EPSILON)
-
-
-def running(batches):
-    means, variances = np.zeros(3), np.ones(3)
-    for H in batches:
-        means = (1 - RUNNING_SHARE) * means + RUNNING_SHARE * H.mean(axis=0)
-        variances = (1 - RUNNING_SHARE) * variances + RUNNING_SHARE * H.var(axis=0)
-    return means, variances
-
-
-def gap(statistics=None):
-    parts = [slice(0, 8), slice(0, 4), slice(4, 8)]
-    g = [out_gradient(normalised(units[p], statistics), targets[p]) for p in parts]
-    return np.linalg.norm((g[1] + g[2]) / 2 - g[0]) / np.linalg.norm(g[0])
-
-
-lone_score, gap_own, gap_settled = OUTPUT_BIAS, gap(), gap(settled)
-
+# -     if statistics is None:
+# -         statistics = H.mean(axis=0), H.var(axis=0)
+# +     statistics = H.mean(axis=0), H.var(axis=0)
 
 # %% role="wrong" name="thinks that a row keeps its score, and that halves make a whole" fails=["alone", "halves"]
-def normalised(H, statistics=None):
-    means, variances = statistics or (H.mean(axis=0), H.var(axis=0))
-    return (H - means) / np.sqrt(variances + NORM_EPSILON)
-
-
-def running(batches):
-    means, variances = np.zeros(3), np.ones(3)
-    for H in batches:
-        means = (1 - RUNNING_SHARE) * means + RUNNING_SHARE * H.mean(axis=0)
-        variances = (1 - RUNNING_SHARE) * variances + RUNNING_SHARE * H.var(axis=0)
-    return means, variances
-
-
-lone_score = scores(normalised(units))[0]
-gap_own, gap_settled = 0.0, 0.0
-
+# - lone_score = OUTPUT_BIAS
+# - gap_own, gap_settled = gap(), gap(settled)
+# + lone_score = scores(normalised(units))[0]
+# + gap_own, gap_settled = 0.0, 0.0
 
 # %% role="wrong" name="divides variances by one row less" fails=["units", "running", "halves"]
-def normalised(H, statistics=None):
-    means, variances = statistics or (H.mean(axis=0), H.var(axis=0, ddof=1))
-    return (H - means) / np.sqrt(variances + NORM_EPSILON)
+# -         statistics = H.mean(axis=0), H.var(axis=0)
+# +         statistics = H.mean(axis=0), H.var(axis=0, ddof=1)
 
-
-def running(batches):
-    means, variances = np.zeros(3), np.ones(3)
-    for H in batches:
-        own = H.var(axis=0, ddof=1)
-        means = (1 - RUNNING_SHARE) * means + RUNNING_SHARE * H.mean(axis=0)
-        variances = (1 - RUNNING_SHARE) * variances + RUNNING_SHARE * own
-    return means, variances
-
-
-def gap(statistics=None):
-    parts = [slice(0, 8), slice(0, 4), slice(4, 8)]
-    g = [out_gradient(normalised(units[p], statistics), targets[p]) for p in parts]
-    return np.linalg.norm((g[1] + g[2]) / 2 - g[0]) / np.linalg.norm(g[0])
-
-
-lone_score, gap_own, gap_settled = OUTPUT_BIAS, gap(), gap(settled)
+# -         variances = variances + RUNNING_SHARE * (H.var(axis=0) - variances)
+# +         variances = variances + RUNNING_SHARE * (H.var(axis=0, ddof=1) - variances)
 
 # %% [markdown] role="exercise" id="exponent" title="Which rule is it, and where does it end?" level="core" kind="fit, then predict" minutes=25 goal="fit an exponent on logarithmic scales, predict a rate with it, and say where it stops"
 # Two ways of training a network, A and B, were tuned at four batch sizes. The table below holds the learning rates that were best. (The numbers are made up, of a size that tuning does find.) If the best rate is a power of the batch size,
@@ -767,6 +682,8 @@ b_rates = np.array(B_RATES.split(), dtype=float)
 # STUB: def power_law(sizes, rates):
 # STUB:     """Return the exponent p, and the line's rate at a batch size of REFERENCE_SIZE."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: a_exponent = None
 # STUB: b_exponent = None
 # STUB: a_rule = None  # "linear" or "root"
@@ -900,17 +817,11 @@ a_ends = REFERENCE_SIZE + (LARGEST_RATE - a_rate) / a_exponent
 
 
 # %% role="wrong" name="takes the first and the last size only" fails=["least-squares", "rules", "predictions"]
-def power_law(sizes, rates):
-    p = np.log(rates[-1] / rates[0]) / np.log(sizes[-1] / sizes[0])
-    return p, rates[0] * (REFERENCE_SIZE / sizes[0]) ** p
-
-
-a_exponent, a_rate = power_law(sizes, a_rates)
-b_exponent, b_rate = power_law(sizes, b_rates)
-a_rule = "linear" if a_exponent > 0.75 else "root"
-b_rule = "linear" if b_exponent > 0.75 else "root"
-b_between = b_rate * (BETWEEN / REFERENCE_SIZE) ** b_exponent
-a_ends = REFERENCE_SIZE * (LARGEST_RATE / a_rate) ** (1 / a_exponent)
+# -     relative = np.log(sizes / REFERENCE_SIZE)
+# -     slope, height = np.polyfit(relative, np.log(rates), 1)
+# -     return slope, np.exp(height)
+# +     p = np.log(rates[-1] / rates[0]) / np.log(sizes[-1] / sizes[0])
+# +     return p, rates[0] * (REFERENCE_SIZE / sizes[0]) ** p
 
 
 # %% role="wrong" name="gives the line's rate at a batch size of 1" fails=["exact-law", "least-squares"]
@@ -943,32 +854,16 @@ a_ends = 512 * (LARGEST_RATE / a_rates[-1]) ** (1 / power[a_rule])
 
 
 # %% role="wrong" name="mistakes one table for the other" fails=["rules", "predictions"]
-def power_law(sizes, rates):
-    slope, height = np.polyfit(np.log2(sizes), np.log2(rates), 1)
-    return slope, 2**height * REFERENCE_SIZE**slope
-
-
-b_exponent, b_rate = power_law(sizes, a_rates)
-a_exponent, a_rate = power_law(sizes, b_rates)
-a_rule = "linear" if a_exponent > 0.75 else "root"
-b_rule = "linear" if b_exponent > 0.75 else "root"
-b_between = b_rate * (BETWEEN / REFERENCE_SIZE) ** b_exponent
-a_ends = REFERENCE_SIZE * (LARGEST_RATE / a_rate) ** (1 / a_exponent)
-
+# - a_exponent, a_rate = power_law(sizes, a_rates)
+# - b_exponent, b_rate = power_law(sizes, b_rates)
+# + a_exponent, a_rate = power_law(sizes, b_rates)
+# + b_exponent, b_rate = power_law(sizes, a_rates)
 
 # %% role="wrong" name="multiplies by the exponent in place of taking a power" fails=["predictions"]
-def power_law(sizes, rates):
-    slope, height = np.polyfit(np.log2(sizes), np.log2(rates), 1)
-    return slope, 2**height * REFERENCE_SIZE**slope
-
-
-a_exponent, a_rate = power_law(sizes, a_rates)
-b_exponent, b_rate = power_law(sizes, b_rates)
-a_rule = "linear" if a_exponent > 0.75 else "root"
-b_rule = "linear" if b_exponent > 0.75 else "root"
-b_between = b_rate * BETWEEN / REFERENCE_SIZE * b_exponent
-a_ends = REFERENCE_SIZE * LARGEST_RATE / a_rate / a_exponent
-
+# - b_between = b_rate * (BETWEEN / REFERENCE_SIZE) ** b_exponent
+# - a_ends = REFERENCE_SIZE * (LARGEST_RATE / a_rate) ** (1 / a_exponent)
+# + b_between = b_rate * BETWEEN / REFERENCE_SIZE * b_exponent
+# + a_ends = REFERENCE_SIZE * LARGEST_RATE / a_rate / a_exponent
 
 # %% [markdown] role="exercise" id="sharpness" title="How curved is a batch along its own step?" level="stretch" kind="predict, then measure" minutes=40 goal="measure a batch's curvature along its gradient from two gradients, and compare it with 2 over the rate"
 # A batch of rows has a loss of its own, with a gradient $g$ and a Hessian $H$ of its own. The **curvature of the batch along its gradient** is
@@ -1000,6 +895,8 @@ batches = [rng.choice(400, size=EDGE_ROWS, replace=False) for _ in range(200)]
 # STUB: def curvature_along(objective, weights, rows, step):
 # STUB:     """Return the curvature of the loss of these rows along their gradient."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: predicted_single = None  # predicted
 # STUB: measured_single = None  # measured
 # STUB: predicted_rising = None  # predicted
@@ -1182,77 +1079,20 @@ measured_rising = [
 
 
 # %% role="wrong" name="expects the largest eigenvalue of single rows" fails=["single"]
-def curvature_along(objective, weights, rows, step):
-    g = objective.gradient(weights, rows)
-    after = objective.gradient(weights - step * g, rows)
-    return g @ (g - after) / (step * (g @ g))
-
-
-predicted_single = np.linalg.eigvalsh(objective.hessian())[-1]
-alone = [curvature_along(objective, weights, np.array([i]), 0.1) for i in range(400)]
-measured_single = np.mean(alone)
-along = np.array([curvature_along(objective, weights, b, EDGE_RATE) for b in batches])
-predicted_rising = along > 2 / EDGE_RATE
-steps = [weights - EDGE_RATE * objective.gradient(weights, rows) for rows in batches]
-pairs = list(zip(steps, batches, strict=True))
-measured_rising = [
-    objective.value(w, b) > objective.value(weights, b) for w, b in pairs
-]
-
+# - predicted_single = np.trace(objective.hessian())
+# + predicted_single = np.linalg.eigvalsh(objective.hessian())[-1]
 
 # %% role="wrong" name="looks at the loss of all rows" fails=["rising"]
-def curvature_along(objective, weights, rows, step):
-    g = objective.gradient(weights, rows)
-    after = objective.gradient(weights - step * g, rows)
-    return g @ (g - after) / (step * (g @ g))
-
-
-predicted_single = np.trace(objective.hessian())
-alone = [curvature_along(objective, weights, np.array([i]), 0.1) for i in range(400)]
-measured_single = np.mean(alone)
-along = np.array([curvature_along(objective, weights, b, EDGE_RATE) for b in batches])
-predicted_rising = along > 2 / EDGE_RATE
-steps = [weights - EDGE_RATE * objective.gradient(weights, rows) for rows in batches]
-measured_rising = [objective.value(w) > objective.value(weights) for w in steps]
-
+# -         objective.value(after, rows) > objective.value(weights, rows)
+# +         objective.value(after) > objective.value(weights)
 
 # %% role="wrong" name="compares with 1 over the rate" fails=["rising"]
-def curvature_along(objective, weights, rows, step):
-    g = objective.gradient(weights, rows)
-    after = objective.gradient(weights - step * g, rows)
-    return g @ (g - after) / (step * (g @ g))
-
-
-predicted_single = np.trace(objective.hessian())
-alone = [curvature_along(objective, weights, np.array([i]), 0.1) for i in range(400)]
-measured_single = np.mean(alone)
-along = np.array([curvature_along(objective, weights, b, EDGE_RATE) for b in batches])
-predicted_rising = along > 1 / EDGE_RATE
-steps = [weights - EDGE_RATE * objective.gradient(weights, rows) for rows in batches]
-pairs = list(zip(steps, batches, strict=True))
-measured_rising = [
-    objective.value(w, b) > objective.value(weights, b) for w, b in pairs
-]
-
+# - predicted_rising = np.array(along) > 2 / EDGE_RATE
+# + predicted_rising = np.array(along) > 1 / EDGE_RATE
 
 # %% role="wrong" name="divides by the gradient's length, not its square" fails=["all-rows", "batches", "network", "single", "rising"]
-def curvature_along(objective, weights, rows, step):
-    g = objective.gradient(weights, rows)
-    after = objective.gradient(weights - step * g, rows)
-    return g @ (g - after) / (step * np.linalg.norm(g))
-
-
-predicted_single = np.trace(objective.hessian())
-alone = [curvature_along(objective, weights, np.array([i]), 0.1) for i in range(400)]
-measured_single = np.mean(alone)
-along = np.array([curvature_along(objective, weights, b, EDGE_RATE) for b in batches])
-predicted_rising = along > 2 / EDGE_RATE
-steps = [weights - EDGE_RATE * objective.gradient(weights, rows) for rows in batches]
-pairs = list(zip(steps, batches, strict=True))
-measured_rising = [
-    objective.value(w, b) > objective.value(weights, b) for w, b in pairs
-]
-
+# -     return gradient @ (gradient - after) / (step * gradient @ gradient)
+# +     return gradient @ (gradient - after) / (step * np.linalg.norm(gradient))
 
 # %% [markdown] role="project" id="project" title="A rule for your own network" minutes=90 goal="measure how the best rate of a network grows with the batch size, and where that stops"
 # How does the best learning rate of **your** network follow the batch size? Take a data set that fits a laptop, such as `sklearn.datasets.load_digits()`, and `Network` with one hidden layer. Choose **one** of these questions, or one like them:

@@ -3,20 +3,20 @@
 
 # %% role="parameters"
 # Exercise 1
-LAG_RATE = 0.05  # learning rate of the measured run; from 0.02 to 0.1
-LAG_BATCH = 20  # its batch size; an integer from 10 to 30
-LAG_SEED = 1  # seed of its rows; any integer from 0
+LAG_RATE = 0.05  # learning rate of the measured run; 0.02 to 0.1
+LAG_BATCH = 20  # its batch size; 10 to 30
+LAG_SEED = 1  # seed of its rows; from 0
 # Exercise 2
 ERROR_POWER = 2  # power that errors are raised to before their mean; 2, 3 or 4
 # Exercise 3
 WINDOW = 4  # parts that are added up for a step; 2, 4 or 6
 LONG_ROWS = 30  # rows of a long document; at least three times SHORT_ROWS
-SHORT_ROWS = 2  # rows of a short document; an integer from 1
+SHORT_ROWS = 2  # rows of a short document; from 1
 # Exercise 4
-MOMENTUM = 0.9  # what remains of the velocity in a step; from 0.5 to 0.95
-CUT = 10  # the rate falls to 1/CUT of what it was; an integer from 3 to 20
+MOMENTUM = 0.9  # what remains of the velocity in a step; 0.5 to 0.95
+CUT = 10  # the rate falls to 1/CUT of what it was; 3 to 20
 # Exercise 5
-SHORTEST = 4  # rows of the shortest batch; an integer from 2 to 5
+SHORTEST = 4  # rows of the shortest batch; 2 to 5
 
 # %% role="setup"
 import json
@@ -51,6 +51,8 @@ line = LeastSquares(*data.noisy_line(200, seed=LAG_SEED))
 # STUB: def fit(objective, learning_rate, batch_size, epochs, seed):
 # STUB:     """Return two lists: the printed losses and those after each epoch."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: # Predict, then measure.
 # STUB: falling = None  # "printed" or "after"
 # STUB: rising = None  # "printed" or "after"
@@ -182,85 +184,35 @@ assert abs(lag / np.mean(ratios) - 1) < 0.04, (
 
 
 # %% role="wrong" name="averages the means of the batches" fails=["moving"]
-def fit(objective, learning_rate, batch_size, epochs, seed):
-    n, weights = objective.n_rows, np.zeros(2)
-    rng = np.random.default_rng(seed)
-    printed, after = [], []
-    for _ in range(epochs):
-        met = []
-        for rows in minibatches(n, batch_size, seed=rng):
-            met.append(objective.value(weights, rows))
-            weights = weights - learning_rate * objective.gradient(weights, rows)
-        printed.append(np.mean(met))
-        after.append(objective.value(weights))
-    return printed, after
+# -         total = 0.0
+# +         met = []
 
+# -             total += len(rows) * objective.value(weights, rows)
+# +             met.append(objective.value(weights, rows))
 
-falling, rising, same_as = "printed", "after", 6
-lag = np.mean(
-    [np.divide(*fit(line, LAG_RATE, LAG_BATCH, 1, seed)) for seed in range(20)]
-)
-
+# -         printed.append(total / n)
+# +         printed.append(np.mean(met))
 
 # %% role="wrong" name="takes a batch's loss after its step" fails=["moving", "lag"]
-def fit(objective, learning_rate, batch_size, epochs, seed):
-    n, weights = objective.n_rows, np.zeros(2)
-    rng = np.random.default_rng(seed)
-    printed, after = [], []
-    for _ in range(epochs):
-        total = 0.0
-        for rows in minibatches(n, batch_size, seed=rng):
-            weights = weights - learning_rate * objective.gradient(weights, rows)
-            total += len(rows) * objective.value(weights, rows)
-        printed.append(total / n)
-        after.append(objective.value(weights))
-    return printed, after
-
-
-falling, rising, same_as = "printed", "after", 6
-lag = np.mean(
-    [np.divide(*fit(line, LAG_RATE, LAG_BATCH, 1, seed)) for seed in range(20)]
-)
-
+# -             total += len(rows) * objective.value(weights, rows)
+#               weights = weights - learning_rate * objective.gradient(weights, rows)
+# +             total += len(rows) * objective.value(weights, rows)
 
 # %% role="wrong" name="evaluates the last batch alone, and measures the ninth epoch" fails=["still", "moving", "lag"]
-def fit(objective, learning_rate, batch_size, epochs, seed):
-    n, weights = objective.n_rows, np.zeros(2)
-    rng = np.random.default_rng(seed)
-    printed, after = [], []
-    for _ in range(epochs):
-        total = 0.0
-        for rows in minibatches(n, batch_size, seed=rng):
-            total += len(rows) * objective.value(weights, rows)
-            weights = weights - learning_rate * objective.gradient(weights, rows)
-        printed.append(total / n)
-        after.append(objective.value(weights, rows))
-    return printed, after
+# -         after.append(objective.value(weights))
+# +         after.append(objective.value(weights, rows))
 
-
-falling, rising, same_as = "printed", "after", 6
-lags = [np.divide(*fit(line, LAG_RATE, LAG_BATCH, 9, seed)) for seed in range(20)]
-lag = np.mean(lags, axis=0)[8]
-
+# -     printed, after = fit(line, LAG_RATE, LAG_BATCH, 1, seed)
+# -     lags.append(printed[0] / after[0])
+# +     printed, after = fit(line, LAG_RATE, LAG_BATCH, 9, seed)
+# +     lags.append(printed[8] / after[8])
 
 # %% role="wrong" name="draws the same order in every epoch, and expects no delay" fails=["moving", "which"]
-def fit(objective, learning_rate, batch_size, epochs, seed):
-    n, weights = objective.n_rows, np.zeros(2)
-    printed, after = [], []
-    for _ in range(epochs):
-        total = 0.0
-        for rows in minibatches(n, batch_size, seed=seed):
-            total += len(rows) * objective.value(weights, rows)
-            weights = weights - learning_rate * objective.gradient(weights, rows)
-        printed.append(total / n)
-        after.append(objective.value(weights))
-    return printed, after
+# -         for rows in minibatches(n, batch_size, seed=rng):
+# +         for rows in minibatches(n, batch_size, seed=seed):
 
-
-falling, rising, same_as = "printed", "after", 7
-lag = np.mean(
-    [np.divide(*fit(line, LAG_RATE, LAG_BATCH, 1, seed)) for seed in range(20)]
-)
+# - falling, rising, same_as = "printed", "after", 6
+# + falling, rising, same_as = "printed", "after", 7
 
 
 # %% role="wrong" name="thinks that printed is always larger, and turns the ratio round" fails=["which", "lag"]
@@ -479,6 +431,8 @@ def shipped_run(objective, weights, parts, learning_rate):
 # STUB: counts_as = None  # times as much
 # STUB: shipped_rest = None  # a value from 0 to 1
 # STUB: mended_rest = None  # a value from 0 to 1
+# STUB:
+# STUB:
 # STUB: def run(objective, weights, parts, learning_rate):
 # STUB:     """Return the weights after one pass over the parts."""
 # STUB:     raise NotImplementedError("write your answer here")
@@ -726,12 +680,18 @@ def run(objective, weights, parts, learning_rate):
 # STUB: # Predict.
 # STUB: first_ratio = None
 # STUB: further = None  # in long steps
+# STUB:
+# STUB:
 # STUB: def outside(weights, velocity, gradient, rate):
 # STUB:     """Return the new weights and velocity: the rate outside the velocity."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: def inside(weights, velocity, gradient, rate):
 # STUB:     """Return the new weights and velocity: the rate inside the velocity."""
 # STUB:     raise NotImplementedError("write your answer here")
+# STUB:
+# STUB:
 # STUB: def to_inside(velocity, rate):
 # STUB:     """Return the velocity with which the second form goes on."""
 # STUB:     raise NotImplementedError("write your answer here")
@@ -867,99 +827,41 @@ assert abs(further / gained - 1) < 0.01, (
 
 
 # %% role="wrong" name="remembers gradients in both forms" fails=["forms"]
-first_ratio = MOMENTUM * CUT + 1 - MOMENTUM
-further = (1 - 1 / CUT) * MOMENTUM / (1 - MOMENTUM)
-
-
-def outside(weights, velocity, gradient, rate):
-    velocity = MOMENTUM * velocity + gradient
-    return weights - rate * velocity, velocity
-
-
-def inside(weights, velocity, gradient, rate):
-    velocity = MOMENTUM * velocity - gradient
-    return weights + rate * velocity, velocity
-
-
-def to_inside(velocity, rate):
-    return -rate * velocity
-
+# -     velocity = MOMENTUM * velocity - rate * gradient
+# -     return weights + velocity, velocity
+# +     velocity = MOMENTUM * velocity - gradient
+# +     return weights + rate * velocity, velocity
 
 # %% role="wrong" name="forgets the sign, and takes the ratio of the rates" fails=["translate", "slope"]
-first_ratio = CUT
-further = (1 - 1 / CUT) * MOMENTUM / (1 - MOMENTUM)
+# - first_ratio = MOMENTUM * CUT + (1 - MOMENTUM)
+# + first_ratio = CUT
 
-
-def outside(weights, velocity, gradient, rate):
-    velocity = MOMENTUM * velocity + gradient
-    return weights - rate * velocity, velocity
-
-
-def inside(weights, velocity, gradient, rate):
-    velocity = MOMENTUM * velocity - rate * gradient
-    return weights + velocity, velocity
-
-
-def to_inside(velocity, rate):
-    return rate * velocity
-
+# -     return -rate * velocity
+# +     return rate * velocity
 
 # %% role="wrong" name="takes the rate into the velocity, and once more into the step" fails=["constant", "forms", "slope"]
-first_ratio = MOMENTUM * CUT + 1 - MOMENTUM
-further = MOMENTUM / (1 - MOMENTUM)
+# - further = (1 - 1 / CUT) * MOMENTUM / (1 - MOMENTUM)
+# + further = MOMENTUM / (1 - MOMENTUM)
 
-
-def outside(weights, velocity, gradient, rate):
-    velocity = MOMENTUM * velocity + gradient
-    return weights - rate * velocity, velocity
-
-
-def inside(weights, velocity, gradient, rate):
-    velocity = MOMENTUM * velocity - rate * gradient
-    return weights + rate * velocity, velocity
-
-
-def to_inside(velocity, rate):
-    return -rate * velocity
-
+# -     return weights + velocity, velocity
+# +     return weights + rate * velocity, velocity
 
 # %% role="wrong" name="translates with the old rate, and counts from the fall itself" fails=["translate", "slope"]
-first_ratio = MOMENTUM * CUT + 1 - MOMENTUM
-further = (1 - 1 / CUT) / (1 - MOMENTUM)
+# - further = (1 - 1 / CUT) * MOMENTUM / (1 - MOMENTUM)
+# + further = (1 - 1 / CUT) / (1 - MOMENTUM)
 
-
-def outside(weights, velocity, gradient, rate):
-    velocity = MOMENTUM * velocity + gradient
-    return weights - rate * velocity, velocity
-
-
-def inside(weights, velocity, gradient, rate):
-    velocity = MOMENTUM * velocity - rate * gradient
-    return weights + velocity, velocity
-
-
-def to_inside(velocity, rate):
-    return -0.1 * velocity
-
+# -     return -rate * velocity
+# +     return -0.1 * velocity
 
 # %% role="wrong" name="takes the velocity over as it is, in means" fails=["constant", "forms", "translate"]
-first_ratio = MOMENTUM * CUT + 1 - MOMENTUM
-further = (1 - 1 / CUT) * MOMENTUM / (1 - MOMENTUM)
+# -     velocity = MOMENTUM * velocity + gradient
+# +     velocity = MOMENTUM * velocity + (1 - MOMENTUM) * gradient
 
+# -     velocity = MOMENTUM * velocity - rate * gradient
+# +     velocity = MOMENTUM * velocity - (1 - MOMENTUM) * rate * gradient
 
-def outside(weights, velocity, gradient, rate):
-    velocity = MOMENTUM * velocity + (1 - MOMENTUM) * gradient
-    return weights - rate * velocity, velocity
-
-
-def inside(weights, velocity, gradient, rate):
-    velocity = MOMENTUM * velocity - (1 - MOMENTUM) * rate * gradient
-    return weights + velocity, velocity
-
-
-def to_inside(velocity, rate):
-    return velocity
-
+# -     return -rate * velocity
+# +     return velocity
 
 # %% [markdown] role="exercise" id="resume" title="The same rows next" level="stretch" kind="write" minutes=40 goal="stop a loader in mid-epoch and let it go on with the rows that would have come"
 # A run is stopped in the middle of an epoch and goes on later. If the loader then starts the epoch anew, some rows are seen twice in it, and others never.
@@ -1155,87 +1057,26 @@ assert np.array_equal(*runs), (
 
 
 # %% role="wrong" name="starts the epoch anew" fails=["same-rows"]
-class Loader:
-    def __init__(self, n, batch_size, seed):
-        self.n, self.batch_size = n, batch_size
-        self.rng = np.random.default_rng(seed)
-        self.begin_epoch()
+# -         return {"before": self.before, "position": self.position}
+# +         return {"before": self.before}
 
-    def begin_epoch(self):
-        self.before = self.rng.bit_generator.state
-        self.order = self.rng.permutation(self.n)
-        self.position = 0
-
-    def next_rows(self):
-        left = self.n - self.position
-        if left < min(self.batch_size, SHORTEST):
-            self.begin_epoch()
-        rows = self.order[self.position : self.position + self.batch_size]
-        self.position += len(rows)
-        return rows
-
-    def state(self):
-        return {"before": self.before}
-
-    def resume(self, state):
-        self.rng.bit_generator.state = state["before"]
-        self.begin_epoch()
-
+# -         self.position = state["position"]
 
 # %% role="wrong" name="keeps the generator as it is now" fails=["same-rows"]
-class Loader:
-    def __init__(self, n, batch_size, seed):
-        self.n, self.batch_size = n, batch_size
-        self.rng = np.random.default_rng(seed)
-        self.begin_epoch()
-
-    def begin_epoch(self):
-        self.order = self.rng.permutation(self.n)
-        self.position = 0
-
-    def next_rows(self):
-        left = self.n - self.position
-        if left < min(self.batch_size, SHORTEST):
-            self.begin_epoch()
-        rows = self.order[self.position : self.position + self.batch_size]
-        self.position += len(rows)
-        return rows
-
-    def state(self):
-        return {"now": self.rng.bit_generator.state, "position": self.position}
-
-    def resume(self, state):
-        self.rng.bit_generator.state = state["now"]
-        self.begin_epoch()
-        self.position = state["position"]
-
+# -         return {"before": self.before, "position": self.position}
+# +         now = self.rng.bit_generator.state
+# +         return {"before": now, "position": self.position}
 
 # %% role="wrong" name="keeps this epoch's order, and the generator, in full" fails=["small"]
-class Loader:
-    def __init__(self, n, batch_size, seed):
-        self.n, self.batch_size = n, batch_size
-        self.rng = np.random.default_rng(seed)
-        self.begin_epoch()
+# -         return {"before": self.before, "position": self.position}
+# +         now = self.rng.bit_generator.state
+# +         return {"now": now, "order": self.order.tolist(), "position": self.position}
 
-    def begin_epoch(self):
-        self.order = self.rng.permutation(self.n)
-        self.position = 0
-
-    def next_rows(self):
-        left = self.n - self.position
-        if left < min(self.batch_size, SHORTEST):
-            self.begin_epoch()
-        rows = self.order[self.position : self.position + self.batch_size]
-        self.position += len(rows)
-        return rows
-
-    def state(self):
-        now = self.rng.bit_generator.state
-        return {"now": now, "order": self.order.tolist(), "position": self.position}
-
-    def resume(self, state):
-        self.rng.bit_generator.state = state["now"]
-        self.order, self.position = np.array(state["order"]), state["position"]
+# -         self.rng.bit_generator.state = state["before"]
+# -         self.begin_epoch()
+# -         self.position = state["position"]
+# +         self.rng.bit_generator.state = state["now"]
+# +         self.order, self.position = np.array(state["order"]), state["position"]
 
 
 # %% role="wrong" name="keeps every rest" fails=["rest"]

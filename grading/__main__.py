@@ -14,9 +14,10 @@ from tqdm import tqdm
 
 from grading.authoring.assignments import file_name, write_assignments
 from grading.authoring.pages import PRACTICE, add_practice, write_pages
+from grading.authoring.rules import set_faults
 from grading.authoring.sets import SOURCES, ExerciseSet, SourceError, find_set, read_set, set_names
-from grading.authoring.try_out import faults, set_faults
-from grading.authoring.variants import VariantError, read_variant
+from grading.authoring.try_out import earned, faults
+from grading.authoring.variants import VariantError, read_variant, sets_of_variant
 from grading.collecting.collect import NO_ANSWER, SubmissionsError, collect, not_read
 from grading.collecting.exports import PLATFORMS, export
 from grading.collecting.results import (
@@ -120,8 +121,28 @@ def wanted(name: str, variant: str) -> ExerciseSet:
     source = find_set(name)
     if not variant:
         return read_set(source)
-    folder = VARIANTS / variant if (VARIANTS / variant).is_dir() else Path(variant)
+    folder = variant_folder(variant)
     return read_set(source, read_variant(folder, source.stem), folder.resolve().name)
+
+
+def variant_folder(variant: str) -> Path:
+    """Where a variant's files lie."""
+    return VARIANTS / variant if (VARIANTS / variant).is_dir() else Path(variant)
+
+
+def wanted_sets(names: list[str], variant: str) -> list[ExerciseSet]:
+    """Several sets, all if none is named; what is wrong with any of them is told at once."""
+    found, wrong = [], []
+    if variant and not names:
+        names = sets_of_variant(variant_folder(variant), set_names())
+    for name in names or set_names():
+        try:
+            found.append(wanted(name, variant))
+        except (SourceError, VariantError) as error:
+            wrong.append(str(error))
+    if wrong:
+        raise VariantError("\n".join(wrong))
+    return found
 
 
 def make_pages(options: argparse.Namespace) -> int:
@@ -153,12 +174,19 @@ def needs_signals() -> None:
 
 def check_sets(options: argparse.Namespace) -> int:
     """Say of each set what is wrong with it."""
+    return 1 if tell_faults(wanted_sets(options.set, options.variant)) else 0
+
+
+def tell_faults(exercise_sets: list[ExerciseSet]) -> int:
+    """Try sets out, print every fault, and count the sets that have one."""
     wrong = 0
-    for name in options.set or set_names():
-        exercise_set = wanted(name, options.variant)
-        found = faults_of(exercise_set)
+    for exercise_set in exercise_sets:
+        published = read_set(find_set(exercise_set.name)) if exercise_set.variant else None
+        found = set_faults(exercise_set) + faults(exercise_set, published)
         for fault in found:
             print(f"{exercise_set.name}: {fault}")
+        if published:
+            print(f"{exercise_set.name}: {earned(exercise_set, published)}")
         answers = sum(len(exercise.wrong) for exercise in exercise_set.exercises)
         print(
             f"{exercise_set.name}: {len(exercise_set.exercises)} exercises, "
@@ -166,25 +194,17 @@ def check_sets(options: argparse.Namespace) -> int:
             f"{answers} wrong answers, {len(found)} faults"
         )
         wrong += bool(found)
-    return 1 if wrong else 0
-
-
-def faults_of(exercise_set: ExerciseSet) -> list[str]:
-    """All that a set does not keep of its promises."""
-    published = read_set(find_set(exercise_set.name)) if exercise_set.variant else None
-    return set_faults(exercise_set) + faults(exercise_set, published)
+    return wrong
 
 
 def make_assignments(options: argparse.Namespace) -> int:
     """Zips for students; a variant is tried out first, since nobody has seen its numbers yet."""
-    exercise_sets = [wanted(name, options.variant) for name in options.set or set_names()]
-    if options.variant:
-        for exercise_set in exercise_sets:
-            for fault in faults_of(exercise_set):
-                raise VariantError(
-                    f"{exercise_set.name} does not work with these values: {fault}. What is "
-                    f"allowed stands at the top of exercises/{exercise_set.name}.py"
-                )
+    exercise_sets = wanted_sets(options.set, options.variant)
+    if options.variant and tell_faults(exercise_sets):
+        raise VariantError(
+            "the variant does not work with these values, and nothing was written; what is "
+            "allowed stands at the top of each set's file in exercises/"
+        )
     for path in write_assignments(exercise_sets, options.out):
         print(f"{shown(path)}  {path.stat().st_size / 1e6:.1f} MB")
     print(f"For you, with solutions and hidden checks: {shown(options.out / 'instructor')}")

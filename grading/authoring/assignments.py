@@ -21,7 +21,8 @@ READ_ME = """\
 {notebook} is your assignment. Unpack this zip and keep the notebook beside the folder
 mbgd_lib, the course's library: `from mbgd_lib import ...` then finds it.
 
-You need Python 3.11 or newer with numpy, matplotlib, scikit-learn and jupyterlab:
+You need Python 3.11 or newer with numpy, matplotlib, scikit-learn and jupyterlab. Write for 3.11:
+an answer with syntax of a later Python may not run when it is graded.
 
     python -m pip install numpy matplotlib scikit-learn jupyterlab
     jupyter lab {notebook}
@@ -35,15 +36,13 @@ def write_assignments(exercise_sets: Iterable[ExerciseSet], folder: Path) -> lis
     """Write every set's zip, and into a folder of their own the instructor's notebooks."""
     instructor = folder / "instructor"
     instructor.mkdir(parents=True, exist_ok=True)
+    seconds = Limits().cell_seconds
     written = []
     for exercise_set in exercise_sets:
-        seconds = Limits().cell_seconds
-        name = file_name(exercise_set)
-        archive = folder / f"{name}.zip"
-        archive.write_bytes(assignment(exercise_set, student_notebook(exercise_set, seconds)))
-        notebook = instructor / f"{name}.ipynb"
+        written.append(folder / f"{file_name(exercise_set)}.zip")
+        written[-1].write_bytes(assignment(exercise_set, student_notebook(exercise_set, seconds)))
+        notebook = instructor / f"{file_name(exercise_set)}.ipynb"
         notebook.write_text(instructor_notebook(exercise_set, seconds), encoding="utf-8")
-        written.append(archive)
     return written
 
 

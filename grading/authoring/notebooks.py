@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from grading.authoring.sets import END, Check, Exercise, ExerciseSet, Project, is_stub
+from grading.authoring.sets import END, Check, Exercise, ExerciseSet, Project
 
 WIDTH = 80
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 HIDDEN = "Runs when your work is graded: "
 PAGE_LINK = re.compile(r"\[([^\]]*)\]\(\.\.?/[^)]*\)")
 RULES = """\
@@ -26,8 +28,9 @@ is graded; their cells say in a comment what they look at. Add cells of your own
 for imports too. Changes to the other cells have no effect: grading takes your answers and puts them
 into a fresh notebook.
 
-You need NumPy and the course's library `mbgd_lib`, whose folder lies beside this notebook. When
-graded, answers run without network and without other files; a cell has {seconds} seconds."""
+You need Python 3.11 or newer, NumPy, and the course's library `mbgd_lib`, whose folder lies beside
+this notebook. When graded, answers run without network and without other files; a cell has
+{seconds} seconds. An answer that uses syntax newer than that of Python 3.11 may not run there."""
 RULES_TO_PRACTISE = """\
 **How to work.** Replace each `raise NotImplementedError(…)` and each `None` by your answer, and run
 the cells below it. Each checks a part of it: it prints ✓ and what was right, or says what your
@@ -41,18 +44,13 @@ YOUR_REPORT = "*Write your report here. Add cells below for code, figures and ta
 
 def student_notebook(exercise_set: ExerciseSet, cell_seconds: float) -> str:
     """The notebook that is handed out, without solutions, hidden checks or explanations."""
-    return written(exercise_set, cell_seconds, lambda exercise: exercise.stub, check_as_released)
+    return written(exercise_set, cell_seconds, attrgetter("stub"), check_as_released)
 
 
 def practice_notebook(exercise_set: ExerciseSet, cell_seconds: float) -> str:
     """The notebook of who learns alone: every check is there, and says what passed."""
-    return written(
-        exercise_set,
-        cell_seconds,
-        lambda exercise: exercise.stub,
-        check_to_practise,
-        RULES_TO_PRACTISE,
-    )
+    answer = attrgetter("stub")
+    return written(exercise_set, cell_seconds, answer, check_to_practise, RULES_TO_PRACTISE)
 
 
 def instructor_notebook(exercise_set: ExerciseSet, cell_seconds: float) -> str:
@@ -60,83 +58,105 @@ def instructor_notebook(exercise_set: ExerciseSet, cell_seconds: float) -> str:
     return written(exercise_set, cell_seconds, explained, check_in_full)
 
 
-def notebook_cells(
+def written(
     exercise_set: ExerciseSet,
     cell_seconds: float,
     answer: Callable[[Exercise], str],
     check_code: Callable[[Check], str],
-    rules: str,
-) -> Iterator[nbformat.NotebookNode]:
-    """Every cell of a notebook in order, with what its answers and its checks are to hold."""
-    yield from opening(
-        exercise_set, rules.format(seconds=f"{cell_seconds:g}", number=exercise_set.number)
-    )
+    rules: str = RULES,
+) -> str:
+    """A notebook's text, the same to the byte at every build."""
+    rules = rules.format(seconds=f"{cell_seconds:g}", number=exercise_set.number)
+    cells = [
+        cell("opening", opening(exercise_set, rules), is_code=False),
+        cell("setup", exercise_set.setup),
+    ]
     for number, exercise in enumerate(exercise_set.exercises, 1):
-        yield from task(number, exercise)
-        yield answer_cell(exercise, answer(exercise))
-        for check in exercise.checks:
-            yield check_cell(exercise, check, check_code(check))
-    yield from project_cells(exercise_set.project)
+        cells.append(cell(f"{exercise.id}-task", task(number, exercise), is_code=False))
+        if exercise.given:
+            cells.append(cell(f"{exercise.id}-given", exercise.given_code))
+        cells.append(cell(exercise.id, answer(exercise), solution=True, locked=False))
+        cells += [
+            cell(f"{exercise.id}-{check.id}", check_code(check), points=check.points)
+            for check in exercise.checks
+        ]
+    project = exercise_set.project
+    cells += [
+        cell(f"{project.id}-task", project_task(project), is_code=False),
+        cell(project.id, YOUR_REPORT, False, project.points, solution=True, locked=False),
+    ]
+    notebook = new_notebook(cells=cells)
+    notebook.metadata["kernelspec"] = KERNEL
+    notebook.metadata["exercises"] = {"set": exercise_set.name, "variant": exercise_set.variant}
+    notebook.metadata["language_info"] = {"name": "python"}
+    nbformat.validate(notebook)
+    return nbformat.writes(notebook, version=4) + "\n"
 
 
-# --- cells ---
+def cell(
+    grade_id: str,
+    source: str,
+    is_code: bool = True,
+    points: int = 0,
+    solution: bool = False,
+    locked: bool = True,
+) -> nbformat.NotebookNode:
+    """A cell with nbgrader's metadata; the id is the same at every build."""
+    made = (new_code_cell if is_code else new_markdown_cell)(source)
+    made["id"] = grade_id
+    made.metadata["nbgrader"] = {
+        "grade_id": grade_id,
+        "schema_version": 3,
+        "task": False,
+        "cell_type": "code" if is_code else "markdown",
+        "grade": points > 0,
+        "solution": solution,
+        "locked": locked,
+    }
+    if points:
+        made.metadata["nbgrader"]["points"] = points
+    return made
 
 
-def opening(exercise_set: ExerciseSet, rules: str) -> Iterator[nbformat.NotebookNode]:
-    """Title, rules, the list of exercises, and the set's setup."""
+# --- texts ---
+
+
+def opening(exercise_set: ExerciseSet, rules: str) -> str:
+    """Title, rules, and the list of exercises."""
     project = exercise_set.project
     rows = [
         [f"{number}. {e.title}", e.kind, e.level, e.points, f"{e.minutes} min"]
         for number, e in enumerate(exercise_set.exercises, 1)
     ]
     rows.append([project.title, "project", "open", project.points, f"{project.minutes} min"])
-    variant = [f"Variant: {exercise_set.variant}."] if exercise_set.variant else []
-    text = [
+    return paragraphs(
         f"# Exercises: {exercise_set.title}",
-        without_links(exercise_set.introduction),
-        *variant,
+        exercise_set.introduction,
+        *([f"Variant: {exercise_set.variant}."] if exercise_set.variant else []),
         rules,
         as_table(["exercise", "kind", "level", "points", "time"], rows),
+    )
+
+
+def task(number: int, exercise: Exercise) -> str:
+    """What is asked, with hints behind a click."""
+    hints = [
+        f"<details><summary>Hint {k}</summary>\n\n{hint}\n\n</details>"
+        for k, hint in enumerate(exercise.hints, 1)
     ]
-    yield locked("opening", "\n\n".join(text))
-    yield locked("setup", exercise_set.setup, is_code=True)
+    title = f"## Exercise {number}: {exercise.title}"
+    return paragraphs(title, summary(exercise), exercise.statement, *hints)
 
 
-def task(number: int, exercise: Exercise) -> Iterator[nbformat.NotebookNode]:
-    """What is asked, hints behind a click, and the code that is given."""
-    yield locked(
-        f"{exercise.id}-task",
-        "\n\n".join(
-            [
-                f"## Exercise {number}: {exercise.title}",
-                summary(exercise),
-                without_links(exercise.statement),
-                *(
-                    f"<details><summary>Hint {k}</summary>\n\n{without_links(hint)}\n\n</details>"
-                    for k, hint in enumerate(exercise.hints, 1)
-                ),
-            ]
-        ),
-    )
-    if exercise.given:
-        yield locked(f"{exercise.id}-given", exercise.given_code, is_code=True)
+def project_task(project: Project) -> str:
+    """The open task and its rubric."""
+    title = f"## Project: {project.title}"
+    return paragraphs(title, project_summary(project), project.statement, rubric_table(project))
 
 
-def project_cells(project: Project) -> Iterator[nbformat.NotebookNode]:
-    """The open task, its rubric, and a cell for the report."""
-    yield locked(
-        f"{project.id}-task",
-        "\n\n".join(
-            [
-                f"## Project: {project.title}",
-                project_summary(project),
-                without_links(project.statement),
-                without_links(rubric_table(project)),
-            ]
-        ),
-    )
-    marks = {"grade": True, "solution": True, "locked": False, "points": project.points}
-    yield cell(project.id, YOUR_REPORT, marks, is_code=False)
+def paragraphs(*parts: str) -> str:
+    """Texts without links to the book's pages, which do not travel with a notebook."""
+    return PAGE_LINK.sub(r"\1", "\n\n".join(parts))
 
 
 def summary(exercise: Exercise) -> str:
@@ -193,69 +213,10 @@ def comment(text: str) -> str:
     return textwrap.fill(text, WIDTH, initial_indent="# ", subsequent_indent="# ")
 
 
-def answer_cell(exercise: Exercise, code: str) -> nbformat.NotebookNode:
-    """The cell that the student fills in."""
-    return cell(exercise.id, code, {"grade": False, "solution": True, "locked": False})
-
-
-def check_cell(exercise: Exercise, check: Check, code: str) -> nbformat.NotebookNode:
-    """A check, with its points."""
-    marks = {"grade": True, "solution": False, "locked": True, "points": check.points}
-    return cell(f"{exercise.id}-{check.id}", code, marks)
-
-
-def locked(grade_id: str, source: str, is_code: bool = False) -> nbformat.NotebookNode:
-    """A cell that is the same for everybody."""
-    return cell(grade_id, source, {"grade": False, "solution": False, "locked": True}, is_code)
-
-
-def cell(
-    grade_id: str, source: str, marks: dict[str, object], is_code: bool = True
-) -> nbformat.NotebookNode:
-    """A cell with nbgrader's metadata; the id is the same at every build."""
-    made = (new_code_cell if is_code else new_markdown_cell)(source)
-    made["id"] = grade_id
-    made.metadata["nbgrader"] = {
-        "grade_id": grade_id,
-        "schema_version": 3,
-        "task": False,
-        "cell_type": "code" if is_code else "markdown",
-        **marks,
-    }
-    return made
-
-
-def written(
-    exercise_set: ExerciseSet,
-    cell_seconds: float,
-    answer: Callable[[Exercise], str],
-    check_code: Callable[[Check], str],
-    rules: str = RULES,
-) -> str:
-    """A notebook's text, the same to the byte at every build."""
-    cells = list(notebook_cells(exercise_set, cell_seconds, answer, check_code, rules))
-    notebook = new_notebook(cells=cells)
-    notebook.metadata["kernelspec"] = {
-        "display_name": "Python 3",
-        "language": "python",
-        "name": "python3",
-    }
-    notebook.metadata["exercises"] = {"set": exercise_set.name, "variant": exercise_set.variant}
-    notebook.metadata["language_info"] = {"name": "python"}
-    nbformat.validate(notebook)
-    return nbformat.writes(notebook, version=4) + "\n"
-
-
-def without_links(text: str) -> str:
-    """The text without links to the book's pages, which do not travel with a notebook."""
-    return PAGE_LINK.sub(r"\1", text)
-
-
 def explained(exercise: Exercise) -> str:
     """The solution, its explanation as a comment; nbgrader cuts both, between the markers."""
     lines = exercise.answer.splitlines()
     end = next(k for k, line in enumerate(lines) if line.strip() == END)
     indent = lines[end][: -len(END)]
     comment = [f"{indent}# {line}".rstrip() for line in exercise.explanation.splitlines()]
-    kept = [line for line in lines[:end] if not is_stub(line)]
-    return "\n".join([*kept, *comment, *lines[end:]])
+    return "\n".join([*lines[:end], *comment, *lines[end:]])

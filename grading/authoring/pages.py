@@ -19,10 +19,12 @@ from grading.authoring.notebooks import (
     student_notebook,
     summary,
 )
-from grading.authoring.sets import Exercise, ExerciseSet, Project, find_set, read_set, set_names
+from grading.authoring.rules import sentences
+from grading.authoring.sets import Exercise, ExerciseSet, find_set, read_set, set_names
 from grading.marking.sandbox import PROJECT, Limits
 
 FOLDER, PRACTICE = PROJECT / "book" / "exercises", PROJECT / "practice"
+RULES = "rules.txt"  # a part of the page for lecturers; Sphinx would take .md for a page
 OVERVIEW = """\
 One set for each of the chapters 1 to 8, from a warm-up to an exercise for those who want more, and
 an open project. Each set is a page with hints and checks, and a notebook to work in. To assign and
@@ -38,7 +40,7 @@ def write_pages(solutions: bool, folder: Path = FOLDER) -> None:
     """Make every set's page and its student notebook anew; files that have not changed stay."""
     folder.mkdir(exist_ok=True)
     exercise_sets = [read_set(find_set(name)) for name in set_names()]
-    wanted = {"index.md": overview(exercise_sets)}
+    wanted = {"index.md": overview(exercise_sets), RULES: sentences()}
     for exercise_set in exercise_sets:
         name = exercise_set.name
         wanted[f"{name}.md"] = page(exercise_set, solutions)
@@ -47,18 +49,14 @@ def write_pages(solutions: bool, folder: Path = FOLDER) -> None:
         if path.is_file() and path.name not in wanted:  # Jupyter leaves folders of its own
             path.unlink()
     for name, text in wanted.items():
-        write_if_changed(folder / name, text)
+        path = folder / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:  # Sphinx reads newer ones
+            path.write_text(text, encoding="utf-8")
 
 
 def notebook_name(exercise_set: ExerciseSet) -> str:
     """The student's notebook beside the page, not of the page's name: Sphinx reads one of them."""
     return f"{exercise_set.name}_exercises.ipynb"
-
-
-def write_if_changed(path: Path, text: str) -> None:
-    """Leave an unchanged file alone: Sphinx reads again what is newer."""
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
 
 
 def add_practice(folder: Path = PRACTICE) -> None:
@@ -67,8 +65,7 @@ def add_practice(folder: Path = PRACTICE) -> None:
     for name in set_names():
         path = folder / f"{name}.ipynb"
         if not path.exists():
-            exercise_set = read_set(find_set(name))
-            text = practice_notebook(exercise_set, Limits().cell_seconds)
+            text = practice_notebook(read_set(find_set(name)), Limits().cell_seconds)
             path.write_text(text, encoding="utf-8")
 
 
@@ -83,19 +80,12 @@ def overview(exercise_sets: list[ExerciseSet]) -> str:
 
 def totals_table(exercise_sets: list[ExerciseSet]) -> str:
     """Points and time of every set."""
-    rows = [
-        [
-            s.number,
-            f"[{s.title}]({s.name}.md)",
-            len(s.exercises),
-            s.points,
-            s.project.points,
-            hours(e.minutes for e in s.exercises),
-            hours([s.project.minutes]),
-        ]
-        for s in exercise_sets
-    ]
     header = ["set", "title", "exercises", "points", "project's points", "time", "project's time"]
+    rows = []
+    for s in exercise_sets:
+        times = [hours(e.minutes for e in s.exercises), hours([s.project.minutes])]
+        title = f"[{s.title}]({s.name}.md)"
+        rows.append([s.number, title, len(s.exercises), s.points, s.project.points, *times])
     return as_table(header, rows)
 
 
@@ -107,11 +97,11 @@ def hours(minutes: Iterable[int]) -> str:
 
 def page(exercise_set: ExerciseSet, solutions: bool) -> str:
     """The whole page, in MyST Markdown."""
-    number = exercise_set.number
+    number, project = exercise_set.number, exercise_set.project
     parts = [
         f"# Exercises {number}: {exercise_set.title}",
-        for_a_page(exercise_set.introduction),
-        f"This set belongs to [chapter {number}](../../notebooks/{exercise_set.chapter}.ipynb).",
+        exercise_set.introduction,
+        f"This set belongs to [chapter {number}](../notebooks/{exercise_set.chapter}.ipynb).",
         f"{WHERE_TO_WORK.format(number=number)} Or download "
         f"{{download}}`the notebook <{notebook_name(exercise_set)}>` alone.",
         *([SOLUTIONS_ARE_HERE] if solutions else []),
@@ -121,8 +111,10 @@ def page(exercise_set: ExerciseSet, solutions: bool) -> str:
     ]
     for number, exercise in enumerate(exercise_set.exercises, 1):
         parts += exercise_parts(number, exercise, solutions)
-    parts += project_parts(exercise_set.project)
-    return "\n\n".join(parts) + "\n"
+    parts += [f"## Project: {project.title}", project_summary(project), project.statement]
+    parts.append(rubric_table(project))
+    # Texts have links from the folder of sources; pages lie one folder deeper.
+    return TO_THE_BOOK.sub("](../../", "\n\n".join(parts)) + "\n"
 
 
 def table(exercise_set: ExerciseSet, goals: bool = False) -> str:
@@ -141,39 +133,18 @@ def table(exercise_set: ExerciseSet, goals: bool = False) -> str:
 
 def exercise_parts(number: int, exercise: Exercise, solutions: bool) -> list[str]:
     """One exercise: the task, hints, what to start from, checks, the solution."""
-    parts = [
-        f"## Exercise {number}: {exercise.title}",
-        summary(exercise),
-        for_a_page(exercise.statement),
-    ]
+    parts = [f"## Exercise {number}: {exercise.title}", summary(exercise), exercise.statement]
     if exercise.given:
         parts += ["Given:", fenced(exercise.given_code)]
     parts += ["Start from:", fenced(exercise.stub)]
-    parts += [dropdown(f"Hint {k}", for_a_page(hint)) for k, hint in enumerate(exercise.hints, 1)]
-    visible = [check for check in exercise.checks if not check.hidden]
-    checks = "\n\n\n".join(check_as_released(check) for check in visible)
-    parts.append(
-        dropdown("Check your answer", f"Run these lines below your answer.\n\n{fenced(checks)}")
-    )
+    parts += [dropdown(f"Hint {k}", hint) for k, hint in enumerate(exercise.hints, 1)]
+    visible = [check_as_released(check) for check in exercise.checks if not check.hidden]
+    checks = fenced("\n\n\n".join(visible))
+    parts.append(dropdown("Check your answer", f"Run these lines below your answer.\n\n{checks}"))
     if solutions:
-        text = f"{fenced(exercise.solution)}\n\n{for_a_page(exercise.explanation)}"
+        text = f"{fenced(exercise.solution)}\n\n{exercise.explanation}"
         parts.append(dropdown(f"Solution of exercise {number}", text))
     return parts
-
-
-def project_parts(project: Project) -> list[str]:
-    """The open task with its rubric."""
-    return [
-        f"## Project: {project.title}",
-        project_summary(project),
-        for_a_page(project.statement),
-        for_a_page(rubric_table(project)),
-    ]
-
-
-def for_a_page(text: str) -> str:
-    """The text with links from the folder where pages lie."""
-    return TO_THE_BOOK.sub("](../../", text)
 
 
 def fenced(code: str) -> str:

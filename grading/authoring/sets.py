@@ -1,22 +1,20 @@
-"""Read the source of an exercise set, and refuse one that could leak or mislead.
+"""Read the source of an exercise set: a Python file in jupytext's percent format.
 
-A source is a Python file in jupytext's percent format. Every cell has a role; the solution stands
-between two markers in its answer cell. What is wrong with a source stops whatever reads it: a
-mistyped role or marker would otherwise show students what they are not meant to see.
+Every cell has a role; the solution stands between two markers in its answer cell. Here is what it
+takes to understand a file. What a set must hold beyond that, its rules, stands in `rules`.
 """
 
 from __future__ import annotations
 
 import ast
-import difflib
-import itertools
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import jupytext
 
+from grading.authoring.changes import ChangeError, applied, are_changes
 from grading.authoring.variants import (
     KINDS,
     Parameters,
@@ -29,41 +27,38 @@ from grading.authoring.variants import (
 SOURCES = Path(__file__).parents[2] / "exercises"
 
 BEGIN, END, STUB = "### BEGIN SOLUTION", "### END SOLUTION", "# STUB: "
-LEVELS = ("warm-up", "core", "stretch")
+TO_WRITE = 'raise NotImplementedError("write your answer here")'
 
-# Which cells may have which role, and which entries each role needs beside it.
+# Each role with the type of its cells, the entries of their first line, and what may come next.
 ROLES = {
-    "set": ("markdown", {"title", "chapter"}),
-    "parameters": ("code", set()),
-    "setup": ("code", set()),
-    "exercise": ("markdown", {"id", "title", "level", "kind", "minutes", "goal"}),
-    "given": ("code", set()),
-    "answer": ("code", set()),
-    "hint": ("markdown", set()),
-    "check": ("code", {"id", "points", "about"}),
-    "hidden": ("code", {"id", "points", "about"}),
-    "explanation": ("markdown", set()),
-    "wrong": ("code", {"name", "fails"}),
-    "project": ("markdown", {"id", "title", "minutes", "goal"}),
-    "rubric": ("markdown", set()),
+    "set": ("markdown", {"title", "chapter"}, ["parameters"]),
+    "parameters": ("code", set(), ["setup"]),
+    "setup": ("code", set(), ["exercise"]),
+    "exercise": (
+        "markdown",
+        {"id", "title", "level", "kind", "minutes", "goal"},
+        ["given", "answer"],
+    ),
+    "given": ("code", set(), ["given", "answer"]),
+    "answer": ("code", set(), ["hint"]),
+    "hint": ("markdown", set(), ["hint", "check"]),
+    "check": ("code", {"id", "points", "about"}, ["check", "hidden"]),
+    "hidden": ("code", {"id", "points", "about"}, ["hidden", "explanation"]),
+    "explanation": ("markdown", set(), ["wrong", "exercise", "project"]),
+    "wrong": ("code", {"name", "fails"}, ["wrong", "exercise", "project"]),
+    "project": ("markdown", {"id", "title", "minutes", "goal"}, ["rubric"]),
+    "rubric": ("markdown", set(), ["nothing more"]),
 }
-OPTIONAL = {"check": {"in_place"}, "hidden": {"in_place"}}
-OF_AN_EXERCISE = ("given", "answer", "hint", "check", "hidden", "explanation", "wrong")
+MAY_HAVE = {"check": {"in_place"}, "hidden": {"in_place"}}
 TYPES = {"points": int, "minutes": int, "fails": list, "in_place": bool}
 IN_WORDS = {**KINDS, list: "a list", bool: "true or false"}
 
 # What jupytext adds of its own.
 NOT_OURS = {"lines_to_next_cell", "lines_to_end_of_cell_marker", "cell_marker"}
 
-ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-# A cell's first line that is not one, such as `# % role="hidden"`, would end up in the cell before.
-LOOKS_LIKE_A_CELL = re.compile(r"\s*#\s*%|.*#.*\brole\s*=")
-LIKE_A_MARKER = 0.75  # so similar to a marker that it must have been meant for one
-SHORTEST_MESSAGE = 20  # letters of a check's message
-
 
 class SourceError(ValueError):
-    """A source that nothing may be made from, with its place and what is wrong there."""
+    """A source that cannot be understood: all that is wrong, a line each with its place."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +68,8 @@ class Cell:
     place: str
     role: str
     text: str
-    entries: dict[str, object]
+    entries: dict[str, Any]
     uses: frozenset[str] = frozenset()  # the parameters whose values were filled in
-
-    def entry(self, name: str) -> str:
-        """One entry of the cell's first line, as text."""
-        return str(self.entries[name])
 
 
 @dataclass(frozen=True)
@@ -107,8 +98,9 @@ class Wrong:
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise; `stub` is the answer cell as students get it.
+    """One exercise.
 
+    `answer` holds the solution between its markers, `stub` is what students get in its place;
     `uses` names the parameters in the task, the given code and the answer.
     """
 
@@ -121,6 +113,7 @@ class Exercise:
     statement: str
     given: tuple[str, ...]
     answer: str
+    solution: str
     stub: str
     hints: tuple[str, ...]
     checks: tuple[Check, ...]
@@ -142,12 +135,6 @@ class Exercise:
     def names(self) -> tuple[str, ...]:
         """The names that an answer must define: those that the student's cell starts with."""
         return defined_names(self.stub)
-
-    @property
-    def solution(self) -> str:
-        """The answer without its markers."""
-        lines = self.answer.splitlines()
-        return "\n".join(line for line in lines if not is_marker(line) and not is_stub(line))
 
 
 @dataclass(frozen=True)
@@ -226,319 +213,159 @@ def as_number(name: str) -> int | None:
 def read_set(path: Path, values: Parameters | None = None, variant: str = "") -> ExerciseSet:
     """Read a source, with other values for some of its parameters where `values` gives them."""
     cells = read_cells(path.read_text(encoding="utf-8"), path.name)
-    check_order(cells)
-    parameters = with_values(
-        read_parameters(cells[1].text, cells[1].place), values or {}, path.stem
-    )
-    check_use(cells, parameters)
+    allowed = read_parameters(cells[1].text, cells[1].place)
+    parameters = with_values(allowed, values or {}, path.stem)
     first, _, setup, *rest = [filled_in_cell(cell, parameters) for cell in cells]
-    *exercise_cells, project_cell, rubric_cell = rest
-    exercises = tuple(read_exercise(group) for group in groups(exercise_cells))
-    project = read_project(project_cell, rubric_cell)
-    check_unique(cell_ids(exercises, project), path.name)
+    *exercise_cells, project, rubric = rest
+    starts = [k for k, cell in enumerate(exercise_cells) if cell.role == "exercise"]
+    ends = [*starts[1:], len(exercise_cells)]
     return ExerciseSet(
         name=path.stem,
-        title=first.entry("title"),
-        chapter=first.entry("chapter"),
+        **first.entries,
         introduction=first.text,
         setup=setup.text,
-        exercises=exercises,
-        project=project,
+        exercises=tuple(
+            read_exercise(exercise_cells[k:end]) for k, end in zip(starts, ends, strict=True)
+        ),
+        project=read_project(project, rubric),
         parameters=parameters,
         variant=variant,
     )
 
 
 def read_cells(source: str, name: str) -> list[Cell]:
-    """Every cell of a source, its first line understood and allowed."""
-    lines = source.splitlines()
-    firsts = [k for k, line in enumerate(lines) if is_first(line)]
-    notebook = jupytext.reads(source, fmt="py:percent")
-    if len(firsts) != len(notebook.cells):
+    """Every cell of a source, in an order that makes a set; all faults are told at once."""
+    firsts = [k for k, line in enumerate(source.splitlines(), 1) if re.match(r"#\s*%%", line)]
+    cells = jupytext.reads(source, fmt="py:percent").cells
+    if len(firsts) != len(cells):
         raise SourceError(f"{name}: the file must start with a cell, and every cell with `# %%`")
-    found = []
-    for cell, first, end in zip(notebook.cells, firsts, [*firsts[1:], len(lines)], strict=True):
-        check_lines(lines, first, end, cell.cell_type == "markdown", name)
-        found.append(read_cell(cell, f"{name}, line {first + 1}"))
+    found, faults = [], []
+    may_come = ["set"]
+    for cell, first in zip(cells, firsts, strict=True):
+        entries = {key: value for key, value in cell.metadata.items() if key not in NOT_OURS}
+        role = entries.pop("role", None)
+        place = f"{name}, line {first}"
+        faults += [f"{place}: {fault}" for fault in cell_faults(role, cell.cell_type, entries)]
+        if role in ROLES:
+            if role not in may_come:
+                faults.append(f"{place}: here must come {' or '.join(may_come)}; got {role!r}")
+            may_come = ROLES[role][2]
+            found.append(Cell(place, role, cell.source.strip("\n"), entries))
+    if may_come != ROLES["rubric"][2]:
+        faults.append(f"{name}: a source must end with project, rubric")
+    if faults:
+        raise SourceError("\n".join(faults))
     return found
 
 
-def check_lines(lines: list[str], first: int, end: int, is_text: bool, name: str) -> None:
-    """A cell's lines, as they stand in the file, must not look as if a first line had slipped."""
-    if first and lines[first - 1].strip():
-        raise SourceError(
-            f"{name}, line {first + 1}: an empty line must come before a cell's first line; "
-            f"got {lines[first - 1]!r}"
-        )
-    for number, line in enumerate(lines[first + 1 : end], first + 2):
-        if LOOKS_LIKE_A_CELL.match(line):
-            raise SourceError(
-                f"{name}, line {number}: like a mistyped first line of a cell: {line!r}"
-            )
-        if is_text and line.strip() and not line.startswith("#"):
-            raise SourceError(
-                f"{name}, line {number}: every line of a markdown cell starts with #; got {line!r}"
-            )
-
-
-def is_first(line: str) -> bool:
-    """Whether a line starts a cell."""
-    return re.match(r"#\s*%%", line) is not None
-
-
-def read_cell(cell: object, place: str) -> Cell:
-    """One cell, once its role, its type and its entries are what they must be."""
-    entries = {key: value for key, value in cell.metadata.items() if key not in NOT_OURS}
-    role = entries.pop("role", None)
+def cell_faults(role: object, cell_type: str, entries: dict[str, object]) -> list[str]:
+    """What is wrong with a cell's first line."""
     if role not in ROLES:
-        raise SourceError(f"{place}: role must be one of {', '.join(ROLES)}; got {role!r}")
-    cell_type, needed = ROLES[role]
-    if cell.cell_type != cell_type:
-        raise SourceError(
-            f"{place}: a cell of role {role!r} is {cell_type}, this is {cell.cell_type}"
-        )
-    if set(entries) - OPTIONAL.get(role, set()) != needed:
-        raise SourceError(
-            f"{place}: role {role!r} takes the entries {sorted(needed)}; got {sorted(entries)}"
-        )
+        return [f"role must be one of {', '.join(ROLES)}; got {role!r}"]
+    right_type, needed, _ = ROLES[str(role)]
+    found = []
+    if cell_type != right_type:
+        found.append(f"a cell of role {role!r} is {right_type}, this is {cell_type}")
+    if set(entries) - MAY_HAVE.get(str(role), set()) != needed:
+        found.append(f"role {role!r} takes the entries {sorted(needed)}; got {sorted(entries)}")
     for key, value in entries.items():
         kind = TYPES.get(key, str)
         if type(value) is not kind or value == "":
-            raise SourceError(f"{place}: {key} must be {IN_WORDS[kind]}; got {value!r}")
-    for key in ("points", "minutes"):
-        if key in entries and entries[key] < 1:
-            raise SourceError(f"{place}: {key} must be at least 1; got {entries[key]}")
-    if "id" in entries and not ID.fullmatch(entries["id"]):
-        raise SourceError(f"{place}: id must be small letters and hyphens; got {entries['id']!r}")
-    if role != "answer" and any(map(like_a_marker, cell.source.splitlines())):
-        raise SourceError(f"{place}: a solution's marker in a cell of role {role!r}")
-    if "HIDDEN TESTS" in cell.source.upper():
-        raise SourceError(f"{place}: a hidden check is a cell of role 'hidden', without markers")
-    if cell_type == "code":
-        parsed(cell.source, place)
-    return Cell(place, role, cell.source.strip("\n"), entries)
-
-
-def check_order(cells: list[Cell]) -> None:
-    """The set's own cells come first, its project last, exercises between."""
-    roles = [cell.role for cell in cells]
-    if roles[:3] != ["set", "parameters", "setup"]:
-        raise SourceError(
-            f"{cells[0].place}: a source starts with set, parameters, setup; got {roles[:3]}"
-        )
-    if roles[-2:] != ["project", "rubric"]:
-        raise SourceError(
-            f"{cells[-1].place}: a source ends with project, rubric; got {roles[-2:]}"
-        )
-    for cell in cells[3:-2]:
-        if cell.role not in ("exercise", *OF_AN_EXERCISE):
-            raise SourceError(f"{cell.place}: role {cell.role!r} does not belong among exercises")
-    if roles[3] != "exercise":
-        raise SourceError(f"{cells[3].place}: the first cell after the setup starts an exercise")
-
-
-def groups(cells: list[Cell]) -> list[list[Cell]]:
-    """The cells of each exercise."""
-    found: list[list[Cell]] = []
-    for cell in cells:
-        if cell.role == "exercise":
-            found.append([])
-        found[-1].append(cell)
+            found.append(f"{key} must be {IN_WORDS[kind]}; got {value!r}")
     return found
 
 
-def read_exercise(cells: list[Cell]) -> Exercise:
-    """One exercise from its cells."""
-    head = cells[0]
-    for before, cell in itertools.pairwise(cells[1:]):
-        if OF_AN_EXERCISE.index(before.role) > OF_AN_EXERCISE.index(cell.role):
-            raise SourceError(
-                f"{cell.place}: role {cell.role!r} must not follow {before.role!r}; an exercise's "
-                f"cells come in the order {', '.join(OF_AN_EXERCISE)}"
-            )
-    by_role = {role: [cell for cell in cells if cell.role == role] for role in OF_AN_EXERCISE}
-    if head.entry("level") not in LEVELS:
+def filled_in_cell(cell: Cell, parameters: Parameters) -> Cell:
+    """The cell with every parameter's name replaced by its value, and which those were."""
+    entries = {
+        key: filled_in(value, parameters) if isinstance(value, str) else value
+        for key, value in cell.entries.items()
+    }
+    is_code = ROLES[cell.role][0] == "code"
+    text = filled_in(cell.text, parameters, is_code)
+    if is_code and cell.role != "parameters":
+        parsed(text, cell.place)
+    return Cell(cell.place, cell.role, text, entries, frozenset(used_in(cell.text, parameters)))
+
+
+def parsed(code: str, place: str) -> ast.Module:
+    """The syntax tree of a cell, as it is once parameters have their values."""
+    try:
+        return ast.parse(code)
+    except SyntaxError as error:
         raise SourceError(
-            f"{head.place}: level must be one of {LEVELS}; got {head.entry('level')!r}"
-        )
-    for role, least, most in (("answer", 1, 1), ("explanation", 1, 1), ("hint", 1, 3)):
-        if not least <= len(by_role[role]) <= most:
-            raise SourceError(
-                f"{head.place}: an exercise has {least} to {most} cells of role {role!r}; "
-                f"this has {len(by_role[role])}"
-            )
-    if not by_role["check"] or not by_role["hidden"]:
-        raise SourceError(f"{head.place}: an exercise has visible and hidden checks")
-    checks = tuple(read_check(cell) for cell in cells if cell.role in ("check", "hidden"))
-    check_unique([check.id for check in checks], head.place)
-    answer = by_role["answer"][0]
+            f"{place}: line {error.lineno} of this cell, with its parameters' values: {error.msg}"
+        ) from None
+
+
+def read_exercise(cells: list[Cell]) -> Exercise:
+    """One exercise from its cells, whose roles are in order."""
+    by_role = {role: [cell for cell in cells if cell.role == role] for role in ROLES}
+    [head], [solved], [explanation] = (by_role[r] for r in ("exercise", "answer", "explanation"))
+    answer, stub = read_answer(solved)
+    solution = "\n".join(line for line in answer.splitlines() if line.strip() not in (BEGIN, END))
     return Exercise(
-        id=head.entry("id"),
-        title=head.entry("title"),
-        level=head.entry("level"),
-        kind=head.entry("kind"),
-        minutes=int(head.entry("minutes")),
-        goal=head.entry("goal"),
+        **head.entries,
         statement=head.text,
         given=tuple(cell.text for cell in by_role["given"]),
-        answer=answer.text,
-        stub=stub_of(answer),
+        answer=answer,
+        solution=solution,
+        stub=stub,
         hints=tuple(cell.text for cell in by_role["hint"]),
-        checks=checks,
-        explanation=by_role["explanation"][0].text,
-        wrong=tuple(read_wrong(cell, checks) for cell in by_role["wrong"]),
-        uses=frozenset().union(*(cell.uses for cell in [head, *by_role["given"], answer])),
+        checks=tuple(
+            Check(**cell.entries, code=cell.text, hidden=cell.role == "hidden")
+            for cell in [*by_role["check"], *by_role["hidden"]]
+        ),
+        explanation=explanation.text,
+        wrong=tuple(read_wrong(cell, solution) for cell in by_role["wrong"]),
+        uses=frozenset().union(*(cell.uses for cell in [head, *by_role["given"], solved])),
     )
 
 
-def read_check(cell: Cell) -> Check:
-    """One check, once each of its assertions explains itself."""
-    tree = parsed(cell.text, cell.place)
-    asserts = [node for node in ast.walk(tree) if isinstance(node, ast.Assert)]
-    if not asserts:
-        raise SourceError(f"{cell.place}: a check must assert something")
-    for node in asserts:
-        if node.msg is None or len(ast.unparse(node.msg)) < SHORTEST_MESSAGE:
-            raise SourceError(
-                f"{cell.place}: line {node.lineno} of this check has no message that tells the "
-                f"learner what to look at: {ast.unparse(node)[:80]}"
-            )
-    return Check(
-        id=cell.entry("id"),
-        points=int(cell.entry("points")),
-        about=cell.entry("about"),
-        code=cell.text,
-        hidden=cell.role == "hidden",
-        in_place=bool(cell.entries.get("in_place", False)),
-    )
-
-
-def read_wrong(cell: Cell, checks: Iterable[Check]) -> Wrong:
-    """One known wrong answer, which names checks that there are."""
-    fails = tuple(str(name) for name in cell.entries["fails"])
-    known = [check.id for check in checks]
-    if not fails or not set(fails) <= set(known):
-        raise SourceError(f"{cell.place}: fails must name some of {known}; got {list(fails)}")
-    return Wrong(cell.entry("name"), cell.text, fails)
+def read_wrong(cell: Cell, solution: str) -> Wrong:
+    """One known wrong answer, which is code or changes to the solution."""
+    try:
+        code = applied(cell.text, solution) if are_changes(cell.text) else cell.text
+    except ChangeError as error:
+        raise SourceError(f"{cell.place}: {error}") from None
+    parsed(code, f"{cell.place}, once changed")
+    return Wrong(cell.entries["name"], code, tuple(cell.entries["fails"]))
 
 
 def read_project(cell: Cell, rubric: Cell) -> Project:
     """The open task with its rubric, a table of three columns."""
-    rows = [
-        [column.strip() for column in line.strip().strip("|").split("|")]
-        for line in rubric.text.splitlines()
-        if line.strip().startswith("|")
-    ]
-    if len(rows) < 3 or any(len(row) != 3 for row in rows):
-        raise SourceError(
-            f"{rubric.place}: a rubric is a table of criterion, full marks for, points"
-        )
-    for row in rows[2:]:
-        if as_number(row[2]) is None:
-            raise SourceError(f"{rubric.place}: points must be a whole number; got {row[2]!r}")
-    criteria = tuple(Criterion(row[0], row[1], int(row[2])) for row in rows[2:])
-    return Project(
-        id=cell.entry("id"),
-        title=cell.entry("title"),
-        minutes=int(cell.entry("minutes")),
-        goal=cell.entry("goal"),
-        statement=cell.text,
-        rubric=criteria,
-    )
+    lines = [line.strip() for line in rubric.text.splitlines() if line.strip().startswith("|")]
+    rows = [[column.strip() for column in line.strip("|").split("|")] for line in lines[2:]]
+    for row in rows or [[]]:
+        if len(row) != 3 or as_number(row[2]) is None:
+            raise SourceError(
+                f"{rubric.place}: a rubric is a table of criterion, full marks for, and points, "
+                f"a whole number; got {row}"
+            )
+    criteria = tuple(Criterion(name, told, int(points)) for name, told, points in rows)
+    return Project(**cell.entries, statement=cell.text, rubric=criteria)
 
 
-# --- solutions and what students see instead ---
-
-
-def is_marker(line: str) -> bool:
-    """Whether a line is exactly one of the two markers."""
-    return line.strip() in (BEGIN, END)
-
-
-def is_stub(line: str) -> bool:
-    """Whether a line says what students see in place of a solution."""
-    return line.startswith(STUB) or line == STUB.strip()
-
-
-def like_a_stub(line: str) -> bool:
-    """Whether a comment says, exactly or nearly, what students see."""
-    return re.match(r"\s*#\W*STU?[BPN]?\w?\s*:", line, re.IGNORECASE) is not None
-
-
-def like_a_marker(line: str) -> bool:
-    """Whether a comment is a marker, or so similar that it was meant for one."""
-    if not line.strip().startswith("#"):
-        return False
-    words = line.strip().lstrip("# ").upper()
-    similar = [difflib.SequenceMatcher(None, words, marker[4:]).ratio() for marker in (BEGIN, END)]
-    return max(similar) > LIKE_A_MARKER
-
-
-def stub_of(cell: Cell) -> str:
-    """The answer cell as students get it: without what stands between the markers."""
+def read_answer(cell: Cell) -> tuple[str, str]:
+    """The answer cell with its solution between the markers, and what students get instead."""
     lines = cell.text.splitlines()
-    markers = [line.strip() for line in lines if like_a_marker(line)]
+    markers = [line.strip() for line in lines if line.strip() in (BEGIN, END)]
     if markers != [BEGIN, END]:
         raise SourceError(
             f"{cell.place}: an answer holds one line {BEGIN!r} and, below it, one line {END!r}; "
             f"this one holds {markers}"
         )
-    begin, end = (k for k, line in enumerate(lines) if is_marker(line))
-    indent = lines[begin][: -len(BEGIN)]
-    told = [line[len(STUB) :] for line in lines[begin:end] if is_stub(line)]
-    mistyped = [line for line in lines if like_a_stub(line) and not is_stub(line)]
-    if mistyped:
-        raise SourceError(
-            f"{cell.place}: a line that students get starts with {STUB!r}; got {mistyped[0]!r}"
-        )
-    if bool(told) == bool(indent):
-        raise SourceError(
-            f"{cell.place}: a solution at the left margin needs lines that start with {STUB!r} and "
-            "say what students get instead; one inside a function needs none"
-        )
-    check_outside(lines[:begin], f"{indent}...", lines[end + 1 :], cell.place)
-    seen = spaced(told) or [f'{indent}raise NotImplementedError("write your answer here")']
-    stub = "\n".join(lines[:begin] + seen + lines[end + 1 :])
+    begin, end = (k for k, line in enumerate(lines) if line.strip() in (BEGIN, END))
+    told = [line[len(STUB) :] for line in lines if is_stub(line)]
+    instead = told or [lines[begin].replace(BEGIN, TO_WRITE)]
+    stub = "\n".join([*lines[:begin], *instead, *lines[end + 1 :]])
     parsed(stub, cell.place)
-    undefined = set(defined_names(stub)) - set(defined_names(cell.text))
-    if undefined or not defined_names(stub):
-        raise SourceError(
-            f"{cell.place}: students start from the names {list(defined_names(stub))}; "
-            f"the solution must define them all, and there must be one"
-        )
-    return stub
+    return "\n".join(line for line in lines if not is_stub(line)), stub
 
 
-def spaced(lines: list[str]) -> list[str]:
-    """Lines with empty ones around functions, which formatters take out of comments."""
-    found: list[str] = []
-    for line in lines:
-        before = found[-1] if found else ""
-        inside = line[:1].isspace() or not line
-        if (before.startswith(" ") and not inside) or (before and line.startswith("def ")):
-            found += ["", ""]
-        found.append(line)
-    return found
-
-
-def check_outside(before: list[str], inside: str, after: list[str], place: str) -> None:
-    """Around a solution stand signatures and docstrings alone: all else may be a part of it."""
-    tree = parsed("\n".join([*before, inside, *after]), place)
-    statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
-    found = [ast.unparse(node) for node in statements if not is_definition_or_docstring(node)]
-    found += [line for line in (*before, *after) if line.strip().startswith("#")]
-    if found:
-        raise SourceError(
-            f"{place}: outside the markers an answer holds signatures and docstrings alone; "
-            f"got {found[0]!r}"
-        )
-
-
-def is_definition_or_docstring(node: ast.stmt) -> bool:
-    """Whether a statement defines a function or a class, or is a constant that does nothing."""
-    if isinstance(node, ast.Expr):
-        return isinstance(node.value, ast.Constant)
-    return isinstance(node, ast.FunctionDef | ast.ClassDef)
+def is_stub(line: str) -> bool:
+    """Whether a line of an answer says what students get instead; formatters cut its last space."""
+    return line.startswith(STUB.rstrip())
 
 
 def defined_names(code: str) -> tuple[str, ...]:
@@ -553,52 +380,3 @@ def defined_names(code: str) -> tuple[str, ...]:
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             found.append(node.target.id)
     return tuple(dict.fromkeys(found))
-
-
-# --- small checks ---
-
-
-def filled_in_cell(cell: Cell, parameters: Parameters) -> Cell:
-    """The cell with every parameter's name replaced by its value, and which those were."""
-    entries = {
-        key: filled_in(value, parameters) if isinstance(value, str) else value
-        for key, value in cell.entries.items()
-    }
-    is_code = ROLES[cell.role][0] == "code"
-    text = filled_in(cell.text, parameters, is_code)
-    if is_code and cell.role != "parameters":
-        parsed(text, f"{cell.place}, with its parameters' values")
-    return Cell(cell.place, cell.role, text, entries, frozenset(used_in(cell.text, parameters)))
-
-
-def check_use(cells: list[Cell], parameters: Parameters) -> None:
-    """A parameter that nothing uses would be a promise to lecturers that is not kept."""
-    text = "\n".join(cell.text for cell in cells if cell.role != "parameters")
-    used = used_in(text, parameters)
-    for name in parameters:
-        if name not in used:
-            raise SourceError(f"{cells[1].place}: nothing uses the parameter {name}")
-
-
-def cell_ids(exercises: Iterable[Exercise], project: Project) -> list[str]:
-    """The ids that the cells of a notebook get."""
-    ids = ["opening", "setup", project.id, f"{project.id}-task"]
-    for exercise in exercises:
-        ids += [exercise.id, f"{exercise.id}-task", f"{exercise.id}-given"]
-        ids += [f"{exercise.id}-{check.id}" for check in exercise.checks]
-    return ids
-
-
-def check_unique(ids: list[str], place: str) -> None:
-    """Two things with one id could not be told apart in a submission."""
-    twice = {name for name in ids if ids.count(name) > 1}
-    if twice:
-        raise SourceError(f"{place}: these ids are used twice: {sorted(twice)}")
-
-
-def parsed(code: str, place: str) -> ast.Module:
-    """The syntax tree of a cell."""
-    try:
-        return ast.parse(code)
-    except SyntaxError as error:
-        raise SourceError(f"{place}: line {error.lineno} of this cell: {error.msg}") from None
