@@ -66,11 +66,11 @@ assignments: venv-read  ## make a zip for students of every exercise set (SET=â€
 	$(HERE) -m grading assignments $(SET) $(with_variant)
 
 nbgrader-source: venv-read  ## write nbgrader's source folder and config, for every exercise set (SET=â€¦, VARIANT=folder)
-	$(HERE) -m grading nbgrader $(SET) $(with_variant)
+	$(HERE) -m grading assignments --as nbgrader $(SET) $(with_variant)
 
 gradescope: venv-read  ## build the zip with which Gradescope grades an exercise set (SET=2, VARIANT=folder)
 	@$(call need,SET,the name or number of an exercise set)
-	$(HERE) -m grading gradescope $(SET) $(with_variant)
+	$(HERE) -m grading assignments --as gradescope $(SET) $(with_variant)
 
 grade: venv-read  ## grade a folder of handed-in notebooks: make grade SUBMISSIONS=folder SET=name (VARIANT=folder)
 	@$(call need,SUBMISSIONS,the folder that holds what was handed in)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from grading.authoring.assignments import file_name, write_assignments
 from grading.authoring.pages import PRACTICE, add_practice, write_pages
-from grading.authoring.platforms import gradescope_zip, write_nbgrader_source
+from grading.authoring.platforms import write_gradescope, write_nbgrader
 from grading.authoring.sets import SOURCES, ExerciseSet, SourceError, find_set, read_set, set_names
 from grading.authoring.try_out import faults, set_faults
 from grading.authoring.variants import VariantError, read_variant
@@ -36,8 +36,8 @@ from grading.marking.sandbox import PROJECT, Limits
 
 VARIANTS = SOURCES / "variants"
 ASSIGNMENTS, GRADES = PROJECT / "assignments", PROJECT / "grades"
+WRITE = {"zip": write_assignments, "nbgrader": write_nbgrader, "gradescope": write_gradescope}
 FAULTS = (SourceError, VariantError, SubmissionsError, ResultsError, OSError)
-NOT_CUT_OFF = "This system does not let the grader cut answers off from network and files."
 INTERRUPTED = 130  # what shells give for Ctrl-C
 MOST_SHOWN = 10  # files
 
@@ -83,6 +83,7 @@ def command_line() -> argparse.ArgumentParser:
     assignments = commands.add_parser("assignments", help="make the zips that students get")
     assignments.add_argument("set", nargs="*", help="names or numbers; all sets if none")
     assignments.add_argument("--out", type=Path, default=ASSIGNMENTS)
+    assignments.add_argument("--as", dest="kind", choices=WRITE, default="zip")
     assignments.set_defaults(run=make_assignments)
 
     grade = commands.add_parser("grade", help="grade a folder of submissions")
@@ -90,6 +91,9 @@ def command_line() -> argparse.ArgumentParser:
     grade.add_argument("submissions", type=Path)
     grade.add_argument("--out", type=Path, default=GRADES)
     grade.add_argument("--jobs", type=at_least_one, default=os.cpu_count() or 1)
+    grade.add_argument(
+        "--seconds", type=at_least_one, default=Limits().all_seconds, help="for a submission"
+    )
     grade.set_defaults(run=grade_set)
 
     export_grades = commands.add_parser("export", help="put totals into a platform's own table")
@@ -103,25 +107,12 @@ def command_line() -> argparse.ArgumentParser:
     one = commands.add_parser("one", help="grade one notebook, or one person's folder, to JSON")
     one.add_argument("set")
     one.add_argument("notebook", type=Path)
-    one.add_argument("--form", choices=("json", "gradescope"), default="json")
     one.add_argument("--out", type=Path, help="a file; the terminal if none")
+    one.add_argument("--gradescope", action="store_true", help="in the form of its results.json")
+    one.add_argument("--seconds", type=at_least_one, default=Limits().all_seconds)
     one.set_defaults(run=grade_to_json)
 
-    nbgrader = commands.add_parser("nbgrader", help="write nbgrader's source folder and config")
-    nbgrader.add_argument("set", nargs="*", help="names or numbers; all sets if none")
-    nbgrader.add_argument("--out", type=Path, default=ASSIGNMENTS / "nbgrader")
-    nbgrader.set_defaults(run=make_nbgrader_source)
-
-    gradescope = commands.add_parser("gradescope", help="build Gradescope's autograder zip")
-    gradescope.add_argument("set")
-    gradescope.add_argument("--out", type=Path, default=ASSIGNMENTS / "gradescope")
-    gradescope.set_defaults(run=make_gradescope)
-
-    for command in (grade, one):
-        command.add_argument(
-            "--seconds", type=at_least_one, default=Limits().all_seconds, help="for a submission"
-        )
-    for command in (check, assignments, grade, export_grades, one, nbgrader, gradescope):
+    for command in (check, assignments, grade, export_grades, one):
         command.add_argument(
             "--variant",
             default="",
@@ -198,44 +189,21 @@ def faults_of(exercise_set: ExerciseSet) -> list[str]:
 
 
 def make_assignments(options: argparse.Namespace) -> int:
-    """Zips for students; a variant is tried out first, since nobody has seen its numbers yet."""
-    exercise_sets = tried_out(options.set or set_names(), options.variant)
-    for path in write_assignments(exercise_sets, options.out):
+    """What students or a platform get; a variant is tried out first, as its numbers are new."""
+    exercise_sets = [wanted(name, options.variant) for name in options.set or set_names()]
+    if options.variant:
+        for exercise_set in exercise_sets:
+            for fault in faults_of(exercise_set):
+                raise VariantError(
+                    f"{exercise_set.name} does not work with these values: {fault}. What is "
+                    f"allowed stands at the top of exercises/{exercise_set.name}.py"
+                )
+    for path in WRITE[options.kind](exercise_sets, options.out):
         print(f"{shown(path)}  {path.stat().st_size / 1e6:.1f} MB")
-    print(f"For you, with solutions and hidden checks: {shown(options.out / 'instructor')}")
+    if options.kind == "zip":
+        print(f"For you, with solutions and hidden checks: {shown(options.out / 'instructor')}")
     if not options.variant:
         print("Their solutions are on the site; for graded work make a variant (VARIANT=folder).")
-    return 0
-
-
-def tried_out(names: list[str], variant: str) -> list[ExerciseSet]:
-    """The sets; those of a variant only if they work with its values."""
-    exercise_sets = [wanted(name, variant) for name in names]
-    for exercise_set in exercise_sets if variant else []:
-        for fault in faults_of(exercise_set):
-            raise VariantError(
-                f"{exercise_set.name} does not work with these values: {fault}. What is "
-                f"allowed stands at the top of exercises/{exercise_set.name}.py"
-            )
-    return exercise_sets
-
-
-def make_nbgrader_source(options: argparse.Namespace) -> int:
-    """What nbgrader makes its releases of."""
-    exercise_sets = tried_out(options.set or set_names(), options.variant)
-    for path in write_nbgrader_source(exercise_sets, options.out):
-        print(shown(path))
-    print("Copy these into your course's folder, then: nbgrader generate_assignment SET")
-    return 0
-
-
-def make_gradescope(options: argparse.Namespace) -> int:
-    """The zip that a lecturer uploads as an assignment's autograder."""
-    (exercise_set,) = tried_out([options.set], options.variant)
-    path = options.out / f"{file_name(exercise_set)}.zip"
-    options.out.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(gradescope_zip(exercise_set, find_set(options.set)))
-    print(f"{shown(path)}: upload it under Configure Autograder, as a zip file")
     return 0
 
 
@@ -244,15 +212,13 @@ def grade_to_json(options: argparse.Namespace) -> int:
     needs_signals()
     exercise_set = wanted(options.set, options.variant)
     if not sandbox.is_available():
-        print(NOT_CUT_OFF, file=sys.stderr)
+        print("Answers are not cut off from network and files.", file=sys.stderr)
     graded = grade_one(options.notebook, exercise_set, Limits(all_seconds=options.seconds))
-    form = for_gradescope(graded) if options.form == "gradescope" else graded
-    text = json.dumps(form, indent=1)
-    if not options.out:
-        print(text)
-        return 0
-    options.out.write_text(text + "\n", encoding="utf-8")
-    print(*(f"{graded['points']} of {graded['of']} points", *graded["notes"]), sep="\n")
+    text = json.dumps(for_gradescope(graded) if options.gradescope else graded, indent=1)
+    if options.out:
+        options.out.write_text(text + "\n", encoding="utf-8")
+        text = "; ".join([f"{graded['points']} of {graded['of']} points", *graded["notes"]])
+    print(text)
     return 0
 
 
@@ -265,7 +231,7 @@ def grade_set(options: argparse.Namespace) -> int:
     submissions = collect(options.submissions, exercise_set)
     limits = Limits(all_seconds=options.seconds)
     if not sandbox.is_available():
-        print(NOT_CUT_OFF)
+        print("This system does not let the grader cut answers off from network and files.")
     begun = time.monotonic()
     with tqdm(total=len(submissions), unit="submission", desc="grading") as bar:
         marks = mark_all(

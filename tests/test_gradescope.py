@@ -19,7 +19,7 @@ from small_set import SMALL, runs_answers, secrets_in, small_set
 from test_requirements import code, distribution, imported, known, tracked
 
 from grading.__main__ import main
-from grading.authoring.platforms import NEEDED, as_toml, gradescope_zip, requirements
+from grading.authoring.platforms import NEEDED, as_toml, autograder, requirements
 from grading.authoring.sets import read_set, set_names
 from grading.authoring.try_out import cases
 from grading.collecting.one import NOTHING, for_gradescope, grade_one, plain
@@ -47,7 +47,7 @@ def source(tmp_path_factory):
 @pytest.fixture(scope="module")
 def image(tmp_path_factory, exercises, source) -> Path:
     """The folder as Gradescope makes it, without what setup.sh installs."""
-    return unpacked(gradescope_zip(exercises, source), tmp_path_factory.mktemp("autograder"))
+    return unpacked(autograder(exercises, source), tmp_path_factory.mktemp("autograder"))
 
 
 def unpacked(archive: bytes, root: Path) -> Path:
@@ -122,7 +122,7 @@ def test_every_check_is_as_in_our_own_marks(number, image, exercises):
 @runs_answers
 def test_a_variants_values_travel_with_it(tmp_path, source):
     variant = read_set(source, VARIANT, "the autumn")
-    image = unpacked(gradescope_zip(variant, source), tmp_path)
+    image = unpacked(autograder(variant, source), tmp_path)
     quarter = "def half(x): return np.asarray(x) * 0.25"
     assert points(results(image, ("a.ipynb", notebook(variant, quarter)))) == ALL
 
@@ -281,8 +281,8 @@ def test_text_is_made_plain(text, shown):
 
 
 def test_the_zip_holds_what_it_needs_and_no_more(exercises, source):
-    archive = gradescope_zip(exercises, source)
-    assert archive == gradescope_zip(exercises, source)
+    archive = autograder(exercises, source)
+    assert archive == autograder(exercises, source)
     members = {info.filename: info for info in zipfile.ZipFile(io.BytesIO(archive)).infolist()}
     for name in ("setup.sh", "run_autograder"):
         assert stat.S_IMODE(members[name].external_attr >> 16) == 0o755
@@ -323,7 +323,7 @@ case "$1 $2" in "-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/pip" && cp "$0" 
 def test_setup_installs_into_the_image_and_hides_the_source(tmp_path, exercises, source):
     """Run with stand-ins for the programs that install, which keep a journal."""
     root, programs = (
-        unpacked(gradescope_zip(exercises, source), tmp_path / "root"),
+        unpacked(autograder(exercises, source), tmp_path / "root"),
         tmp_path / "bin",
     )
     for name in ("apt-get", "python3"):

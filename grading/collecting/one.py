@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from grading.authoring.sets import ExerciseSet
+from grading.authoring.sets import Check, Exercise, ExerciseSet
 from grading.collecting.collect import (
     File,
     Owner,
@@ -17,19 +17,20 @@ from grading.collecting.collect import (
     notebooks_in,
     rebuild,
 )
-from grading.marking.marking import Marks, mark
+from grading.marking.marking import Marks, Outcome, mark
 from grading.marking.sandbox import Limits
 
 NOTHING = "no notebook (.ipynb) was handed in"
+AS_TEXT = {"name_format": "text", "output_format": "text"}  # Gradescope escapes it
 
 
 def grade_one(path: Path, exercise_set: ExerciseSet, limits: Limits) -> dict[str, Any]:
     """Grade a notebook, or the best one in a folder that holds a single person's files."""
     found = [(file, rebuild(file, exercise_set)) for file in files_in(path)]
     one = best(Owner("", ""), found) if found else Submission("", "", "", None, [NOTHING])
-    problem = "; ".join(one.notes) if one.answers is None else ""
+    marks, problem = Marks(), ""
     if one.answers is None:
-        marks = Marks()
+        problem = "; ".join(one.notes)
         marks.give_nothing(exercise_set, problem)
     else:
         marks = mark(exercise_set, one.answers, limits)
@@ -44,9 +45,20 @@ def grade_one(path: Path, exercise_set: ExerciseSet, limits: Limits) -> dict[str
             {"id": e.id, "title": e.title, "points": marks.points(e), "of": e.points}
             for e in exercise_set.exercises
         ],
-        "checks": checks(exercise_set, marks),
+        "checks": [
+            checked(exercise, check, marks.outcomes[exercise.id, check.id])
+            for exercise in exercise_set.exercises
+            for check in exercise.checks
+        ],
         "notes": [plain(note) for note in one.notes + marks.notes],
     }
+
+
+def checked(exercise: Exercise, check: Check, outcome: Outcome) -> dict[str, Any]:
+    """What a check found."""
+    which = {"exercise": exercise.id, "id": check.id, "about": check.about, "hidden": check.hidden}
+    found = {"passed": outcome.passed, "kind": outcome.kind, "message": plain(outcome.message)}
+    return {**which, **found, "points": check.points * outcome.passed, "of": check.points}
 
 
 def files_in(path: Path) -> list[File]:
@@ -58,19 +70,6 @@ def files_in(path: Path) -> list[File]:
     with tempfile.TemporaryDirectory(prefix="grading-") as folder:
         shutil.copy2(path, folder)
         return list(notebooks_in(Path(folder)))
-
-
-def checks(exercise_set: ExerciseSet, marks: Marks) -> list[dict[str, Any]]:
-    """What every check found."""
-    found = []
-    for exercise in exercise_set.exercises:
-        for check in exercise.checks:
-            outcome = marks.outcomes[exercise.id, check.id]
-            row = {"exercise": exercise.id, "id": check.id, "about": check.about}
-            row |= {"hidden": check.hidden, "passed": outcome.passed, "kind": outcome.kind}
-            row |= {"message": plain(outcome.message)}
-            found.append(row | {"points": check.points * outcome.passed, "of": check.points})
-    return found
 
 
 def plain(text: str) -> str:
@@ -89,11 +88,9 @@ def for_gradescope(graded: dict[str, Any]) -> dict[str, Any]:
             "status": "passed" if check["passed"] else "failed",
             "output": "" if graded["problem"] else check["message"],
             "visibility": "after_published" if check["hidden"] else "visible",
-            "name_format": "text",
-            "output_format": "text",
+            **AS_TEXT,
         }
         for check in graded["checks"]
     ]
     output = graded["problem"] or f"Graded: {graded['file']}"
-    texts = {"output": output, "output_format": "text", "stdout_visibility": "hidden"}
-    return {**texts, "tests": tests}
+    return {"output": output, "stdout_visibility": "hidden", "tests": tests, **AS_TEXT}

@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell
 
 from grading.authoring.notebooks import student_notebook
-from grading.authoring.platforms import write_nbgrader_source
+from grading.authoring.platforms import write_nbgrader
 from grading.authoring.sets import END, ExerciseSet, find_set, read_set
 from grading.authoring.try_out import cases
 from grading.marking.marking import Answers, mark
@@ -75,8 +75,8 @@ def submissions(exercise_set) -> dict[str, Answers]:
 @pytest.fixture(scope="module")
 def course(tmp_path_factory, exercise_set, submissions) -> Path:
     """A course of nbgrader's, with everybody's notebook graded and feedback written."""
-    root = tmp_path_factory.mktemp("course")
-    write_nbgrader_source([exercise_set], root)
+    root = tmp_path_factory.mktemp("course") / "nbgrader"
+    write_nbgrader([exercise_set], root.parent)
     run(root, "-m", "nbgrader", "generate_assignment", SET)
     for student, answers in submissions.items():
         folder = root / "submitted" / student / SET
