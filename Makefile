@@ -23,7 +23,7 @@ LIST_FONTS = @$(CHOSEN) -c 'import matplotlib.font_manager' 2>/dev/null
 
 .DEFAULT_GOAL := help
 .PHONY: help site serve lab check check-mine format lint test test-library list-library test-chapter test-exercises test-site coverage nbval \
-	test-frameworks bench sweeps replicate notebooks exercises assignments grade export-grades lock venv-read venv venv-frameworks clean
+	test-frameworks bench sweeps replicate notebooks exercises assignments nbgrader-source gradescope grade export-grades lock venv-read venv venv-frameworks clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,13 @@ exercises: venv-read  ## try every exercise set out: its solutions, the release,
 assignments: venv-read  ## make a zip for students of every exercise set (SET=…, VARIANT=folder)
 	$(HERE) -m grading assignments $(SET) $(with_variant)
 
+nbgrader-source: venv-read  ## write nbgrader's source folder and config, for every exercise set (SET=…, VARIANT=folder)
+	$(HERE) -m grading assignments --as nbgrader $(SET) $(with_variant)
+
+gradescope: venv-read  ## build the zip with which Gradescope grades an exercise set (SET=2, VARIANT=folder)
+	@$(call need,SET,the name or number of an exercise set)
+	$(HERE) -m grading assignments --as gradescope $(SET) $(with_variant)
+
 grade: venv-read  ## grade a folder of handed-in notebooks: make grade SUBMISSIONS=folder SET=name (VARIANT=folder)
 	@$(call need,SUBMISSIONS,the folder that holds what was handed in)
 	@$(call need,SET,the name or number of an exercise set)
@@ -83,7 +90,7 @@ CHAPTER_TESTS := $(wildcard tests/test_chapter_*.py tests/test_deeper_*.py tests
 SITE_TESTS := $(wildcard tests/test_site*.py tests/test_exercise_pages.py tests/test_reference.py \
 	tests/test_interactive_*.py tests/test_digit_pad.py tests/test_explorers.py tests/test_typed_predictions.py tests/test_replicated_*.py tests/test_reading_*.py)
 EXERCISE_TESTS := $(filter-out $(SITE_TESTS),$(wildcard tests/test_exercise_*.py tests/test_grading_*.py \
-	tests/test_marking.py tests/test_collect.py tests/test_results.py))
+	tests/test_marking.py tests/test_collect.py tests/test_results.py tests/test_gradescope.py))
 OTHER_TESTS := $(wildcard tests/test_makefile.py tests/test_packaging.py tests/test_requirements.py tests/test_benchmarks.py)
 LIBRARY_TESTS := $(filter-out $(CHAPTER_TESTS) $(EXERCISE_TESTS) $(SITE_TESTS) $(OTHER_TESTS),$(wildcard tests/test_*.py))
 

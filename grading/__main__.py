@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import os
 import statistics
 import sys
@@ -14,12 +15,14 @@ from tqdm import tqdm
 
 from grading.authoring.assignments import file_name, write_assignments
 from grading.authoring.pages import PRACTICE, add_practice, write_pages
+from grading.authoring.platforms import write_gradescope, write_nbgrader
 from grading.authoring.rules import set_faults
 from grading.authoring.sets import SOURCES, ExerciseSet, SourceError, find_set, read_set, set_names
 from grading.authoring.try_out import earned, faults
 from grading.authoring.variants import VariantError, read_variant, sets_of_variant
 from grading.collecting.collect import NO_ANSWER, SubmissionsError, collect, not_read
 from grading.collecting.exports import PLATFORMS, export
+from grading.collecting.one import for_gradescope, grade_one
 from grading.collecting.results import (
     PROJECT_FILE,
     Result,
@@ -34,6 +37,7 @@ from grading.marking.sandbox import PROJECT, Limits
 
 VARIANTS = SOURCES / "variants"
 ASSIGNMENTS, GRADES = PROJECT / "assignments", PROJECT / "grades"
+WRITE = {"zip": write_assignments, "nbgrader": write_nbgrader, "gradescope": write_gradescope}
 FAULTS = (SourceError, VariantError, SubmissionsError, ResultsError, OSError)
 INTERRUPTED = 130  # what shells give for Ctrl-C
 MOST_SHOWN = 10  # files
@@ -80,6 +84,7 @@ def command_line() -> argparse.ArgumentParser:
     assignments = commands.add_parser("assignments", help="make the zips that students get")
     assignments.add_argument("set", nargs="*", help="names or numbers; all sets if none")
     assignments.add_argument("--out", type=Path, default=ASSIGNMENTS)
+    assignments.add_argument("--as", dest="kind", choices=WRITE, default="zip")
     assignments.set_defaults(run=make_assignments)
 
     grade = commands.add_parser("grade", help="grade a folder of submissions")
@@ -100,7 +105,15 @@ def command_line() -> argparse.ArgumentParser:
     export_grades.add_argument("--column", default="", help="the grade's column, if it has a name")
     export_grades.set_defaults(run=export_set)
 
-    for command in (check, assignments, grade, export_grades):
+    one = commands.add_parser("one", help="grade one notebook, or one person's folder, to JSON")
+    one.add_argument("set")
+    one.add_argument("notebook", type=Path)
+    one.add_argument("--out", type=Path, help="a file; the terminal if none")
+    one.add_argument("--gradescope", action="store_true", help="in the form of its results.json")
+    one.add_argument("--seconds", type=at_least_one, default=Limits().all_seconds)
+    one.set_defaults(run=grade_to_json)
+
+    for command in (check, assignments, grade, export_grades, one):
         command.add_argument(
             "--variant",
             default="",
@@ -198,18 +211,34 @@ def tell_faults(exercise_sets: list[ExerciseSet]) -> int:
 
 
 def make_assignments(options: argparse.Namespace) -> int:
-    """Zips for students; a variant is tried out first, since nobody has seen its numbers yet."""
+    """What students or a platform get; a variant is tried out first, as its numbers are new."""
     exercise_sets = wanted_sets(options.set, options.variant)
     if options.variant and tell_faults(exercise_sets):
         raise VariantError(
             "the variant does not work with these values, and nothing was written; what is "
             "allowed stands at the top of each set's file in exercises/"
         )
-    for path in write_assignments(exercise_sets, options.out):
+    for path in WRITE[options.kind](exercise_sets, options.out):
         print(f"{shown(path)}  {path.stat().st_size / 1e6:.1f} MB")
-    print(f"For you, with solutions and hidden checks: {shown(options.out / 'instructor')}")
+    if options.kind == "zip":
+        print(f"For you, with solutions and hidden checks: {shown(options.out / 'instructor')}")
     if not options.variant:
         print("Their solutions are on the site; for graded work make a variant (VARIANT=folder).")
+    return 0
+
+
+def grade_to_json(options: argparse.Namespace) -> int:
+    """One notebook's marks for a program to read."""
+    needs_signals()
+    exercise_set = wanted(options.set, options.variant)
+    if not sandbox.is_available():
+        print("Answers are not cut off from network and files.", file=sys.stderr)
+    graded = grade_one(options.notebook, exercise_set, Limits(all_seconds=options.seconds))
+    text = json.dumps(for_gradescope(graded) if options.gradescope else graded, indent=1)
+    if options.out:
+        options.out.write_text(text + "\n", encoding="utf-8")
+        text = "; ".join([f"{graded['points']} of {graded['of']} points", *graded["notes"]])
+    print(text)
     return 0
 
 

@@ -102,10 +102,10 @@ def test_clean_needs_no_python(project):
     assert not [path for path in project.iterdir() if path.name.startswith((".venv", "_build"))]
 
 
-@pytest.mark.parametrize("target", ["test-chapter", "grade"])
+@pytest.mark.parametrize("target", ["test-chapter", "grade", "gradescope"])
 def test_a_missing_argument_is_named(project, target):
     result = make(project, target, stand_in(project, "python3.12", (3, 12)))
-    assert re.search(r"(N|SUBMISSIONS) is missing: the (number|folder)", result.stderr)
+    assert re.search(r"(N|SUBMISSIONS|SET) is missing: the (number|folder|name)", result.stderr)
 
 
 @pytest.mark.parametrize("target", ["lab", "notebooks", "replicate"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from grading.authoring.notebooks import instructor_notebook, student_notebook
@@ -56,14 +56,31 @@ def assignment(exercise_set: ExerciseSet, notebook: str) -> bytes:
     name = f"{exercise_set.name}.ipynb"
     read_me = READ_ME.format(title=f"Exercises: {exercise_set.title}", notebook=name)
     files = {name: notebook.encode(), "README.txt": read_me.encode()}
-    files |= {licence: (PROJECT / licence).read_bytes() for licence in LICENCES}
-    for path in sorted(LIBRARY.rglob("*")):
-        if path.is_file() and not LEFT_OUT & set(path.parts):
-            files[path.relative_to(PROJECT).as_posix()] = path.read_bytes()
+    files |= library_files()
+    return zipped({f"{file_name(exercise_set)}/{path}": files[path] for path in files})
+
+
+def library_files() -> dict[str, bytes]:
+    """The library and its licences, by their paths."""
+    found = {licence: (PROJECT / licence).read_bytes() for licence in LICENCES}
+    return found | files_below(LIBRARY)
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    """The files of one of the project's folders, by their paths in the project."""
+    return {
+        path.relative_to(PROJECT).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not LEFT_OUT & set(path.parts)
+    }
+
+
+def zipped(files: dict[str, bytes], programs: Collection[str] = ()) -> bytes:
+    """A zip of these files, the same to the byte at every build; programs can be run."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path, content in sorted(files.items()):
-            member = zipfile.ZipInfo(f"{file_name(exercise_set)}/{path}", LONG_AGO)
-            member.external_attr = 0o644 << 16
+            member = zipfile.ZipInfo(path, LONG_AGO)
+            member.external_attr = (0o755 if path in programs else 0o644) << 16
             archive.writestr(member, content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
