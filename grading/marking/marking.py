@@ -107,9 +107,11 @@ class Marking:
                 self.marks.give_nothing(self.set, f"Not run: {why}.")
             except Stopped as why:
                 if known == (len(self.marks.outcomes), len(self.stopped)):
-                    note = f"a person has to look: before any answer could run, {why}"
-                    self.marks.notes.append(note)
-                    break
+                    if not self.last_cell:
+                        note = f"a person has to look: before any answer could run, {why}"
+                        self.marks.notes.append(note)
+                        break
+                    self.stop(self.last_cell, why)  # it has left something that ends given code
             if not self.is_undecided():
                 return self.marks
         else:
@@ -125,7 +127,7 @@ class Marking:
             Door(self.limits, Path(scratch)) as door,
         ):
             self.last_cell = None
-            with self.blamed(), door.watched(START_SECONDS):
+            with door.watched(START_SECONDS):
                 door.run(self.set.setup)
             self.go_on(door)
             self.waiting.clear()  # all else is decided: now is the time for these
@@ -135,7 +137,7 @@ class Marking:
         before = self.set.setup
         for exercise in self.set.exercises:
             if exercise.given:
-                with self.blamed(), self.timed(door):
+                with self.timed(door):
                     door.run(exercise.given_code)
                 before += "\n\n" + exercise.given_code
             self.run_cells(door, exercise)
@@ -148,16 +150,10 @@ class Marking:
         """Whether some checks are still to come."""
         return len(self.marks.outcomes) < sum(len(e.checks) for e in self.set.exercises)
 
-    @contextmanager
-    def blamed(self) -> Iterator[None]:
-        """Where code of the set's own ends the worker, the cell before it has left something."""
-        try:
-            yield
-        except Stopped as why:
-            if self.last_cell:
-                self.stopped.add(self.last_cell)
-                self.errors[self.last_cell[0]] = str(why)
-            raise
+    def stop(self, cell: tuple[str, int], why: Stopped) -> None:
+        """Leave a cell of the student's out from now on."""
+        self.stopped.add(cell)
+        self.errors[cell[0]] = str(why)
 
     @contextmanager
     def timed(self, door: Door) -> Iterator[None]:
@@ -180,8 +176,7 @@ class Marking:
                 with self.timed(door):
                     error = door.run(cell.code)
             except Stopped as why:
-                self.stopped.add((exercise.id, k))
-                self.errors[exercise.id] = str(why)
+                self.stop((exercise.id, k), why)
                 raise
             self.last_cell = (exercise.id, k)
             if error and cell.is_answer:
