@@ -65,10 +65,10 @@ exercises: venv-read  ## try every exercise set out: its solutions, the release,
 assignments: venv-read  ## make a zip for students of every exercise set (SET=…, VARIANT=folder)
 	$(HERE) -m grading assignments $(SET) $(with_variant)
 
-grade: venv-read  ## grade a folder of handed-in notebooks: make grade SUBMISSIONS=folder SET=name (VARIANT=folder)
+grade: venv-read  ## grade a folder of handed-in notebooks: make grade SUBMISSIONS=folder SET=name (VARIANT=folder, ROSTER=table, AGAIN=yes)
 	@$(call need,SUBMISSIONS,the folder that holds what was handed in)
 	@$(call need,SET,the name or number of an exercise set)
-	$(HERE) -m grading grade $(SET) "$(SUBMISSIONS)" $(with_variant)
+	$(HERE) -m grading grade $(SET) "$(SUBMISSIONS)" $(with_variant) $(if $(ROSTER),--roster "$(ROSTER)") $(if $(AGAIN),--again)
 
 export-grades: venv-read  ## put totals into a platform's table: SET=name PLATFORM=moodle|canvas|gradescope TABLE=file
 	@$(call need,SET,the name or number of an exercise set)

@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import TextIO
 
 from tqdm import tqdm
 
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return options.run(options)
     except FAULTS as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted: no results were written", file=sys.stderr)
@@ -239,9 +240,9 @@ def grade_set(options: argparse.Namespace) -> int:
         if notes:
             say(f"{result.submission.student}: {'; '.join(notes)}")
     for person in unknown:
-        say(f"{PROJECT_FILE}: these marks fit nobody for certain: {' '.join(person)}")
+        say(f"{PROJECT_FILE}: these marks fit nobody for certain: {person}")
     for person, why in missing:
-        say(f"{person.name or person.identifier or 'nobody in particular'}: {why}")
+        say(f"{person}: {why}")
     print(
         f"{shown(folder)}: points.csv, grades.csv, checks.csv, not_graded.csv, feedback/, and "
         f"{PROJECT_FILE} for the project: fill it in and grade again, which runs nothing again"
@@ -266,14 +267,15 @@ def tell_of_all(submissions: list[Submission], exercise_set: ExerciseSet) -> str
         return ""
     say(
         f"{number} of {len(submissions)} notebooks were {note}; they are graded as "
-        f"{exercise_set.name} {exercise_set.variant or ', and VARIANT is not given'}"
+        + f"{exercise_set.name} {exercise_set.variant}".strip()
+        + ("" if exercise_set.variant else ", and VARIANT is not given")
     )
     return note
 
 
-def say(text: str) -> None:
+def say(text: str, file: TextIO | None = None) -> None:
     """Print one line, whatever students have put into it."""
-    print(clipped(plain(text), LONGEST_SHOWN))
+    print(clipped(plain(text), LONGEST_SHOWN), file=file)
 
 
 def export_set(options: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import csv
 import html
 import io
 import zipfile
-from dataclasses import replace
+from dataclasses import astuple, replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -297,6 +297,96 @@ def test_project_is_in_total_and_feedback(exercises, folder):
     assert "A &lt;b&gt;fine&lt;/b&gt; text." in page
 
 
+# Who the file of the lecturer names, whom it is found to be, and who has no row of their own.
+NAMED = {
+    "a number without its zero": (("Ann", "131"), ("Ann", "0131"), True),
+    "a number with one": (("Ann", "0131"), ("Ann", "131"), True),
+    "a space after the name": (("Ann ", ""), ("Ann", ""), True),
+    "two spaces within": (("Ann  Lee", ""), ("Ann Lee", ""), True),
+    "letters lost in another encoding": (("???", "7"), ("王芳", "7"), True),
+    "an accent of two letters": (("Ame\u0301lie", ""), ("Amélie", ""), True),
+    "capitals": (("ANN", ""), ("Ann", ""), True),
+    "a name like a formula": (("'=x", ""), ("=x", ""), True),
+    "a name nobody has": (("Zoe", ""), ("Ann", ""), False),
+    "the same letters": (("May", ""), ("Amy", ""), False),
+    "words in another order": (("Lee Ann", ""), ("Ann Lee", ""), False),
+    "a middle name": (("Ann B. Lee", ""), ("Ann Lee", ""), False),
+}
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_marks_of_a_person_reach_their_owner(exercises, folder, case):
+    """Or are told to be nobody's; they stay in the file, and there is no second row."""
+    (name, number), student, is_found = NAMED[case]
+    path = written(folder, f"{HEADER}\n{name},{number},1,2,\n")
+    marks, unknown = marks_for([Person(*student)], read_project_file(path, exercises))
+    assert (marks[0] is not None, unknown == []) == (is_found, is_found)
+    write_results([result(exercises, *student)], exercises, folder)
+    rows = table(path)[1:]
+    assert rows[0] == [name, number, "1", "2", ""]
+    assert len(rows) == (1 if is_found else 2)
+
+
+def test_numbers_that_differ_by_a_zero_are_two_people(exercises, folder):
+    path = written(folder, f"{HEADER}\nAnn,0131,1,2,\nBob,131,1,1,\n")
+    students = [Person("Bob", "131"), Person("Ann", "0131"), Person("Zoe", "00131")]
+    marks, unknown = marks_for(students, read_project_file(path, exercises))
+    assert [found and found.total for found in marks] == [2, 3, None]
+    assert unknown == []
+    write_results([result(exercises, *s) for s in map(astuple, students)], exercises, folder)
+    assert len(table(path)) == 4
+
+
+def test_two_rows_with_marks_for_one_student_count_for_nobody(exercises, folder):
+    path = written(folder, f"{HEADER}\nAnn,,1,2,\nAnn,,1,1,\n")
+    marks, unknown = marks_for([Person("Ann")], read_project_file(path, exercises))
+    assert marks == [None]
+    assert unknown == [Person("Ann"), Person("Ann")]
+
+
+# --- who is missing ---
+
+ROSTERS = {
+    "names": "Name\nAnn Lee\nBob\nZoe\n",
+    "numbers": "identifier\n012\n13\n14\n",
+    "first and last": "First name;Last name\nAnn;Lee\n;Bob\n;Zoe\n",
+    "moodle": "Identifier,Full name,Grade\nParticipant 12,Ann Lee,\n"
+    "Participant 13,Bob,\nParticipant 14,Zoe,\n",
+    "canvas": 'Student,ID,Section\n    Points Possible,,\n"Lee, Ann",12,\n"Bob",13,\n"Zoe",14,\n',
+    "gradescope": "Name,SID,Email\nAnn Lee,9,a@x\nBob,8,\nZoe,7,\n",
+}
+
+
+@pytest.mark.parametrize("form", ROSTERS)
+def test_roster_says_who_is_missing(exercises, folder, form):
+    folder.mkdir()
+    (folder / "roster.csv").write_text(ROSTERS[form], encoding="utf-8")
+    everybody = [result(exercises, "Ann Lee", "12"), result(exercises, "Guest", "99")]
+    submissions = [one.submission for one in everybody]
+    without = [(Person("Bob", "13"), "report.pdf"), (Person(""), "x.7z")]
+    found = not_graded(submissions, without, folder / "roster.csv")
+    assert [(person.name or person.identifier, why) for person, why in found] == [
+        ("Bob", "no notebook, but report.pdf"),
+        ("", "no notebook, but x.7z"),
+        ("14" if form == "numbers" else "Zoe", "handed in nothing"),
+        ("Guest", "graded, but not on the roster"),
+    ]
+    write_results(everybody, exercises, folder, found)
+    assert table(folder / "not_graded.csv")[1:3] == [
+        ["Bob", "13", "no notebook, but report.pdf"],
+        ["", "", "no notebook, but x.7z"],
+    ]
+
+
+def test_roster_without_names_and_numbers(folder):
+    with pytest.raises(ResultsError, match="ROSTER must be a CSV; got"):
+        not_graded([], [], folder / "roster.csv")
+    folder.mkdir()
+    (folder / "roster.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(ResultsError, match=r"ROSTER .* must have a column full name, .*has a, b"):
+        not_graded([], [], folder / "roster.csv")
+
+
 # --- feedback ---
 
 
@@ -306,6 +396,40 @@ def test_feedback_names_checks_and_shows_none(exercises, folder):
     assert "half(1) is 1, which is not the share" in page
     assert not secrets_in(page)
     assert "1 of 11 points, the project not marked yet" in page
+
+
+def test_notes_are_for_the_lecturer_alone(exercises, folder):
+    options = {"notes": ["read half: it uses gc", "same name as who sent bob/x.ipynb"]}
+    page = page_of(exercises, folder, origin="pile/Ann/mine.ipynb", **options)
+    assert "Graded file: mine.ipynb" in page
+    assert not any(part in page for part in ("gc", "bob", "pile/"))
+
+
+def test_what_could_not_be_read_is_said_once(exercises, folder):
+    unread = result(exercises)
+    unread.marks.give_nothing(exercises, "The notebook could not be read.")
+    write_results([unread], exercises, folder)
+    page = (folder / "feedback" / "Ann.html").read_text(encoding="utf-8")
+    assert page.count("The notebook could not be read.") == 1
+    assert "A part of one." not in page
+    assert "0 of 11 points" in page
+
+
+def test_stub_left_as_it_was(exercises, folder):
+    one = result(exercises)
+    none = Outcome(False, "unanswered", "No answer to this exercise was found.")
+    one.marks.outcomes["half", "one"] = none
+    write_results([one], exercises, folder)
+    page = (folder / "feedback" / "Ann.html").read_text(encoding="utf-8")
+    assert "Not answered yet." in page
+    assert "No answer" not in page
+
+
+def test_page_holds_nothing_that_steers(exercises, folder):
+    hostile = "\x1b[2J\x00\ud800\u202e end"
+    page = page_of(exercises, folder, student=f"Ann{hostile}", message=hostile, code=hostile)
+    assert page.count("\\x1b[2J\\x00\\ud800\\u202e end") >= 4
+    assert all(letter.isprintable() or letter == "\n" for letter in page)
 
 
 HOSTILE = "<script>alert(1)</script>\"'&{{ 7 * 7 }}"
@@ -494,6 +618,60 @@ def test_group_gets_its_points_together(exercises, folder):
         "Li Na,l@x.org,,11",
     ]
     assert (found.filled, found.not_in_table, found.without_project) == (2, [], 2)
+
+
+def test_one_person_with_two_first_names_is_no_group(exercises, folder):
+    one = result(exercises, "Marie and Pierre Curie", passed=5)
+    lines, found = exported(
+        exercises, folder, "gradescope", "Name\nMarie and Pierre Curie\nMarie\n", [one]
+    )
+    assert lines[1:] == ["Marie and Pierre Curie,6,11", "Marie,,11"]
+    assert (found.filled, found.not_in_table) == (1, [])
+
+
+def test_points_for_platforms_without_a_table_of_ours(exercises, folder):
+    group = result(exercises, "Ann and Bob", "0131", passed=5)
+    group.submission.members = ("Ann", "Bob")
+    write_results([group, result(exercises, "Zoe", passed=1)], exercises, folder)
+    assert table(folder / "points.csv") == [
+        ["identifier", "name", "points", "of", "project"],
+        ["0131", "Ann", "6", "11", "not marked"],
+        ["0131", "Bob", "6", "11", "not marked"],
+        ["", "Zoe", "1", "11", "not marked"],
+    ]
+
+
+def test_anonymous_marking_in_moodle(exercises, folder):
+    """A worksheet without names: the participant's number is in the names of files, too."""
+    text = "Identifier,Status,Grade\nParticipant 123456,-,\nParticipant 7,-,\n"
+    one = result(exercises, "Participant", "123456", passed=5)
+    lines, found = exported(exercises, folder, "moodle", text, [one])
+    assert lines[1:] == ["Participant 123456,-,6", "Participant 7,-,"]
+    assert (found.filled, found.not_in_table) == (1, [])
+
+
+# A name in Canvas' table, a name in the pile, and whether these are one person.
+SPELLINGS = {
+    "as it is": ("Marie Curie", "Marie Curie", True),
+    "surname first": ("Curie, Marie", "Marie Curie", True),
+    "joined": ("Curie, Marie", "curiemarie", True),
+    "joined, by the last word": ("Marie Curie", "curiemarie", True),
+    "several words": ("van der Berg, Ann Lee", "vanderbergannlee", True),
+    "accents": ("Núñez, José", "núñezjosé", True),
+    "joined in another order": ("Curie, Marie", "mariecurie", False),
+    "the same letters": ("Lee, Amy", "leemay", False),
+    "other words with the same letters": ("Lee, Ann", "Le Eann", False),
+    "transliterated": ("Müller, Jörg", "Mueller, Joerg", False),
+}
+
+
+@pytest.mark.parametrize("case", SPELLINGS)
+def test_spellings_of_a_name(exercises, folder, case):
+    name, student, is_same = SPELLINGS[case]
+    text = f'Student,ID\n"{name}",\n'
+    _, found = exported(exercises, folder, "canvas", text, [result(exercises, student)])
+    assert found.filled == is_same
+    assert found.not_in_table == ([] if is_same else [student])
 
 
 MOODLE = "Identifier,Full name,Grade\n"

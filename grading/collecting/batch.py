@@ -82,7 +82,7 @@ def each_marked(
     A process that ends without a word costs its own submission alone, after a second attempt.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])  # imported once, not by everybody
+    context.set_forkserver_preload([__name__, "mbgd_lib"])  # imported once, not by everybody
     waiting, ended = deque(todo), set()
     running: dict[Connection, tuple[str, BaseProcess]] = {}
     try:

@@ -25,6 +25,9 @@ class Person:
     name: str
     identifier: str = ""
 
+    def __str__(self) -> str:
+        return self.name or self.identifier or "nobody in particular"
+
     def keys(self, kind: str) -> set[str]:
         """What a person of the other list must share to be this one."""
         number = re.sub(r"^\D+ (?=\d+$)", "", folded(self.identifier))  # "Participant 12" is 12
@@ -58,11 +61,12 @@ def people_in(rows: Sequence[Sequence[str]], what: str) -> list[Person]:
     if not names and not ids:
         allowed = ", ".join(" with ".join(columns) for columns in (*NAME_COLUMNS, ID_COLUMNS[:1]))
         raise ResultsError(f"{what} must have a column {allowed}; it has {', '.join(header)}")
-    places = [[header.index(name) for name in columns] for columns in (names, ids)]
-    cells = [[*row, *[""] * len(header)] for row in rows[1:]]
-    return [
-        Person(*(" ".join(row[k].strip() for k in columns) for columns in places)) for row in cells
-    ]
+    found = []
+    for row in rows[1:]:
+        entries = dict(zip(header, row, strict=False))
+        both = (" ".join(entries.get(name, "") for name in columns) for columns in (names, ids))
+        found.append(Person(*(text.strip() for text in both)))
+    return found
 
 
 class Match:
