@@ -22,9 +22,9 @@ from grading.authoring.variants import VariantError, read_variant
 from grading.collecting.batch import KEPT_FILE, mark_all
 from grading.collecting.collect import Submission, SubmissionsError, collect
 from grading.collecting.exports import PLATFORMS, export
-from grading.collecting.people import Person
+from grading.collecting.people import person_of
 from grading.collecting.project import PROJECT_FILE, marks_for, read_project_file
-from grading.collecting.results import Result, not_graded, try_to_write, write_results
+from grading.collecting.results import OURS, Result, not_graded, try_to_write, write_results
 from grading.collecting.tables import ResultsError, clipped, plain
 from grading.marking import sandbox
 from grading.marking.mine import check_mine
@@ -50,7 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
         say(f"error: {error}", sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted: no results were written", file=sys.stderr)
+        kept = "; finished submissions are kept, the same command goes on from there"
+        is_grade = options.run is grade_set
+        print(f"interrupted: nothing was written{kept if is_grade else ''}", file=sys.stderr)
         return INTERRUPTED
 
 
@@ -203,72 +205,50 @@ def grade_set(options: argparse.Namespace) -> int:
     given = read_project_file(folder / PROJECT_FILE, exercise_set)
     pile = collect(options.submissions, exercise_set)
     submissions = getattr(pile, "submissions", pile)
-    nothing = getattr(pile, "without_notebook", ())
-    without = [(Person(one.student, one.platform_id), one.found) for one in nothing]
-    missing = not_graded(submissions, without, options.roster)
-    students = [Person(one.student, one.platform_id) for one in submissions]
-    project, unknown = marks_for(students, given)
+    missing = not_graded(submissions, getattr(pile, "without_notebook", ()), options.roster)
+    project, unknown = marks_for([person_of(one) for one in submissions], given)
     try_to_write(folder)
     if not sandbox.is_available():
         print("This system does not let the grader cut answers off from network and files.")
     told = tell_of_all(submissions, exercise_set)
+    limits, kept = Limits(all_seconds=options.seconds), folder / KEPT_FILE
     begun = time.monotonic()
     with tqdm(total=len(submissions), unit="submission", desc="grading") as bar:
-        try:
-            marks, ran = mark_all(
-                submissions,
-                exercise_set,
-                Limits(all_seconds=options.seconds),
-                options.jobs,
-                folder / KEPT_FILE,
-                bar.update,
-                options.again,
-            )
-        except KeyboardInterrupt:
-            bar.close()
-            print(
-                f"interrupted: {bar.n} of {len(submissions)} submissions are marked, and these "
-                "marks are kept; the same command goes on from there",
-                file=sys.stderr,
-            )
-            return INTERRUPTED
+        marks, ran = mark_all(
+            submissions, exercise_set, limits, options.jobs, kept, bar.update, options.again
+        )
     seconds = time.monotonic() - begun
     results = [Result(*of_one) for of_one in zip(submissions, marks, project, strict=True)]
     write_results(results, exercise_set, folder, missing)
     for result in results:
-        notes = [note for note in result.notes if note != told]
-        if notes:
+        if notes := [note for note in result.notes if note != told]:
             say(f"{result.submission.student}: {'; '.join(notes)}")
     for person in unknown:
         say(f"{PROJECT_FILE}: these marks fit nobody for certain: {person}")
     for person, why in missing:
         say(f"{person}: {why}")
-    print(
-        f"{shown(folder)}: points.csv, grades.csv, checks.csv, not_graded.csv, feedback/, and "
-        f"{PROJECT_FILE} for the project: fill it in and grade again, which runs nothing again"
-    )
+    print(f"{shown(folder)}: {', '.join(OURS)}, and {PROJECT_FILE} for the project;")
+    print("grade again when it is filled in: totals and feedback will have it, nothing runs again.")
     middle = statistics.median(result.marks.total(exercise_set) for result in results)
-    print(f"Median {middle:g} of {exercise_set.points} points by checks")
     each = f"{ran} ran, {seconds / ran:.1f} s each" if ran else "all were marked before"
+    print(f"Median {middle:g} of {exercise_set.points} points by checks")
     print(f"{len(submissions)} submissions in {seconds:.0f} s: {each}")
     return 0
 
 
 def tell_of_all(submissions: list[Submission], exercise_set: ExerciseSet) -> str:
     """Say before the run what most notebooks have in common, and return that note."""
-    answers = [answers for one in submissions for answers in (one.answers or {}).values()]
+    answers = [cells for one in submissions for cells in (one.answers or {}).values()]
     if not any(cell.is_answer for cells in answers for cell in cells):
         print(f"Nobody answered anything of {exercise_set.name}: is SET right?")
-    made_from = Counter(
-        note for one in submissions for note in one.notes if note.startswith(MADE_FROM)
-    )
-    note, number = made_from.most_common(1)[0] if made_from else ("", 0)
+    notes = [note for one in submissions for note in one.notes if note.startswith(MADE_FROM)]
+    note, number = Counter(notes).most_common(1)[0] if notes else ("", 0)
     if 2 * number <= len(submissions):
         return ""
+    variant = f"with VARIANT {exercise_set.variant}" if exercise_set.variant else "without VARIANT"
     say(
         f"{number} of {len(submissions)} notebooks were {note}; they are graded as "
-        + f"{exercise_set.name} {exercise_set.variant}".strip()
-        + ("" if exercise_set.variant else ", and VARIANT is not given")
+        f"{exercise_set.name} {variant}"
     )
     return note
 

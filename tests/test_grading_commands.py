@@ -267,8 +267,8 @@ def test_another_variant_is_told_once(monkeypatch, capsys, tmp_path):
     told = told_of(monkeypatch, capsys, tmp_path, pile).splitlines()
     (line,) = [line for line in told if "autumn" in line]
     assert line == (
-        "24 of 30 notebooks were made from 07_halves autumn; they are graded as 07_halves, "
-        "and VARIANT is not given"
+        "24 of 30 notebooks were made from 07_halves autumn; they are graded as 07_halves "
+        "without VARIANT"
     )
     assert told.index(line) < told.index("S0: late")
 
@@ -332,6 +332,11 @@ def test_exit_code_of_wrong_input(sources, tmp_path):
 
 # --- interruption ---
 
+TOLD = (
+    "interrupted: nothing was written; finished submissions are kept, the same command goes on "
+    "from there"
+)
+
 
 def test_interrupted_run_goes_on_where_it_was(sources, exercises, tmp_path):
     put(tmp_path, "pile/a.ipynb", notebook(exercises))
@@ -348,7 +353,8 @@ def test_interrupted_run_goes_on_where_it_was(sources, exercises, tmp_path):
         grader.send_signal(signal.SIGINT)
         _, errors = grader.communicate()
     assert grader.returncode == INTERRUPTED
-    assert errors.splitlines()[-1].startswith("interrupted: 1 of 2 submissions are marked")
+    assert errors.splitlines()[-1] == TOLD
+    assert "| 1/2 [" in errors
     assert "Traceback" not in errors
     put(tmp_path, "pile/b.ipynb", notebook(exercises, half="def half(x): return 0.5 * x"))
     done = run(sources, *arguments)
@@ -397,10 +403,7 @@ def test_interrupted_grader_leaves_nothing(sleeping, tmp_path, how):
     _, errors = grader.communicate()
     if how == "SIGINT":
         assert grader.returncode == INTERRUPTED
-        assert errors.splitlines()[-1] == (
-            "interrupted: 0 of 3 submissions are marked, and these marks are kept; the same "
-            "command goes on from there"
-        )
+        assert errors.splitlines()[-1] == TOLD
     else:
         while is_running(word):  # the system ends them; the test does not end before
             time.sleep(0.3)

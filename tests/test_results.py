@@ -9,6 +9,7 @@ import zipfile
 from dataclasses import astuple, replace
 from html.parser import HTMLParser
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from small_set import secrets_in, small_set
@@ -363,7 +364,9 @@ def test_roster_says_who_is_missing(exercises, folder, form):
     (folder / "roster.csv").write_text(ROSTERS[form], encoding="utf-8")
     everybody = [result(exercises, "Ann Lee", "12"), result(exercises, "Guest", "99")]
     submissions = [one.submission for one in everybody]
-    without = [(Person("Bob", "13"), "report.pdf"), (Person(""), "x.7z")]
+    nobody = {"student": "", "platform_id": "", "found": "x.7z"}
+    bob = {"student": "Bob", "platform_id": "13", "found": "report.pdf"}
+    without = [SimpleNamespace(**bob), SimpleNamespace(**nobody)]
     found = not_graded(submissions, without, folder / "roster.csv")
     assert [(person.name or person.identifier, why) for person, why in found] == [
         ("Bob", "no notebook, but report.pdf"),

@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from grading.collecting.tables import ResultsError, harmless
 
@@ -46,6 +47,11 @@ class Person:
             *rest, last = self.name.split() or [""]
             first = " ".join(rest)
         return "".join(letter for letter in folded(last + first) if letter.isalnum())
+
+
+def person_of(named: Any) -> Person:
+    """The student whom a platform has named, with a submission or without one."""
+    return Person(named.student, named.platform_id)
 
 
 def folded(text: str) -> str:

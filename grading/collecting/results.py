@@ -9,12 +9,13 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
 from grading.authoring.sets import ExerciseSet
 from grading.collecting.collect import Submission
-from grading.collecting.people import Match, Person, folded, people_in
+from grading.collecting.people import Match, Person, folded, people_in, person_of
 from grading.collecting.project import PROJECT_FILE, ProjectMarks, add_to_project_file
 from grading.collecting.tables import ResultsError, plain, read_table, write_csv
 from grading.marking.marking import Marks
@@ -102,7 +103,7 @@ def write_results(
         for name in reversed(OURS):
             if (Path(new) / name).exists():
                 (Path(new) / name).rename(folder / name)
-    students = [Person(*result.key) for result in results]
+    students = [person_of(result.submission) for result in results]
     add_to_project_file(students, exercise_set, folder / PROJECT_FILE)
 
 
@@ -165,10 +166,11 @@ def checks_rows(results: Sequence[Result], exercise_set: ExerciseSet) -> Iterabl
 
 
 def not_graded(
-    submissions: Sequence[Submission], without: Sequence[tuple[Person, str]], roster: Path | None
+    submissions: Sequence[Submission], without: Sequence[Any], roster: Path | None
 ) -> list[tuple[Person, str]]:
     """Who has no marks, and who is not on the roster, with the reason."""
-    told = [(person, f"no notebook, but {found}") for person, found in without]
+    told = [(person_of(one), f"no notebook, but {one.found}") for one in without]
+    others = [person for person, _ in told]
     if roster is None:
         return told
     if not roster.is_file():
@@ -176,7 +178,7 @@ def not_graded(
     listed = people_in(read_table(roster)[0], f"ROSTER {roster}")
     listed = [p for p in listed if folded(p.name) not in ("", "points possible") or p.identifier]
     graded = [person for submission in submissions for person in members_of(submission)]
-    seen = Match(listed, graded + [person for person, _ in without])
+    seen = Match(listed, graded + others)
     told += [(person, "handed in nothing") for person in listed if not seen.everybody(person)]
     known = Match(graded, listed)
     told += [(p, "graded, but not on the roster") for p in graded if not known.everybody(p)]
