@@ -12,16 +12,18 @@ import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, astuple, is_dataclass
+from dataclasses import asdict, astuple
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from grading.authoring.sets import ExerciseSet
 from grading.collecting.collect import Submission
+from grading.marking import sandbox
 from grading.marking.marking import NOT_GRADED, Answers, Marks, Outcome, mark
 from grading.marking.sandbox import Limits
 
+MARKING = Path(sandbox.__file__).parent
 KEPT_FILE = ".marks.jsonl"
 UNREADABLE = "The notebook could not be read."
 Marker = Callable[[ExerciseSet, Answers, Limits], Marks]
@@ -42,22 +44,23 @@ def mark_all(
     Marks that `kept` holds are taken from there, unless all is to run again. `done` is called with
     numbers of submissions. An interruption ends at once those that run.
     """
-    keys = [key_of(submission.answers, exercise_set, limits) for submission in submissions]
+    same = basis_of(exercise_set, limits)
+    keys = [key_of(submission.answers, same) for submission in submissions]
     known = {} if again else read_kept(kept)
+    known[key_of(None, same)] = nothing(exercise_set, UNREADABLE)
     answers = {key: one.answers for key, one in zip(keys, submissions, strict=True)}
-    todo = {key: a for key, a in answers.items() if a is not None and key not in known}
+    todo = {key: found for key, found in answers.items() if found is not None and key not in known}
     number = Counter(keys)
-    done(sum(number[key] for key in answers if key not in todo))
+    to_run = sum(number[key] for key in todo)
+    done(len(keys) - to_run)
     for key, marks in each_marked(todo, exercise_set, limits, workers, marker):
         if isinstance(marks, Marks):
             keep(kept, key, marks)
-            known[key] = marks
         else:
-            known[key] = nothing(exercise_set, NOT_GRADED, f"the grader failed: {marks}")
+            marks = nothing(exercise_set, NOT_GRADED, f"the grader failed: {marks}")
+        known[key] = marks
         done(number[key])
-    unreadable = nothing(exercise_set, UNREADABLE)
-    everybody = [unreadable if answers[key] is None else known[key] for key in keys]
-    return everybody, sum(number[key] for key in todo)
+    return [known[key] for key in keys], to_run
 
 
 def nothing(exercise_set: ExerciseSet, why: str, *notes: str) -> Marks:
@@ -144,10 +147,15 @@ def end_with_grader() -> None:
 # --- what is kept ---
 
 
-def key_of(answers: Answers | None, exercise_set: ExerciseSet, limits: Limits) -> str:
-    """A word for all that marks depend on: the answers, the set with its variant, the limits."""
-    what = [answers, asdict(exercise_set), asdict(limits)]
-    text = json.dumps(what, default=lambda x: asdict(x) if is_dataclass(x) else sorted(x))
+def basis_of(exercise_set: ExerciseSet, limits: Limits) -> str:
+    """All that everybody's marks depend on: the set with its variant, the limits, the grader."""
+    code = [path.read_text(encoding="utf-8") for path in sorted(MARKING.glob("*.py"))]
+    return json.dumps([asdict(exercise_set), asdict(limits), code], default=sorted)
+
+
+def key_of(answers: Answers | None, basis: str) -> str:
+    """A word for all that a submission's marks depend on."""
+    text = basis + json.dumps(answers, default=asdict)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
