@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
 import re
@@ -274,15 +275,24 @@ def test_another_variant_is_told_once(monkeypatch, capsys, tmp_path):
 
 
 @pytest.mark.usefixtures("small_sources")
-def test_folder_that_cannot_be_written_is_told_before_the_run(
-    monkeypatch, capsys, exercises, tmp_path
-):
-    put(tmp_path, "pile/ann.ipynb", notebook(exercises))
-    put(tmp_path, "out/07_halves", b"a file")
+@pytest.mark.parametrize("why", ["File exists", "Read-only file system"])
+def test_folder_that_cannot_be_written_is_told_first(monkeypatch, capsys, tmp_path, why):
+    put(tmp_path, "pile/ann.ipynb", b"")
+    if why == "File exists":
+        put(tmp_path, "out/07_halves", b"")
+    else:
+        error = OSError(errno.EROFS, why)
+        monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: throw(error))
     monkeypatch.setattr(commands, "mark_all", lambda *_: pytest.fail("it runs"))
     arguments = ["grade", "7", str(tmp_path / "pile"), "--out", str(tmp_path / "out")]
     assert main(arguments) == WRONG_INPUT
-    assert "07_halves" in capsys.readouterr().err
+    errors = capsys.readouterr().err
+    assert errors.startswith("error: ")
+    assert why in errors or "Not a directory" in errors
+
+
+def throw(error: OSError) -> None:
+    raise error
 
 
 # --- wrong input ---

@@ -117,6 +117,22 @@ def test_no_cell_is_a_formula(exercises, folder, text, cell):
     assert all(line.startswith('"') for line in again.read_text("utf-8-sig").split("\r\n")[:-1])
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_NONE])
+def test_tables_hold_no_formula_however_they_are_split(exercises, folder, delimiter, quoting):
+    """As a spreadsheet of another country reads them, which splits at another sign."""
+    signs = ("=", "+", "-", "@", "\t=", "\r=", " =", '"=', "＝")
+    parts = [f"{before}{sign}cmd" for before in (*",;|\t\n", '";"', "; ") for sign in signs]
+    hostile = [*signs, *(f"x{part}" for part in parts)]
+    everybody = [result(exercises, text, text, notes=[text], origin=text) for text in hostile]
+    told = [(Person(text, text), text) for text in hostile]
+    write_results(everybody, exercises, folder, told)
+    for path in folder.glob("*.csv"):
+        text = path.read_text(encoding="utf-8-sig")
+        for row in csv.reader(text.splitlines(), delimiter=delimiter, quoting=quoting):
+            assert not [cell for cell in row if cell.strip(' "')[:1] in set("=+-@＝")], row
+
+
 def test_long_notes_do_not_stop_an_export(exercises, folder):
     """Excel's cells end at 32,767 letters, Python's at 131,072."""
     marie = result(exercises, "Marie Curie", "12", notes=["x" * 5_000_000])

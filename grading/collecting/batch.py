@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import multiprocessing
@@ -11,7 +12,7 @@ import signal
 import sys
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, astuple
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -26,7 +27,6 @@ from grading.marking.sandbox import Limits
 MARKING = Path(sandbox.__file__).parent
 KEPT_FILE = ".marks.jsonl"
 UNREADABLE = "The notebook could not be read."
-Marker = Callable[[ExerciseSet, Answers, Limits], Marks]
 
 
 def mark_all(
@@ -37,7 +37,7 @@ def mark_all(
     kept: Path,
     done: Callable[[int], object],
     again: bool = False,
-    marker: Marker = mark,
+    marker: Callable[..., Marks] = mark,  # called with set, answers and limits
 ) -> tuple[list[Marks], int]:
     """Everybody's marks, and how many submissions ran; what one does has no effect on another.
 
@@ -53,13 +53,15 @@ def mark_all(
     number = Counter(keys)
     to_run = sum(number[key] for key in todo)
     done(len(keys) - to_run)
-    for key, marks in each_marked(todo, exercise_set, limits, workers, marker):
-        if isinstance(marks, Marks):
-            keep(kept, key, marks)
-        else:
-            marks = nothing(exercise_set, NOT_GRADED, f"the grader failed: {marks}")
-        known[key] = marks
-        done(number[key])
+    marks_of = functools.partial(marker, exercise_set, limits=limits)
+    with contextlib.closing(each_marked(todo, marks_of, workers)) as finished:
+        for key, marks in finished:
+            if isinstance(marks, Marks):
+                keep(kept, key, marks)
+            else:
+                marks = nothing(exercise_set, NOT_GRADED, f"the grader failed: {marks}")
+            known[key] = marks
+            done(number[key])
     return [known[key] for key in keys], to_run
 
 
@@ -74,12 +76,8 @@ def nothing(exercise_set: ExerciseSet, why: str, *notes: str) -> Marks:
 
 
 def each_marked(
-    todo: Mapping[str, Answers],
-    exercise_set: ExerciseSet,
-    limits: Limits,
-    workers: int,
-    marker: Marker,
-) -> Iterator[tuple[str, Marks | str]]:
+    todo: Mapping[str, Answers], marks_of: Callable[[Answers], Marks], workers: int
+) -> Generator[tuple[str, Marks | str], None, None]:
     """Yield marks as they are finished, or why there are none.
 
     A process that ends without a word costs its own submission alone, after a second attempt.
@@ -93,14 +91,16 @@ def each_marked(
             while waiting and len(running) < workers:
                 key = waiting.popleft()
                 reader, writer = context.Pipe(duplex=False)
-                what = (writer, marker, exercise_set, todo[key], limits)
+                what = (writer, marks_of, todo[key])
                 process = context.Process(target=send_marks, args=what, daemon=True)
                 process.start()
                 writer.close()
                 running[reader] = key, process
             for reader in wait(list(running)):
                 key, process = running.pop(reader)
-                found = received(reader)
+                found = None
+                with reader, contextlib.suppress(EOFError, OSError):
+                    found = reader.recv()
                 process.join()
                 if found is None and key not in ended:
                     ended.add(key)
@@ -114,24 +114,13 @@ def each_marked(
             process.join()
 
 
-def received(reader: Connection) -> Marks | str | None:
-    """What a process has sent, or None if it ended before."""
-    with reader:
-        try:
-            return reader.recv()
-        except (EOFError, OSError):
-            return None
-
-
-def send_marks(
-    writer: Connection, marker: Marker, exercise_set: ExerciseSet, answers: Answers, limits: Limits
-) -> None:
+def send_marks(writer: Connection, marks_of: Callable[[Answers], Marks], answers: Answers) -> None:
     """Mark in a process of its own; a fault of the grader's costs this submission alone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the grader, which ends this
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was begun is cleaned up
     threading.Thread(target=end_with_grader, daemon=True).start()
     try:
-        writer.send(marker(exercise_set, answers, limits))
+        writer.send(marks_of(answers))
     except Exception as error:
         writer.send(f"{type(error).__name__}: {error}")
 
