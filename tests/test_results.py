@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import io
+import time
 import zipfile
 from dataclasses import astuple, replace
 from html.parser import HTMLParser
@@ -131,6 +132,14 @@ def test_tables_hold_no_formula_however_they_are_split(exercises, folder, delimi
         text = path.read_text(encoding="utf-8-sig")
         for row in csv.reader(text.splitlines(), delimiter=delimiter, quoting=quoting):
             assert not [cell for cell in row if cell.strip(' "')[:1] in set("=+-@＝")], row
+
+
+@pytest.mark.parametrize("letter", ["\n", " ", '"', ";", ",\n", "x;", "\x00"])
+def test_long_cell_costs_little(letter):
+    """A student's text must not keep the grader busy."""
+    begun = time.process_time()
+    assert len(harmless(letter * LONGEST_CELL)) < 2 * LONGEST_CELL
+    assert time.process_time() - begun < 2
 
 
 def test_long_notes_do_not_stop_an_export(exercises, folder):
@@ -359,6 +368,8 @@ def test_two_rows_with_marks_for_one_student_count_for_nobody(exercises, folder)
     marks, unknown = marks_for([Person("Ann")], read_project_file(path, exercises))
     assert marks == [None]
     assert unknown == [Person("Ann"), Person("Ann")]
+    write_results([result(exercises, "Ann")], exercises, folder)
+    assert len(table(path)) == 3
 
 
 # --- who is missing ---
@@ -720,6 +731,15 @@ def test_total_of_nobody_in_particular_is_not_exported(exercises, folder, name):
     assert found.filled == 0
     assert found.not_in_table == [student for student, _ in people]
     assert not any(",6," in line for line in lines)
+
+
+def test_namesake_who_handed_in_nothing_gets_nothing(exercises, folder):
+    """Numbers that meet elsewhere are of one platform: there another number is another person."""
+    everybody = [result(exercises, "Ann", "7", 5), result(exercises, "Zoe", "8", 0)]
+    rows = "Participant 5,Ann,\nParticipant 8,Zoe,\n"
+    lines, found = exported(exercises, folder, "moodle", MOODLE + rows, everybody)
+    assert lines[1:] == ["Participant 5,Ann,", "Participant 8,Zoe,0"]
+    assert found.not_in_table == ["Ann"]
 
 
 def test_two_of_one_name_are_told_apart_by_number(exercises, folder):

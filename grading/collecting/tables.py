@@ -12,7 +12,7 @@ from pathlib import Path
 
 LONGEST_CELL = 30_000  # letters; Excel takes 32,767
 # A spreadsheet of another language may split cells at another sign, inside quotes, too.
-FORMULA = re.compile(r"((?:^|[,;|\n])[\s\"]*)(?=[=+\-@＝＋－＠])")
+FORMULA = re.compile(r"((?:^|[,;|\n])(?:[^\S\n]|\")*)(?=[=+\-@＝＋－＠])")
 
 
 class ResultsError(ValueError):
