@@ -10,7 +10,6 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TextIO
 
 from tqdm import tqdm
 
@@ -47,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return options.run(options)
     except FAULTS as error:
-        say(f"error: {error}", sys.stderr)
+        print("error:", plain(error, keep="\n"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         kept = "; finished submissions are kept, the same command goes on from there"
@@ -253,9 +252,9 @@ def tell_of_all(submissions: list[Submission], exercise_set: ExerciseSet) -> str
     return note
 
 
-def say(text: str, file: TextIO | None = None) -> None:
+def say(text: str) -> None:
     """Print one line, whatever students have put into it."""
-    print(clipped(plain(text), LONGEST_SHOWN), file=file)
+    print(clipped(plain(text), LONGEST_SHOWN))
 
 
 def export_set(options: argparse.Namespace) -> int:

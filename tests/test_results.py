@@ -19,7 +19,7 @@ from grading.collecting import results as writing
 from grading.collecting.collect import Submission
 from grading.collecting.exports import export
 from grading.collecting.people import Person
-from grading.collecting.project import marks_for, read_project_file
+from grading.collecting.project import ProjectMarks, marks_for, read_project_file
 from grading.collecting.results import Result, free_name, not_graded, write_results
 from grading.collecting.tables import LONGEST_CELL, ResultsError, harmless
 from grading.marking.marking import Marks, Outcome, StudentCell
@@ -669,6 +669,17 @@ def test_points_for_platforms_without_a_table_of_ours(exercises, folder):
         ["0131", "Bob", "6", "11", "not marked"],
         ["", "Zoe", "1", "11", "not marked"],
     ]
+
+
+def test_points_that_a_spreadsheet_has_saved(exercises, folder):
+    """With semicolons, and a comma in numbers."""
+    half = ProjectMarks({"Question": 1.5, "Answer": 1})
+    write_results([result(exercises, "Ann", "7", 5, project=half)], exercises, folder)
+    path = folder / "points.csv"
+    path.write_text(path.read_text("utf-8-sig").replace(",", ";").replace("8.5", "8,5"))
+    (folder / "table.csv").write_text(MOODLE + "Participant 7,Ann,\n", encoding="utf-8")
+    filled, _ = export(exercises, "moodle", folder / "table.csv", folder)
+    assert filled.read_text("utf-8-sig").splitlines()[1] == "Participant 7,Ann,8.5"
 
 
 def test_anonymous_marking_in_moodle(exercises, folder):

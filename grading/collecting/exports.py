@@ -86,7 +86,7 @@ def filled_table(
     for row, place in zip(table[1:], places, strict=True):
         entries = dict(zip(header, [*row, *[""] * len(header)], strict=False))
         check_most(platform, entries, most, grade)
-        new = {} if place is None else {grade: graded[place]["points"]}
+        new = {} if place is None else {grade: graded[place]["points"].replace(",", ".")}
         if platform == "gradescope":
             new[MOST_IN_GRADESCOPE] = str(most)
         if platform == "canvas" and is_about_points(entries):
