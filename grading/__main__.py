@@ -226,7 +226,8 @@ def grade_set(options: argparse.Namespace) -> int:
         say(f"{PROJECT_FILE}: these marks fit nobody for certain: {person}")
     for person, why in missing:
         say(f"{person}: {why}")
-    print(f"{shown(folder)}: {', '.join(OURS)}, and {PROJECT_FILE} for the project;")
+    there = ", ".join(name for name in OURS if (folder / name).exists())
+    print(f"{shown(folder)}: {there}, and {PROJECT_FILE} for the project;")
     print("grade again when it is filled in: totals and feedback will have it, nothing runs again.")
     middle = statistics.median(result.marks.total(exercise_set) for result in results)
     each = f"{ran} ran, {seconds / ran:.1f} s each" if ran else "all were marked before"

@@ -82,8 +82,9 @@ def each_marked(
 
     A process that ends without a word costs its own submission alone, after a second attempt.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "mbgd_lib"])  # imported once, not by everybody
+    # Linux imports once for everybody; elsewhere NumPy must not be loaded before a fork.
+    context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+    context.set_forkserver_preload([__name__, "mbgd_lib"])
     waiting, ended = deque(todo), set()
     running: dict[Connection, tuple[str, BaseProcess]] = {}
     try:
