@@ -78,7 +78,7 @@ def filled_table(
     graded = [dict(zip(grades[0], row, strict=False)) for row in grades[1:]]
     if any(row.get("of") != str(most) for row in graded):
         raise ResultsError(f"{POINTS_FILE} is not of {most} points: grade the set again")
-    places = Match(people_in(table, "TABLE"), people_in(grades, POINTS_FILE)).pairs()
+    places = Match(people_in(table, "TABLE"), people_in(grades, POINTS_FILE)).pairs
     added = [grade, MOST_IN_GRADESCOPE] if platform == "gradescope" else [grade]
     columns = [name for name in header if name in (*how.kept, grade) or not how.kept]
     columns += [name for name in added if name not in columns]

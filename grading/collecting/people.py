@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,6 @@ NAME_COLUMNS = (
     *(("first name", "last name"), ("first name", "surname")),
 )
 ID_COLUMNS = ("identifier", "id")
-KINDS = ("id", "number", "name")  # how two can be the same, the surest first
 
 
 @dataclass(frozen=True)
@@ -29,24 +28,22 @@ class Person:
     def __str__(self) -> str:
         return self.name or self.identifier or "nobody in particular"
 
-    def keys(self, kind: str) -> set[str]:
-        """What a person of the other list must share to be this one."""
-        number = re.sub(r"^\D+ (?=\d+$)", "", folded(self.identifier))  # "Participant 12" is 12
-        if kind == "id":
-            return {number} - {""}
-        if kind == "number":  # spreadsheets take leading zeros away
-            return {number.lstrip("0")} if number.isdecimal() else set()
-        last, comma, first = self.name.partition(",")
-        turned = f"{first} {last}" if comma else self.name
-        return {folded(self.name), folded(turned)} - {""}
+    @property
+    def number(self) -> str:
+        """The identifier, of which "Participant 12" holds more than the number."""
+        return re.sub(r"^\D+ (?=\d+$)", "", folded(self.identifier))
 
-    def joined(self) -> str:
-        """The name as Canvas writes it into names of files: surname first, nothing between."""
+    def keys(self) -> tuple[str, set[str], str]:
+        """The number without the zeros that spreadsheets take away, full names, a joined name.
+
+        Canvas joins names in names of files: surname first, nothing between.
+        """
         last, comma, first = self.name.partition(",")
         if not comma:
-            *rest, last = self.name.split() or [""]
-            first = " ".join(rest)
-        return "".join(letter for letter in folded(last + first) if letter.isalnum())
+            first, _, last = self.name.strip().rpartition(" ")
+        joined = "".join(letter for letter in folded(last + first) if letter.isalnum())
+        number = self.number.lstrip("0") if self.number.isdecimal() else self.number
+        return number, {folded(self.name), folded(f"{first} {last}")} - {""}, joined
 
 
 def person_of(named: Any) -> Person:
@@ -76,48 +73,40 @@ def people_in(rows: Sequence[Sequence[str]], what: str) -> list[Person]:
 
 
 class Match:
-    """Looks up the people of one list in another."""
+    """Two lists side by side: who in one may be who in the other."""
 
     def __init__(self, people: Sequence[Person], others: Sequence[Person]) -> None:
-        self.people, self.others = people, others
-        self.index: dict[tuple[str, str], set[int]] = defaultdict(set)
-        for k, other in enumerate(others):
-            for kind in KINDS:
-                for key in other.keys(kind):
-                    self.index[kind, key].add(k)
-            self.index["joined", other.joined()].add(k)
-        # Numbers that meet are of one platform; then other numbers are other people.
-        self.meet = any(self.places(person, "number") for person in people)
+        self.places = look_up(people, others)
+        self.back = look_up(others, people)
+        # The place of each of the people among the others, or None where it is not certain.
+        self.pairs = [
+            place if len(found) == 1 and self.back[place := min(found)] == {k} else None
+            for k, found in enumerate(self.places)
+        ]
 
-    def places(self, person: Person, kind: str) -> set[int]:
-        """Who in the other list this may be."""
-        named = self.having("name", person.keys("name") | {person.joined()})
-        named |= self.having("joined", person.keys("name"))
-        by_number = kind if kind != "name" else "number"
-        if numbered := self.having(by_number, person.keys(by_number)):
-            return numbered & named or (set() if named else numbered)  # if they disagree: nobody
-        if kind != "name":
-            return set()
-        known = bool(person.identifier) and self.meet
-        return {k for k in named if not (known and self.others[k].identifier)}
 
-    def having(self, kind: str, keys: set[str]) -> set[int]:
-        """Who has one of the keys."""
-        return {k for key in keys - {""} for k in self.index.get((kind, key), ())}
-
-    def everybody(self, person: Person) -> set[int]:
-        """Who in the other list this may be, in whatever way."""
-        return {k for kind in KINDS for k in self.places(person, kind)}
-
-    def pairs(self) -> list[int | None]:
-        """The place of each person in the other list, or None where it is not certain."""
-        found: list[int | None] = [None] * len(self.people)
-        for kind in KINDS:
-            open_ = [k for k, place in enumerate(found) if place is None]
-            maybe = {k: self.places(self.people[k], kind) for k in open_}
-            sure = {k: next(iter(places)) for k, places in maybe.items() if len(places) == 1}
-            claims = Counter(sure.values()) + Counter(found)
-            for k, place in sure.items():
-                if claims[place] == 1:
-                    found[k] = place
-        return found
+def look_up(people: Sequence[Person], others: Sequence[Person]) -> list[set[int]]:
+    """For each of the people the places of those who may be the same."""
+    index: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for k, other in enumerate(others):
+        number, names, joined = other.keys()
+        for key in ("number", number), ("joined", joined), *(("name", name) for name in names):
+            index[key].add(k)
+    by_number, by_name = [], []
+    for person in people:
+        number, names, joined = person.keys()
+        alike = index.get(("number", number), set()) if number else set()
+        alike = {k for k in alike if others[k].number == person.number} or alike
+        keys = [(kind, name) for kind in ("name", "joined") for name in names] + [("name", joined)]
+        named = {k for key in keys if key[1] for k in index.get(key, ())}
+        # Where number and name disagree, it is nobody.
+        by_number.append(None if not alike else alike & named or (set() if named else alike))
+        by_name.append(named)
+    # Numbers that meet are of one platform: there another number is another person.
+    meet = any(by_number)
+    return [
+        {k for k in named if not (meet and person.number and others[k].number)}
+        if alike is None
+        else alike
+        for person, alike, named in zip(people, by_number, by_name, strict=True)
+    ]

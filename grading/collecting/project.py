@@ -74,7 +74,7 @@ def marks_for(
     students: Sequence[Person], given: Sequence[tuple[Person, ProjectMarks]]
 ) -> tuple[list[ProjectMarks | None], list[Person]]:
     """Each student's marks, and whose marks are nobody's for certain; those count for nobody."""
-    places = Match([person for person, _ in given], students).pairs()
+    places = Match([person for person, _ in given], students).pairs
     marks: list[ProjectMarks | None] = [None] * len(students)
     for place, (_, found) in zip(places, given, strict=True):
         if place is not None:
@@ -89,9 +89,8 @@ def add_to_project_file(students: Sequence[Person], exercise_set: ExerciseSet, p
     header = project_header(exercise_set)
     rows, delimiter = read_table(path) if path.exists() else ([header], ",")
     match = Match(people_in(rows, str(path)), students)
-    there: set[int] = set()
-    for person, place in zip(match.people, match.pairs(), strict=True):
-        there |= match.everybody(person) if place is None else {place}
+    found = zip(match.places, match.pairs, strict=True)
+    there = {k for maybe, sure in found for k in (maybe if sure is None else {sure})}
     empty = [""] * (len(header) - 2)
     new = [
         [harmless(student.name), harmless(student.identifier), *empty]

@@ -170,7 +170,6 @@ def not_graded(
 ) -> list[tuple[Person, str]]:
     """Who has no marks, and who is not on the roster, with the reason."""
     told = [(person_of(one), f"no notebook, but {one.found}") for one in without]
-    others = [person for person, _ in told]
     if roster is None:
         return told
     if not roster.is_file():
@@ -178,10 +177,11 @@ def not_graded(
     listed = people_in(read_table(roster)[0], f"ROSTER {roster}")
     listed = [p for p in listed if folded(p.name) not in ("", "points possible") or p.identifier]
     graded = [person for submission in submissions for person in members_of(submission)]
-    seen = Match(listed, graded + others)
-    told += [(person, "handed in nothing") for person in listed if not seen.everybody(person)]
-    known = Match(graded, listed)
-    told += [(p, "graded, but not on the roster") for p in graded if not known.everybody(p)]
+    match = Match(listed, graded + [person for person, _ in told])
+    nothing = [p for p, found in zip(listed, match.places, strict=True) if not found]
+    guests = [p for p, found in zip(graded, match.back, strict=False) if not found]
+    told += [(person, "handed in nothing") for person in nothing]
+    told += [(person, "graded, but not on the roster") for person in guests]
     return told
 
 
