@@ -72,10 +72,10 @@ gradescope: venv-read  ## build the zip with which Gradescope grades an exercise
 	@$(call need,SET,the name or number of an exercise set)
 	$(HERE) -m grading assignments --as gradescope $(SET) $(with_variant)
 
-grade: venv-read  ## grade a folder of handed-in notebooks: make grade SUBMISSIONS=folder SET=name (VARIANT=folder)
+grade: venv-read  ## grade a folder of handed-in notebooks: make grade SUBMISSIONS=folder SET=name (VARIANT=folder, ROSTER=table, AGAIN=yes)
 	@$(call need,SUBMISSIONS,the folder that holds what was handed in)
 	@$(call need,SET,the name or number of an exercise set)
-	$(HERE) -m grading grade $(SET) "$(SUBMISSIONS)" $(with_variant)
+	$(HERE) -m grading grade $(SET) "$(SUBMISSIONS)" $(with_variant) $(if $(ROSTER),--roster "$(ROSTER)") $(if $(AGAIN),--again)
 
 export-grades: venv-read  ## put totals into a platform's table: SET=name PLATFORM=moodle|canvas|gradescope TABLE=file
 	@$(call need,SET,the name or number of an exercise set)

@@ -9,6 +9,7 @@ import os
 import statistics
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 from tqdm import tqdm
@@ -20,27 +21,25 @@ from grading.authoring.rules import set_faults
 from grading.authoring.sets import SOURCES, ExerciseSet, SourceError, find_set, read_set, set_names
 from grading.authoring.try_out import earned, faults
 from grading.authoring.variants import VariantError, read_variant, sets_of_variant
-from grading.collecting.collect import NO_ANSWER, SubmissionsError, collect, not_read
+from grading.collecting.batch import KEPT_FILE, mark_all
+from grading.collecting.collect import Submission, SubmissionsError, collect
 from grading.collecting.exports import PLATFORMS, export
 from grading.collecting.one import for_gradescope, grade_one
-from grading.collecting.results import (
-    PROJECT_FILE,
-    Result,
-    ResultsError,
-    mark_all,
-    read_project_file,
-    write_results,
-)
+from grading.collecting.people import person_of
+from grading.collecting.project import PROJECT_FILE, marks_for, read_project_file
+from grading.collecting.results import OURS, Result, not_graded, try_to_write, write_results
+from grading.collecting.tables import ResultsError, clipped, plain
 from grading.marking import sandbox
 from grading.marking.mine import check_mine
-from grading.marking.sandbox import PROJECT, Limits
+from grading.marking.sandbox import PROJECT, Limits, SandboxError
 
 VARIANTS = SOURCES / "variants"
 ASSIGNMENTS, GRADES = PROJECT / "assignments", PROJECT / "grades"
 WRITE = {"zip": write_assignments, "nbgrader": write_nbgrader, "gradescope": write_gradescope}
-FAULTS = (SourceError, VariantError, SubmissionsError, ResultsError, OSError)
+FAULTS = (SourceError, VariantError, SubmissionsError, ResultsError, SandboxError, OSError)
 INTERRUPTED = 130  # what shells give for Ctrl-C
-MOST_SHOWN = 10  # files
+MADE_FROM = "made from "  # how the note on another set or variant begins
+LONGEST_SHOWN = 500  # letters
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,14 +47,16 @@ def main(arguments: list[str] | None = None) -> int:
     options = command_line().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal that lacks a student's letters must not cost the summary.
-        sys.stdout.reconfigure(errors="replace")
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return options.run(options)
     except FAULTS as error:
-        print(f"error: {error}", file=sys.stderr)
+        print("error:", plain(error, keep="\n"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted: nothing was written", file=sys.stderr)
+        kept = "; finished submissions are kept, the same command goes on from there"
+        is_grade = options.run is grade_set
+        print(f"interrupted: nothing was written{kept if is_grade else ''}", file=sys.stderr)
         return INTERRUPTED
 
 
@@ -95,6 +96,8 @@ def command_line() -> argparse.ArgumentParser:
     grade.add_argument(
         "--seconds", type=at_least_one, default=Limits().all_seconds, help="for a submission"
     )
+    grade.add_argument("--roster", type=Path, help="a CSV of everybody: who handed in nothing?")
+    grade.add_argument("--again", action="store_true", help="run also what was marked before")
     grade.set_defaults(run=grade_set)
 
     export_grades = commands.add_parser("export", help="put totals into a platform's own table")
@@ -248,52 +251,59 @@ def grade_set(options: argparse.Namespace) -> int:
     exercise_set = wanted(options.set, options.variant)
     folder = options.out / file_name(exercise_set)
     given = read_project_file(folder / PROJECT_FILE, exercise_set)
-    submissions = collect(options.submissions, exercise_set)
-    limits = Limits(all_seconds=options.seconds)
-    if not sandbox.is_available():
-        print("This system does not let the grader cut answers off from network and files.")
+    pile = collect(options.submissions, exercise_set)
+    submissions = pile.submissions
+    missing = not_graded(submissions, pile.without_notebook, options.roster)
+    project, unknown = marks_for([person_of(one) for one in submissions], given)
+    try_to_write(folder)
+    tell_where_answers_run()
+    told = tell_of_all(submissions, exercise_set)
+    limits, kept = Limits(all_seconds=options.seconds), folder / KEPT_FILE
     begun = time.monotonic()
     with tqdm(total=len(submissions), unit="submission", desc="grading") as bar:
-        marks = mark_all(
-            submissions,
-            exercise_set,
-            limits,
-            options.jobs,
-            bar.update,
+        marks, ran = mark_all(
+            submissions, exercise_set, limits, options.jobs, kept, bar.update, options.again
         )
-    results = [
-        Result(s, m, given.get((s.student, s.platform_id)))
-        for s, m in zip(submissions, marks, strict=True)
-    ]
-    write_results(results, exercise_set, folder)
-    if all(NO_ANSWER in result.notes for result in results):
-        print(f"Nobody answered anything of {exercise_set.name}: is SET right?")
-    tell(results, exercise_set, folder, time.monotonic() - begun)
-    tell_not_read(not_read(options.submissions))
+    seconds = time.monotonic() - begun
+    results = [Result(*of_one) for of_one in zip(submissions, marks, project, strict=True)]
+    write_results(results, exercise_set, folder, missing)
+    for result in results:
+        if notes := [note for note in result.notes if note != told]:
+            say(f"{result.submission.student}: {'; '.join(notes)}")
+    for person in unknown:
+        say(f"{PROJECT_FILE}: these marks fit nobody for certain: {person}")
+    for person, why in missing:
+        say(f"{person}: {why}")
+    there = ", ".join(name for name in OURS if (folder / name).exists())
+    print(f"{shown(folder)}: {there}, and {PROJECT_FILE} for the project;")
+    print("grade again when it is filled in: totals and feedback will have it, nothing runs again.")
+    middle = statistics.median(result.marks.total(exercise_set) for result in results)
+    each = f"{ran} ran, {seconds / ran:.1f} s each" if ran else "all were marked before"
+    print(f"Median {middle:g} of {exercise_set.points} points by checks")
+    print(f"{len(submissions)} submissions in {seconds:.0f} s: {each}")
     return 0
 
 
-def tell(results: list[Result], exercise_set: ExerciseSet, folder: Path, seconds: float) -> None:
-    """What a lecturer should see at once."""
-    for result in results:
-        if result.notes:
-            print(f"{result.submission.student}: {'; '.join(result.notes)}")
-    middle = statistics.median(result.marks.total(exercise_set) for result in results)
-    print(
-        f"{len(results)} submissions in {seconds:.0f} s, median {middle:g} of "
-        f"{exercise_set.points} points by checks"
+def tell_of_all(submissions: list[Submission], exercise_set: ExerciseSet) -> str:
+    """Say before the run what most notebooks have in common, and return that note."""
+    answers = [cells for one in submissions for cells in (one.answers or {}).values()]
+    if not any(cell.is_answer for cells in answers for cell in cells):
+        print(f"Nobody answered anything of {exercise_set.name}: is SET right?")
+    notes = [note for one in submissions for note in one.notes if note.startswith(MADE_FROM)]
+    note, number = Counter(notes).most_common(1)[0] if notes else ("", 0)
+    if 2 * number <= len(submissions):
+        return ""
+    variant = f"with VARIANT {exercise_set.variant}" if exercise_set.variant else "without VARIANT"
+    say(
+        f"{number} of {len(submissions)} notebooks were {note}; they are graded as "
+        f"{exercise_set.name} {variant}"
     )
-    print(
-        f"{shown(folder)}: grades.csv, checks.csv, feedback/, and {PROJECT_FILE} for the project;"
-    )
-    print("grade again when it is filled in, and totals and feedback will have it.")
+    return note
 
 
-def tell_not_read(files: list[str]) -> None:
-    """What was sent and is no notebook: a student may have meant it for one."""
-    if files:
-        shown_files = ", ".join(files[:MOST_SHOWN]) + (", …" if len(files) > MOST_SHOWN else "")
-        print(f"{len(files)} files are neither notebooks nor zips and were not read: {shown_files}")
+def say(text: str) -> None:
+    """Print one line, whatever students have put into it."""
+    print(clipped(plain(text), LONGEST_SHOWN))
 
 
 def export_set(options: argparse.Namespace) -> int:
@@ -307,7 +317,7 @@ def export_set(options: argparse.Namespace) -> int:
             f"the project is not marked yet for {exported.without_project}: totals are without it"
         )
     for student in exported.not_in_table:
-        print(f"graded, but not in the table (or not the only one of that name): {student}")
+        say(f"graded, but not in the table (or not the only one of that name): {student}")
     return 0
 
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
+import re
 import secrets
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from small_pile import HALF, notebook, put, zipped
 from small_set import SMALL, runs_answers, small_set
 
+from grading import __main__ as commands
 from grading.__main__ import main
 from grading.authoring import sets
+from grading.collecting.collect import Submission
 from grading.marking import sandbox
 
 pytestmark = runs_answers
@@ -145,19 +150,16 @@ def test_points_of_the_pile(graded):
     for name in ("unfinished", "exit", "crash", "half a letter"):
         assert points[name] == ("0", "2"), name
     assert points["wrong"] == ("1", "2")
-    assert points["forger"] == ("0", "0")
+    assert points["forger"][0] == "0"
     assert points["broken 0"] == ("0", "0")
 
 
 def test_progress_and_what_to_look_at_are_shown(graded):
     done, *_ = graded
     assert f"{STUDENTS}/{STUDENTS}" in done.stderr
-    assert "forger: the answers sent results of their own to the grader" in done.stdout
     assert "broken 0: not a notebook that can be read: it is empty" in done.stdout
-    assert (
-        "1 files are neither notebooks nor zips and were not read: right/figure.pdf" in done.stdout
-    )
-    assert f"{STUDENTS} submissions in" in done.stdout
+    last = done.stdout.splitlines()[-1]
+    assert re.fullmatch(rf"{STUDENTS} submissions in \d+ s: \d+ ran, \d+\.\d s each", last)
     assert "right:" not in done.stdout
 
 
@@ -188,9 +190,16 @@ def test_graded_again_with_the_projects_marks(exercises, tmp_path, capsys):
     arguments = ["grade", "7", str(tmp_path / "pile"), "--out", str(out)]
     assert main(arguments) == 0
     path = out / "07_halves" / "project.csv"
-    path.write_text(path.read_text(encoding="utf-8-sig").replace("Ann,1,,,", "Ann,1,2,1,good"))
+    text = path.read_text(encoding="utf-8-sig")
+    row, marked = '"Ann","1","","",""', "Ann ,01,2,1,good\nZoe,,1,1,lost"
+    assert row in text
+    path.write_text(text.replace(row, marked), encoding="utf-8")
     before = path.read_bytes()
+    capsys.readouterr()
     assert main(arguments) == 0
+    told = capsys.readouterr().out
+    assert "project.csv: these marks fit nobody for certain: Zoe" in told
+    assert told.splitlines()[-1].endswith(": all were marked before")
     assert rows(out)["Ann"][5:7] == ["3", "9"]
     assert path.read_bytes() == before
     assert (out / "07_halves" / "earlier" / "1" / "grades.csv").is_file()
@@ -199,6 +208,90 @@ def test_graded_again_with_the_projects_marks(exercises, tmp_path, capsys):
     assert main(["export", "7", "moodle", str(table), "--out", str(out)]) == 0
     assert "1 of 1 rows filled in" in capsys.readouterr().out
     assert "Participant 1,Ann,9" in (out / "07_halves" / "moodle.csv").read_text()
+
+
+# --- what is told ---
+
+
+def told_of(monkeypatch, capsys, tmp_path, submissions, without=(), *options) -> str:
+    """What the command says of a pile; nothing is run but what it holds."""
+    pile = SimpleNamespace(submissions=submissions, without_notebook=without)
+    monkeypatch.setattr(commands, "collect", lambda *_: pile)
+    out = tmp_path / "out"
+    assert main(["grade", "7", str(tmp_path), "--out", str(out), *map(str, options)]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("small_sources")
+def test_whoever_is_missing_is_told_and_written(monkeypatch, capsys, tmp_path):
+    roster = put(tmp_path, "roster.csv", "name,id\nAnn,1\nBob,2\nZoe,3\n")
+    without = [
+        SimpleNamespace(student="Bob", platform_id="2", found="report.pdf"),
+        SimpleNamespace(student="", platform_id="", found="02.ipynb.txt (rename it)"),
+    ]
+    pile = [Submission("Ann", "1", "a.ipynb", None), Submission("Eve", "9", "e.ipynb", None)]
+    told = told_of(monkeypatch, capsys, tmp_path, pile, without, "--roster", roster)
+    expected = {
+        "Bob": "no notebook, but report.pdf",
+        "": "no notebook, but 02.ipynb.txt (rename it)",
+        "Zoe": "handed in nothing",
+        "Eve": "graded, but not on the roster",
+    }
+    found = rows(tmp_path / "out", "not_graded.csv")
+    assert {name: row[2] for name, row in found.items() if name != "student"} == expected
+    for name, why in expected.items():
+        assert f"{name or 'nobody in particular'}: {why}\n" in told
+
+
+@pytest.mark.usefixtures("small_sources")
+@pytest.mark.parametrize(
+    "hostile", ["\x1b[2J", "\na classmate: cheated", "\ud800", "x" * 5_000_000]
+)
+def test_notes_cannot_steer_the_terminal(monkeypatch, capsys, tmp_path, hostile):
+    one = Submission(f"Ann{hostile[:60]}", "", "a.ipynb", None, [f"made from {hostile}", "last"])
+    told = told_of(monkeypatch, capsys, tmp_path, [one, Submission("Bob", "", "b", None)])
+    lines = [line for line in told.splitlines() if "Ann" in line]
+    assert len(lines) == 1
+    assert len(lines[0]) < 1000
+    assert all(letter.isprintable() for letter in told.replace("\n", ""))
+    assert not any(line.startswith("a classmate") for line in told.splitlines())
+    assert len(rows(tmp_path / "out")) == 3
+
+
+@pytest.mark.usefixtures("small_sources")
+def test_another_variant_is_told_once(monkeypatch, capsys, tmp_path):
+    pile = [Submission(f"S{k}", "", "a.ipynb", None) for k in range(30)]
+    for one in pile[:24]:
+        one.notes.append("made from 07_halves autumn")
+    pile[0].notes.append("late")
+    told = told_of(monkeypatch, capsys, tmp_path, pile).splitlines()
+    (line,) = [line for line in told if "autumn" in line]
+    assert line == (
+        "24 of 30 notebooks were made from 07_halves autumn; they are graded as 07_halves "
+        "without VARIANT"
+    )
+    assert told.index(line) < told.index("S0: late")
+
+
+@pytest.mark.usefixtures("small_sources")
+@pytest.mark.parametrize("why", ["File exists", "Read-only file system"])
+def test_folder_that_cannot_be_written_is_told_first(monkeypatch, capsys, tmp_path, why):
+    put(tmp_path, "pile/ann.ipynb", b"")
+    if why == "File exists":
+        put(tmp_path, "out/07_halves", b"")
+    else:
+        error = OSError(errno.EROFS, why)
+        monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: throw(error))
+    monkeypatch.setattr(commands, "mark_all", lambda *_: pytest.fail("it runs"))
+    arguments = ["grade", "7", str(tmp_path / "pile"), "--out", str(tmp_path / "out")]
+    assert main(arguments) == WRONG_INPUT
+    errors = capsys.readouterr().err
+    assert errors.startswith("error: ")
+    assert why in errors or "Not a directory" in errors
+
+
+def throw(error: OSError) -> None:
+    raise error
 
 
 # --- wrong input ---
@@ -214,6 +307,7 @@ def wrong_commands(folder: Path) -> dict[str, tuple[object, ...]]:
         "grade the set first": ("export", "7", "moodle", folder / "x", "--out", folder),
         "the first line must be": ("grade", "7", folder, "--out", folder / "spoilt"),
         "File exists": ("grade", "7", folder / "pile", "--out", folder / "file"),
+        "ROSTER must be a CSV": ("grade", "7", folder / "pile", "--roster", folder / "nothing"),
     }
 
 
@@ -222,7 +316,7 @@ def wrong_commands(folder: Path) -> dict[str, tuple[object, ...]]:
 def test_wrong_input_is_told_in_one_line(tmp_path, capsys, error):
     put(tmp_path, "spoilt/07_halves/project.csv", b"a,b\n")
     put(tmp_path, "file", b"")
-    if "exists" in error:
+    if "exists" in error or "ROSTER" in error:
         put(tmp_path, "pile/ann.ipynb", b"")
     assert main([str(argument) for argument in wrong_commands(tmp_path)[error]]) == WRONG_INPUT
     last = capsys.readouterr().err.splitlines()[-1]
@@ -246,6 +340,35 @@ def test_exit_code_of_wrong_input(sources, tmp_path):
 
 
 # --- interruption ---
+
+TOLD = (
+    "interrupted: nothing was written; finished submissions are kept, the same command goes on "
+    "from there"
+)
+
+
+def test_interrupted_run_goes_on_where_it_was(sources, exercises, tmp_path):
+    put(tmp_path, "pile/a.ipynb", notebook(exercises))
+    put(tmp_path, "pile/b.ipynb", notebook(exercises, half="import time\ntime.sleep(60)"))
+    arguments = ("grade", "7", tmp_path / "pile", "--out", tmp_path / "out", "--jobs", 1)
+    kept = tmp_path / "out" / "07_halves" / ".marks.jsonl"
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with subprocess.Popen(
+        command(sources, *arguments), **pipes, env=environment(), text=True
+    ) as grader:
+        while grader.poll() is None and not kept.exists():
+            time.sleep(0.1)
+        time.sleep(0.5)
+        grader.send_signal(signal.SIGINT)
+        _, errors = grader.communicate()
+    assert grader.returncode == INTERRUPTED
+    assert errors.splitlines()[-1] == TOLD
+    assert "| 1/2 [" in errors
+    assert "Traceback" not in errors
+    put(tmp_path, "pile/b.ipynb", notebook(exercises, half="def half(x): return 0.5 * x"))
+    done = run(sources, *arguments)
+    assert ": 1 ran, " in done.stdout.splitlines()[-1]
+    assert {row[4] for name, row in rows(tmp_path / "out").items() if len(name) == 1} == {"6"}
 
 
 @pytest.fixture
@@ -289,9 +412,9 @@ def test_interrupted_grader_leaves_nothing(sleeping, tmp_path, how):
     _, errors = grader.communicate()
     if how == "SIGINT":
         assert grader.returncode == INTERRUPTED
-        assert errors.splitlines()[-1] == "interrupted: nothing was written"
+        assert errors.splitlines()[-1] == TOLD
     else:
         while is_running(word):  # the system ends them; the test does not end before
             time.sleep(0.3)
     assert not is_running(word)
-    assert not (tmp_path / "out").exists()
+    assert not list((tmp_path / "out" / "07_halves").iterdir())

@@ -1,4 +1,4 @@
-"""A terminal that lacks letters gets a question mark for each, and the rest of the summary."""
+"""A terminal that lacks letters gets their numbers, and the rest of the summary."""
 
 import argparse
 import io
@@ -22,4 +22,15 @@ def test_letters_that_the_terminal_lacks_cost_nothing(monkeypatch, encoding):
 
     assert command.main([]) == 0
     terminal.flush()
-    assert b"?ukasz: 20 of 23" in terminal.buffer.getvalue()
+    assert b"\\u0141ukasz: 20 of 23" in terminal.buffer.getvalue()
+
+
+def test_an_error_cannot_steer_the_terminal(monkeypatch, capsys):
+    def fail(options):
+        raise OSError("\x1b[2J one\nand two \ud800")
+
+    parser = argparse.ArgumentParser()
+    parser.set_defaults(run=fail)
+    monkeypatch.setattr(command, "command_line", lambda: parser)
+    assert command.main([]) == 2
+    assert capsys.readouterr().err == "error: \\x1b[2J one\nand two \\ud800\n"

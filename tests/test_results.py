@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import html
 import io
-import threading
+import time
 import zipfile
-from dataclasses import replace
+from dataclasses import astuple, replace
 from html.parser import HTMLParser
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 from small_set import secrets_in, small_set
@@ -17,16 +18,11 @@ from small_set import secrets_in, small_set
 from grading.collecting import results as writing
 from grading.collecting.collect import Submission
 from grading.collecting.exports import export
-from grading.collecting.results import (
-    Result,
-    ResultsError,
-    free_name,
-    mark_all,
-    read_project_file,
-    write_results,
-)
-from grading.marking.marking import Cancelled, Marks, Outcome, StudentCell
-from grading.marking.sandbox import Limits
+from grading.collecting.people import Person
+from grading.collecting.project import ProjectMarks, marks_for, read_project_file
+from grading.collecting.results import Result, free_name, not_graded, write_results
+from grading.collecting.tables import LONGEST_CELL, ResultsError, harmless
+from grading.marking.marking import Marks, Outcome, StudentCell
 
 MOST = 11  # points of the small set, the project's five with them
 
@@ -93,17 +89,73 @@ def test_checks(exercises, folder):
     assert second[-2:] == ["1", "3"]
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@a", "\tx"])
-def test_name_is_no_formula(exercises, folder, name):
-    write_results([result(exercises, name)], exercises, folder)
-    for file in ("grades.csv", "project.csv"):
-        assert table(folder / file)[1][0] == f"'{name}"
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@a", "'@a"),
+        (" =x", " '=x"),
+        ('"=x', "\"'=x"),
+        ("＝x", "'＝x"),
+        ("\t=x", "\\t=x"),
+        ("x;=cmd|' /C calc'!A0", "x;'=cmd|' /C calc'!A0"),
+        ("x\n=cmd", "x\n'=cmd"),
+        ('x";"=cmd', 'x";"\'=cmd'),
+        ("x, +1; @y", "x, '+1; '@y"),
+        ("a=1; b-2", "a=1; b-2"),
+        ("\x1b[2J\x00", "\\x1b[2J\\x00"),
+    ],
+)
+def test_no_cell_is_a_formula(exercises, folder, text, cell):
+    """Neither where a spreadsheet splits lines at commas nor where it does so at semicolons."""
+    write_results([result(exercises, text, notes=[text])], exercises, folder)
+    assert table(folder / "grades.csv")[1][0] == table(folder / "project.csv")[1][0] == cell
+    assert table(folder / "grades.csv")[1][-2] == cell
+    assert harmless(cell) == cell
+    again = folder / "points.csv"
+    assert all(line.startswith('"') for line in again.read_text("utf-8-sig").split("\r\n")[:-1])
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_NONE])
+def test_tables_hold_no_formula_however_they_are_split(exercises, folder, delimiter, quoting):
+    """As a spreadsheet of another country reads them, which splits at another sign."""
+    signs = ("=", "+", "-", "@", "\t=", "\r=", " =", '"=', "＝")
+    parts = [f"{before}{sign}cmd" for before in (*",;|\t\n", '";"', "; ") for sign in signs]
+    hostile = [*signs, *(f"x{part}" for part in parts)]
+    everybody = [result(exercises, text, text, notes=[text], origin=text) for text in hostile]
+    told = [(Person(text, text), text) for text in hostile]
+    write_results(everybody, exercises, folder, told)
+    for path in folder.glob("*.csv"):
+        text = path.read_text(encoding="utf-8-sig")
+        for row in csv.reader(text.splitlines(), delimiter=delimiter, quoting=quoting):
+            assert not [cell for cell in row if cell.strip(' "')[:1] in set("=+-@＝")], row
+
+
+@pytest.mark.parametrize("letter", ["\n", " ", '"', ";", ",\n", "x;", "\x00"])
+def test_long_cell_costs_little(letter):
+    """A student's text must not keep the grader busy."""
+    begun = time.process_time()
+    assert len(harmless(letter * LONGEST_CELL)) < 2 * LONGEST_CELL
+    assert time.process_time() - begun < 2
+
+
+def test_long_notes_do_not_stop_an_export(exercises, folder):
+    """Excel's cells end at 32,767 letters, Python's at 131,072."""
+    marie = result(exercises, "Marie Curie", "12", notes=["x" * 5_000_000])
+    write_results([marie], exercises, folder)
+    assert len(table(folder / "grades.csv")[1][-2]) < LONGEST_CELL + 100
+    (folder / "table.csv").write_text(TABLES["moodle"][0] + "x" * 200_000 + "\n", encoding="utf-8")
+    _, found = export(exercises, "moodle", folder / "table.csv", folder)
+    assert found.filled == 1
 
 
 @pytest.mark.parametrize("name", ["half a letter \ud800", 'quote " and, comma', "two\nlines"])
 def test_strange_names_stop_nothing(exercises, folder, name):
     write_results([result(exercises, name, message=name)], exercises, folder)
-    assert table(folder / "grades.csv")[1][0] == name.replace("\ud800", "?")
+    assert table(folder / "grades.csv")[1][0] == name.replace("\ud800", "\\ud800")
     assert len(list((folder / "feedback").iterdir())) == 1
 
 
@@ -149,7 +201,8 @@ def test_grades_come_last(exercises, folder, monkeypatch):
     monkeypatch.setattr(type(folder), "rename", look)
     write_results([result(exercises)], exercises, folder)
     assert seen[-1] == "grades.csv"
-    assert set(seen) == {"grades.csv", "checks.csv", "feedback"}
+    tables = {"grades.csv", "checks.csv", "points.csv", "not_graded.csv"}
+    assert set(seen) == {*tables, "feedback"}
 
 
 # --- the project's marks ---
@@ -200,26 +253,26 @@ def test_file_that_needs_no_new_row_is_not_touched(exercises, folder):
     ],
 )
 def test_marks_as_spreadsheets_write_them(exercises, folder, text, encoding):
-    found = read_project_file(written(folder, text, encoding), exercises)
-    assert found.keys() == {("Ann", "")}
-    assert found["Ann", ""].points == {"Question": 1.5, "Answer": 2}
-    assert found["Ann", ""].comment == "good"
+    ((person, marks),) = read_project_file(written(folder, text, encoding), exercises)
+    assert person == Person("Ann")
+    assert marks.points == {"Question": 1.5, "Answer": 2}
+    assert marks.comment == "good"
 
 
 def test_separator_of_a_spreadsheet_is_kept(exercises, folder):
     written(folder, HEADER.replace(",", ";") + "\nAnn;;1,5;2;good\n")
     write_results([result(exercises, "Bob")], exercises, folder)
     lines = (folder / "project.csv").read_text(encoding="utf-8-sig").splitlines()
-    assert lines[1:] == ["Ann;;1,5;2;good", "Bob;;;;"]
+    assert lines[1:] == ['"Ann";"";"1,5";"2";"good"', '"Bob";"";"";"";""']
 
 
 def test_row_without_its_empty_cells_counts(exercises, folder):
-    found = read_project_file(written(folder, f"{HEADER}\nAnn,,2\n"), exercises)
-    assert found["Ann", ""].points == {"Question": 2}
+    ((_, marks),) = read_project_file(written(folder, f"{HEADER}\nAnn,,2\n"), exercises)
+    assert marks.points == {"Question": 2}
 
 
 def test_project_without_all_its_points_is_not_in_the_total(exercises, folder):
-    given = read_project_file(written(folder, f"{HEADER}\nAnn,,2,,\n"), exercises)["Ann", ""]
+    ((_, given),) = read_project_file(written(folder, f"{HEADER}\nAnn,,2,,\n"), exercises)
     half = replace(result(exercises, "Ann", passed=1), project=given)
     write_results([half], exercises, folder)
     header, row = table(folder / "grades.csv")
@@ -256,17 +309,112 @@ def test_wrong_marks_of_a_person(exercises, folder, text, error):
 
 def test_marks_in_another_encoding(exercises, folder):
     """As Excel writes a plain CSV on Windows."""
-    given = read_project_file(written(folder, f"{HEADER}\nÄnn,,1,2,\n", "cp1252"), exercises)
-    assert given["Änn", ""].total == 3
+    path = written(folder, f"{HEADER}\nÄnn,,1,2,\n", "cp1252")
+    ((person, marks),) = read_project_file(path, exercises)
+    assert (person.name, marks.total) == ("Änn", 3)
 
 
 def test_project_is_in_total_and_feedback(exercises, folder):
     path = written(folder, f"{HEADER}\nAnn,,1.5,2,A <b>fine</b> text.\n")
-    given = read_project_file(path, exercises)["Ann", ""]
+    ((_, given),) = read_project_file(path, exercises)
     page = page_of(exercises, folder, project=given)
     assert table(folder / "grades.csv")[1][5:7] == ["3.5", "8.5"]
     assert "8.5 of 11 points" in page
     assert "A &lt;b&gt;fine&lt;/b&gt; text." in page
+
+
+# Who the file of the lecturer names, whom it is found to be, and who has no row of their own.
+NAMED = {
+    "a number without its zero": (("Ann", "131"), ("Ann", "0131"), True),
+    "a number with one": (("Ann", "0131"), ("Ann", "131"), True),
+    "a space after the name": (("Ann ", ""), ("Ann", ""), True),
+    "two spaces within": (("Ann  Lee", ""), ("Ann Lee", ""), True),
+    "letters lost in another encoding": (("???", "7"), ("王芳", "7"), True),
+    "an accent of two letters": (("Ame\u0301lie", ""), ("Amélie", ""), True),
+    "capitals": (("ANN", ""), ("Ann", ""), True),
+    "a name like a formula": (("'=x", ""), ("=x", ""), True),
+    "a name nobody has": (("Zoe", ""), ("Ann", ""), False),
+    "the same letters": (("May", ""), ("Amy", ""), False),
+    "words in another order": (("Lee Ann", ""), ("Ann Lee", ""), False),
+    "a middle name": (("Ann B. Lee", ""), ("Ann Lee", ""), False),
+}
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_marks_of_a_person_reach_their_owner(exercises, folder, case):
+    """Or are told to be nobody's; they stay in the file, and there is no second row."""
+    (name, number), student, is_found = NAMED[case]
+    path = written(folder, f"{HEADER}\n{name},{number},1,2,\n")
+    marks, unknown = marks_for([Person(*student)], read_project_file(path, exercises))
+    assert (marks[0] is not None, unknown == []) == (is_found, is_found)
+    write_results([result(exercises, *student)], exercises, folder)
+    rows = table(path)[1:]
+    assert rows[0] == [name, number, "1", "2", ""]
+    assert len(rows) == (1 if is_found else 2)
+
+
+def test_numbers_that_differ_by_a_zero_are_two_people(exercises, folder):
+    path = written(folder, f"{HEADER}\n???,0131,1,2,\n???,131,1,1,\n")
+    students = [Person("Bob", "131"), Person("Ann", "0131"), Person("Zoe", "00131")]
+    marks, unknown = marks_for(students, read_project_file(path, exercises))
+    assert [found and found.total for found in marks] == [2, 3, None]
+    assert unknown == []
+    write_results([result(exercises, *s) for s in map(astuple, students)], exercises, folder)
+    assert len(table(path)) == 4
+
+
+def test_two_rows_with_marks_for_one_student_count_for_nobody(exercises, folder):
+    path = written(folder, f"{HEADER}\nAnn,,1,2,\nAnn,,1,1,\n")
+    marks, unknown = marks_for([Person("Ann")], read_project_file(path, exercises))
+    assert marks == [None]
+    assert unknown == [Person("Ann"), Person("Ann")]
+    write_results([result(exercises, "Ann")], exercises, folder)
+    assert len(table(path)) == 3
+
+
+# --- who is missing ---
+
+ROSTERS = {
+    "names": "Name\nAnn Lee\nBob\nZoe\n",
+    "numbers": "identifier\n012\n13\n14\n",
+    "first and last": "First name;Last name\nAnn;Lee\n;Bob\n;Zoe\n",
+    "moodle": "Identifier,Full name,Grade\nParticipant 12,Ann Lee,\n"
+    "Participant 13,Bob,\nParticipant 14,Zoe,\n",
+    "canvas": 'Student,ID,Section\n    Points Possible,,\n"Lee, Ann",12,\n"Bob",13,\n"Zoe",14,\n',
+    "gradescope": "Name,SID,Email\nAnn Lee,9,a@x\nBob,8,\nZoe,7,\n",
+}
+
+
+@pytest.mark.parametrize("form", ROSTERS)
+def test_roster_says_who_is_missing(exercises, folder, form):
+    folder.mkdir()
+    (folder / "roster.csv").write_text(ROSTERS[form], encoding="utf-8")
+    everybody = [result(exercises, "Ann Lee", "12"), result(exercises, "Guest", "99")]
+    submissions = [one.submission for one in everybody]
+    nobody = {"student": "", "platform_id": "", "found": "x.7z"}
+    bob = {"student": "Bob", "platform_id": "13", "found": "report.pdf"}
+    without = [SimpleNamespace(**bob), SimpleNamespace(**nobody)]
+    found = not_graded(submissions, without, folder / "roster.csv")
+    assert [(person.name or person.identifier, why) for person, why in found] == [
+        ("Bob", "no notebook, but report.pdf"),
+        ("", "no notebook, but x.7z"),
+        ("14" if form == "numbers" else "Zoe", "handed in nothing"),
+        ("Guest", "graded, but not on the roster"),
+    ]
+    write_results(everybody, exercises, folder, found)
+    assert table(folder / "not_graded.csv")[1:3] == [
+        ["Bob", "13", "no notebook, but report.pdf"],
+        ["", "", "no notebook, but x.7z"],
+    ]
+
+
+def test_roster_without_names_and_numbers(folder):
+    with pytest.raises(ResultsError, match="ROSTER must be a CSV; got"):
+        not_graded([], [], folder / "roster.csv")
+    folder.mkdir()
+    (folder / "roster.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(ResultsError, match=r"ROSTER .* must have a column full name, .*has a, b"):
+        not_graded([], [], folder / "roster.csv")
 
 
 # --- feedback ---
@@ -278,6 +426,40 @@ def test_feedback_names_checks_and_shows_none(exercises, folder):
     assert "half(1) is 1, which is not the share" in page
     assert not secrets_in(page)
     assert "1 of 11 points, the project not marked yet" in page
+
+
+def test_notes_are_for_the_lecturer_alone(exercises, folder):
+    options = {"notes": ["read half: it uses gc", "same name as who sent bob/x.ipynb"]}
+    page = page_of(exercises, folder, origin="pile/Ann/mine.ipynb", **options)
+    assert "Graded file: mine.ipynb" in page
+    assert not any(part in page for part in ("gc", "bob", "pile/"))
+
+
+def test_what_could_not_be_read_is_said_once(exercises, folder):
+    unread = result(exercises)
+    unread.marks.give_nothing(exercises, "The notebook could not be read.")
+    write_results([unread], exercises, folder)
+    page = (folder / "feedback" / "Ann.html").read_text(encoding="utf-8")
+    assert page.count("The notebook could not be read.") == 1
+    assert "A part of one." not in page
+    assert "0 of 11 points" in page
+
+
+def test_stub_left_as_it_was(exercises, folder):
+    one = result(exercises)
+    none = Outcome(False, "unanswered", "No answer to this exercise was found.")
+    one.marks.outcomes["half", "one"] = none
+    write_results([one], exercises, folder)
+    page = (folder / "feedback" / "Ann.html").read_text(encoding="utf-8")
+    assert "Not answered yet." in page
+    assert "No answer" not in page
+
+
+def test_page_holds_nothing_that_steers(exercises, folder):
+    hostile = "\x1b[2J\x00\ud800\u202e end"
+    page = page_of(exercises, folder, student=f"Ann{hostile}", message=hostile, code=hostile)
+    assert page.count("\\x1b[2J\\x00\\ud800\\u202e end") >= 4
+    assert all(letter.isprintable() or letter == "\n" for letter in page)
 
 
 HOSTILE = "<script>alert(1)</script>\"'&{{ 7 * 7 }}"
@@ -349,12 +531,14 @@ def test_files_of_feedback(exercises):
     assert max(len(f"{file}.html".encode()) for file in files) <= 255
 
 
-def test_zip_for_moodle(exercises, folder):
+def test_zip_for_moodle_has_no_page_in_a_classmates_place(exercises, folder):
     place = "Ann Lee_12_assignsubmission_file_"
+    classmate = "Bob_13_assignsubmission_file_"
     everybody = [
-        result(exercises, "Ann Lee", "12", origin=f"all.zip/{place}/x.ipynb"),
-        result(exercises, "Bob", origin="bob/x.ipynb"),
+        result(exercises, "Ann Lee", "12", origin=f"all.zip/{place}/{classmate}/x.ipynb"),
+        result(exercises, "Zoe", origin=f"zoe.zip/{classmate}/x.ipynb"),
     ]
+    everybody[0].submission.place = f"all.zip/{place}"
     write_results(everybody, exercises, folder)
     with zipfile.ZipFile(folder / "moodle_feedback.zip") as archive:
         assert archive.namelist() == [f"{place}/feedback.html"]
@@ -365,46 +549,6 @@ def test_zip_for_moodle(exercises, folder):
 def test_no_zip_for_moodle_where_nothing_came_from_there(exercises, folder):
     write_results([result(exercises)], exercises, folder)
     assert not (folder / "moodle_feedback.zip").exists()
-
-
-# --- marking everybody ---
-
-
-def test_fault_of_the_grader_is_a_note(exercises, monkeypatch):
-    def mark(_, answers, *__):
-        if answers == "broken":
-            raise MemoryError("no more")
-        return Marks({("half", "zero"): Outcome(True, "passed")})
-
-    monkeypatch.setattr(writing, "mark", mark)
-    submissions = [Submission(name, "", "", name) for name in ("fine", "broken", "good")]
-    submissions.append(Submission("unreadable", "", "", None))
-    done: list[int] = []
-    marks = mark_all(submissions, exercises, Limits(), 2, lambda: done.append(1))
-    assert [m.outcomes["half", "zero"].passed for m in marks] == [True, False, True, False]
-    assert marks[1].notes == ["the grader failed: MemoryError: no more"]
-    assert len(done) == 4
-
-
-def test_interruption_ends_those_that_run_and_those_that_wait(exercises, monkeypatch):
-    begun = []
-
-    def mark(_, answers, limits, cancelled: threading.Event):
-        begun.append(answers)
-        if answers == "first":
-            return Marks()
-        assert cancelled.wait(60)
-        raise Cancelled
-
-    def interrupt():
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(writing, "mark", mark)
-    names = ["first", *map(str, range(50))]
-    submissions = [Submission(name, "", "", name) for name in names]
-    with pytest.raises(KeyboardInterrupt):
-        mark_all(submissions, exercises, Limits(), 2, interrupt)
-    assert len(begun) < len(names)
 
 
 # --- exports ---
@@ -496,13 +640,79 @@ def test_column_that_canvas_has_already(exercises, folder):
 def test_group_gets_its_points_together(exercises, folder):
     text = "Name,Email\nMarie Curie,m@x.org\nPierre Curie,p@x.org\nLi Na,l@x.org\n"
     group = result(exercises, "Marie Curie and Pierre Curie", "99", passed=5)
+    group.submission.members = ("Marie Curie", "Pierre Curie")
     lines, found = exported(exercises, folder, "gradescope", text, [group])
     assert lines[1:] == [
         "Marie Curie,m@x.org,6,11",
         "Pierre Curie,p@x.org,6,11",
         "Li Na,l@x.org,,11",
     ]
-    assert (found.filled, found.not_in_table, found.without_project) == (2, [], 1)
+    assert (found.filled, found.not_in_table, found.without_project) == (2, [], 2)
+
+
+def test_one_person_with_two_first_names_is_no_group(exercises, folder):
+    one = result(exercises, "Marie and Pierre Curie", passed=5)
+    lines, found = exported(
+        exercises, folder, "gradescope", "Name\nMarie and Pierre Curie\nMarie\n", [one]
+    )
+    assert lines[1:] == ["Marie and Pierre Curie,6,11", "Marie,,11"]
+    assert (found.filled, found.not_in_table) == (1, [])
+
+
+def test_points_for_platforms_without_a_table_of_ours(exercises, folder):
+    group = result(exercises, "Ann and Bob", "0131", passed=5)
+    group.submission.members = ("Ann", "Bob")
+    write_results([group, result(exercises, "Zoe", passed=1)], exercises, folder)
+    assert table(folder / "points.csv") == [
+        ["identifier", "name", "points", "of", "project"],
+        ["0131", "Ann", "6", "11", "not marked"],
+        ["0131", "Bob", "6", "11", "not marked"],
+        ["", "Zoe", "1", "11", "not marked"],
+    ]
+
+
+def test_points_that_a_spreadsheet_has_saved(exercises, folder):
+    """With semicolons, and a comma in numbers."""
+    half = ProjectMarks({"Question": 1.5, "Answer": 1})
+    write_results([result(exercises, "Ann", "7", 5, project=half)], exercises, folder)
+    path = folder / "points.csv"
+    path.write_text(path.read_text("utf-8-sig").replace(",", ";").replace("8.5", "8,5"))
+    (folder / "table.csv").write_text(MOODLE + "Participant 7,Ann,\n", encoding="utf-8")
+    filled, _ = export(exercises, "moodle", folder / "table.csv", folder)
+    assert filled.read_text("utf-8-sig").splitlines()[1] == "Participant 7,Ann,8.5"
+
+
+def test_anonymous_marking_in_moodle(exercises, folder):
+    """A worksheet without names: the participant's number is in the names of files, too."""
+    text = "Identifier,Status,Grade\nParticipant 123456,-,\nParticipant 7,-,\n"
+    one = result(exercises, "Participant", "123456", passed=5)
+    lines, found = exported(exercises, folder, "moodle", text, [one])
+    assert lines[1:] == ["Participant 123456,-,6", "Participant 7,-,"]
+    assert (found.filled, found.not_in_table) == (1, [])
+
+
+# A name in Canvas' table, a name in the pile, and whether these are one person.
+SPELLINGS = {
+    "as it is": ("Marie Curie", "Marie Curie", True),
+    "surname first": ("Curie, Marie", "Marie Curie", True),
+    "joined": ("Curie, Marie", "curiemarie", True),
+    "joined, by the last word": ("Marie Curie", "curiemarie", True),
+    "several words": ("van der Berg, Ann Lee", "vanderbergannlee", True),
+    "accents": ("Núñez, José", "núñezjosé", True),
+    "joined in another order": ("Curie, Marie", "mariecurie", False),
+    "the same letters": ("Lee, Amy", "leemay", False),
+    "other words with the same letters": ("Lee, Ann", "Le Eann", False),
+    "transliterated": ("Müller, Jörg", "Mueller, Joerg", False),
+}
+
+
+@pytest.mark.parametrize("case", SPELLINGS)
+def test_spellings_of_a_name(exercises, folder, case):
+    name, student, is_same = SPELLINGS[case]
+    text = f'Student,ID\n"{name}",\n'
+    _, found = exported(exercises, folder, "canvas", text, [result(exercises, student)])
+    assert found.filled == is_same
+    assert found.not_in_table == ([] if is_same else [student])
 
 
 MOODLE = "Identifier,Full name,Grade\n"
@@ -513,7 +723,12 @@ AMBIGUOUS = {
     ),
     "two of that name were graded": ("Participant 3,Ann,\n", [("Ann", ""), ("Ann", "")]),
     "number and name disagree": ("Participant 1,Bob,\n", [("Ann", "1"), ("Bob", "2")]),
-    "letters in another order": ("Participant ,Amy,\nParticipant ,May,\n", [("May", "")]),
+    "letters in another order": ("Participant ,Amy,\n", [("May", "")]),
+    "words in another order": ("Participant ,Lee Amy,\n", [("Amy Lee", "")]),
+    "another with that name, by the numbers": (
+        "Participant 5,Ann,\n",
+        [("Ann", "7"), ("Bob", "5")],
+    ),
     "nobody": ("Participant 3,Zoe,\n", [("Ann", "1")]),
     "no name": ("Participant 3,,\n", [("Ann", "1")]),
 }
@@ -529,6 +744,15 @@ def test_total_of_nobody_in_particular_is_not_exported(exercises, folder, name):
     assert not any(",6," in line for line in lines)
 
 
+def test_namesake_who_handed_in_nothing_gets_nothing(exercises, folder):
+    """Numbers that meet elsewhere are of one platform: there another number is another person."""
+    everybody = [result(exercises, "Ann", "7", 5), result(exercises, "Zoe", "8", 0)]
+    rows = "Participant 5,Ann,\nParticipant 8,Zoe,\n"
+    lines, found = exported(exercises, folder, "moodle", MOODLE + rows, everybody)
+    assert lines[1:] == ["Participant 5,Ann,", "Participant 8,Zoe,0"]
+    assert found.not_in_table == ["Ann"]
+
+
 def test_two_of_one_name_are_told_apart_by_number(exercises, folder):
     everybody = [result(exercises, "Ann", "1", 0), result(exercises, "Ann", "2", 5)]
     rows = "Participant 2,Ann,\nParticipant 1,Ann,\n"
@@ -540,8 +764,8 @@ def test_two_of_one_name_are_told_apart_by_number(exercises, folder):
 @pytest.mark.parametrize(
     ("platform", "text", "error"),
     [
-        ("moodle", "a,b\n", "TABLE has no column 'Full name'"),
-        ("moodle", "", "TABLE has no column 'Full name'"),
+        ("moodle", "a,b\n", "TABLE has no column 'Identifier'"),
+        ("moodle", "", "TABLE has no column 'Identifier'"),
         ("other", "a,b\n", "PLATFORM must be one of moodle, canvas, gradescope; got 'other'"),
     ],
 )

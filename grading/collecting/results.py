@@ -1,50 +1,30 @@
-"""Grade a folder of submissions: marks as CSV, and for every student a page of feedback."""
+"""What grading leaves behind: tables, and for every student a page of feedback."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import shutil
 import tempfile
-import threading
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
-from grading.authoring.sets import Criterion, Exercise, ExerciseSet
-from grading.collecting.collect import MOODLE, Submission
-from grading.marking.marking import NOT_GRADED, Marks, mark
-from grading.marking.sandbox import Limits
+from grading.authoring.sets import ExerciseSet
+from grading.collecting.collect import Submission
+from grading.collecting.people import Match, Person, folded, people_in, person_of
+from grading.collecting.project import PROJECT_FILE, ProjectMarks, add_to_project_file
+from grading.collecting.tables import ResultsError, plain, read_table, write_csv
+from grading.marking.marking import Marks
 
 TEMPLATE = Path(__file__).parent / "feedback.html"
-PROJECT_FILE = "project.csv"
-GRADES_FILE, CHECKS_FILE, FEEDBACK = "grades.csv", "checks.csv", "feedback"
-MOODLE_FILE = "moodle_feedback.zip"
-OURS = (GRADES_FILE, CHECKS_FILE, FEEDBACK, MOODLE_FILE)
+GRADES_FILE, CHECKS_FILE, POINTS_FILE = "grades.csv", "checks.csv", "points.csv"
+NOT_GRADED_FILE, FEEDBACK, MOODLE_FILE = "not_graded.csv", "feedback", "moodle_feedback.zip"
+OURS = (GRADES_FILE, CHECKS_FILE, POINTS_FILE, NOT_GRADED_FILE, FEEDBACK, MOODLE_FILE)
 LONGEST_NAME = 60  # letters; every file system takes 255 bytes
-
-
-class ResultsError(ValueError):
-    """Results that cannot be written or read."""
-
-
-@dataclass(frozen=True)
-class ProjectMarks:
-    """What a person gave for the open task: points by criterion, and a comment."""
-
-    points: dict[str, float]
-    comment: str = ""
-    missing: tuple[str, ...] = ()  # criteria that have no points yet
-
-    @property
-    def total(self) -> float | None:
-        """The project's points, once all criteria have theirs."""
-        return None if self.missing else sum(self.points.values())
 
 
 @dataclass(frozen=True)
@@ -72,66 +52,41 @@ class Result:
         """The project's points, or None as long as it is not marked."""
         return self.project.total if self.project else None
 
+    def total(self, exercise_set: ExerciseSet) -> str:
+        """All points so far."""
+        return f"{self.marks.total(exercise_set) + (self.project_points or 0):g}"
 
-# --- marking everybody ---
-
-
-def mark_all(
-    submissions: Sequence[Submission],
-    exercise_set: ExerciseSet,
-    limits: Limits,
-    workers: int,
-    done: Callable[[], object],
-) -> list[Marks]:
-    """Mark every submission, several at a time; what one does has no effect on another.
-
-    An interruption ends them all at once.
-    """
-    cancelled = threading.Event()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            running = [
-                pool.submit(marks_of, submission, exercise_set, limits, cancelled)
-                for submission in submissions
-            ]
-            for _ in as_completed(running):
-                done()
-        except BaseException:
-            cancelled.set()
-            pool.shutdown(cancel_futures=True)
-            raise
-    return [future.result() for future in running]
+    @property
+    def why_nothing(self) -> str:
+        """Why no check ran at all, or nothing."""
+        found = {(outcome.kind, outcome.message) for outcome in self.marks.outcomes.values()}
+        kind, message = found.pop() if len(found) == 1 else ("", "")
+        return message if kind == "stopped" else ""
 
 
-def marks_of(
-    submission: Submission,
-    exercise_set: ExerciseSet,
-    limits: Limits,
-    cancelled: threading.Event,
-) -> Marks:
-    """One submission's marks; a fault of the grader's own becomes a note, not an end."""
-    if submission.answers is None:
-        return nothing(exercise_set, "The notebook could not be read.")
-    try:
-        return mark(exercise_set, submission.answers, limits)
-    except Exception as error:
-        marks = nothing(exercise_set, NOT_GRADED)
-        marks.notes.append(f"the grader failed: {type(error).__name__}: {error}")
-        return marks
-
-
-def nothing(exercise_set: ExerciseSet, why: str) -> Marks:
-    """No points anywhere."""
-    marks = Marks()
-    marks.give_nothing(exercise_set, why)
-    return marks
+def members_of(submission: Submission) -> list[Person]:
+    """Everybody whose work this is: on Gradescope, groups hand in together."""
+    names = getattr(submission, "members", ()) or (submission.student,)
+    return [Person(name, submission.platform_id) for name in names]
 
 
 # --- files ---
 
 
-def write_results(results: Sequence[Result], exercise_set: ExerciseSet, folder: Path) -> None:
-    """Write grades, statistics and feedback; what lay there before is kept in `earlier`.
+def try_to_write(folder: Path) -> None:
+    """Make the folder of results; an OSError here comes before hours of work."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
+def write_results(
+    results: Sequence[Result],
+    exercise_set: ExerciseSet,
+    folder: Path,
+    not_graded: Sequence[tuple[Person, str]] = (),
+) -> None:
+    """Write tables and feedback; what lay there before is kept in `earlier`.
 
     All is complete before any of it is put in place, the grades last. The project's marks are the
     lecturer's own file: students are added to it, nothing is changed.
@@ -140,12 +95,16 @@ def write_results(results: Sequence[Result], exercise_set: ExerciseSet, folder: 
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as new:
         write_csv(Path(new) / GRADES_FILE, grades_rows(results, exercise_set))
         write_csv(Path(new) / CHECKS_FILE, checks_rows(results, exercise_set))
+        write_csv(Path(new) / POINTS_FILE, points_rows(results, exercise_set))
+        rows = [[person.name, person.identifier, why] for person, why in not_graded]
+        write_csv(Path(new) / NOT_GRADED_FILE, [["student", "id", "why"], *rows])
         write_feedback(results, exercise_set, Path(new))
         keep_earlier(folder)
         for name in reversed(OURS):
             if (Path(new) / name).exists():
                 (Path(new) / name).rename(folder / name)
-    add_to_project_file(results, exercise_set, folder / PROJECT_FILE)
+    students = [person_of(result.submission) for result in results]
+    add_to_project_file(students, exercise_set, folder / PROJECT_FILE)
 
 
 def keep_earlier(folder: Path) -> None:
@@ -160,53 +119,38 @@ def keep_earlier(folder: Path) -> None:
         shutil.move(path, place / path.name)
 
 
-def write_csv(path: Path, rows: Iterable[Sequence[object]], delimiter: str = ",") -> None:
-    """Write a table that spreadsheets read; a cell cannot become a formula there."""
-    write_as_it_is(path, ([harmless(value) for value in row] for row in rows), delimiter)
-
-
-def write_as_it_is(path: Path, rows: Iterable[Sequence[object]], delimiter: str = ",") -> None:
-    """Write a table, or leave the file as it was."""
-    buffer = io.StringIO(newline="")
-    csv.writer(buffer, delimiter=delimiter).writerows(rows)
-    draft = path.with_name(f".{path.name}.new")
-    draft.write_text(buffer.getvalue(), encoding="utf-8-sig", errors="replace", newline="")
-    draft.replace(path)
-
-
-def harmless(value: object) -> object:
-    """Text as a spreadsheet must not take for a formula."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{value}"
-    return value
-
-
 def grades_rows(results: Sequence[Result], exercise_set: ExerciseSet) -> Iterable[Sequence[object]]:
-    """A row for every student: points by exercise, of the project, in total, and notes."""
+    """A row for every submission: points by exercise, of the project, in total, and notes."""
     exercises = exercise_set.exercises
-    most = exercise_set.points + exercise_set.project.points
     yield [
-        "student",
-        "id",
+        *("student", "id"),
         *(f"{exercise.id} (of {exercise.points})" for exercise in exercises),
         f"checks (of {exercise_set.points})",
         f"project (of {exercise_set.project.points})",
-        f"total (of {most})",
-        "notes",
-        "file",
+        f"total (of {exercise_set.points + exercise_set.project.points})",
+        *("notes", "file"),
     ]
     for result in results:
-        checks = result.marks.total(exercise_set)
         project = result.project_points
         yield [
             *result.key,
             *(result.marks.points(exercise) for exercise in exercises),
-            checks,
+            result.marks.total(exercise_set),
             "" if project is None else f"{project:g}",
-            f"{checks + (project or 0):g}",
+            result.total(exercise_set),
             "; ".join(result.notes),
             result.submission.origin,
         ]
+
+
+def points_rows(results: Sequence[Result], exercise_set: ExerciseSet) -> Iterable[Sequence[object]]:
+    """A row for every person, for whatever takes identifiers or names with points."""
+    yield ["identifier", "name", "points", "of", "project"]
+    most = exercise_set.points + exercise_set.project.points
+    for result in results:
+        marked = "not marked" if result.project_points is None else "marked"
+        for person in members_of(result.submission):
+            yield [person.identifier, person.name, result.total(exercise_set), most, marked]
 
 
 def checks_rows(results: Sequence[Result], exercise_set: ExerciseSet) -> Iterable[Sequence[object]]:
@@ -218,95 +162,27 @@ def checks_rows(results: Sequence[Result], exercise_set: ExerciseSet) -> Iterabl
             yield [exercise.id, check.id, check.about, check.points, sum(passed), len(passed)]
 
 
-# --- the project's marks ---
+# --- who is missing ---
 
 
-def project_header(exercise_set: ExerciseSet) -> list[str]:
-    """The columns of the lecturer's file."""
-    criteria = [f"{c.name} (of {c.points})" for c in exercise_set.project.rubric]
-    return ["student", "id", *criteria, "comment"]
-
-
-def read_project_file(path: Path, exercise_set: ExerciseSet) -> dict[tuple[str, str], ProjectMarks]:
-    """The marks that a person gave so far, by student; a row without any is not marked yet."""
-    if not path.exists():
-        return {}
-    rows = read_csv(path)
-    header = project_header(exercise_set)
-    if not rows or rows[0] != header:
-        raise ResultsError(f"{path}: the first line must be {', '.join(header)}")
-    found = {}
-    for number, row in enumerate(rows[1:], 2):
-        if len(row) > len(header):
-            raise ResultsError(
-                f"{path}, line {number}: {len(header)} columns are expected; got {len(row)}"
-            )
-        row = row + [""] * (len(header) - len(row))  # spreadsheets leave empty cells out
-        given = row[2:-1]
-        if any(cell.strip() for cell in given):
-            rubric = exercise_set.project.rubric
-            points = {
-                criterion.name: points_in(cell, criterion, f"{path}, line {number}")
-                for criterion, cell in zip(rubric, given, strict=True)
-                if cell.strip()
-            }
-            missing = tuple(c.name for c in rubric if c.name not in points)
-            found[row[0], row[1]] = ProjectMarks(points, row[-1], missing)
-    return found
-
-
-def points_in(cell: str, criterion: Criterion, place: str) -> float:
-    """The points for a criterion."""
-    try:
-        value = float(cell.strip().replace(",", "."))
-    except ValueError:
-        raise ResultsError(f"{place}: points must be a number; got {cell!r}") from None
-    if not 0 <= value <= criterion.points:
-        raise ResultsError(
-            f"{place}: {criterion.name} is 0 to {criterion.points} points; got {value:g}"
-        )
-    return value
-
-
-def add_to_project_file(results: Sequence[Result], exercise_set: ExerciseSet, path: Path) -> None:
-    """A row for everybody who has none yet."""
-    header = project_header(exercise_set)
-    rows, delimiter = read_table(path) if path.exists() else ([header], ",")
-    there = {(row[0], row[1]) for row in rows[1:] if len(row) > 1}
-    empty = [""] * (len(header) - 2)
-    new = [[*result.key, *empty] for result in results if result.key not in there]
-    if new or not path.exists():
-        write_csv(path, rows + new, delimiter)
-
-
-def read_csv(path: Path) -> list[list[str]]:
-    """A table as written here, or by a spreadsheet that had it open."""
-    return read_table(path)[0]
-
-
-def read_table(path: Path) -> tuple[list[list[str]], str]:
-    """A table as written here, and what stands between its cells."""
-    rows, delimiter = read_as_it_is(path)
-    return [
-        [cell.removeprefix("'") if harmless(cell[1:]) != cell[1:] else cell for cell in row]
-        for row in rows
-    ], delimiter
-
-
-def read_as_it_is(path: Path) -> tuple[list[list[str]], str]:
-    """A table's cells as they are, and what stands between them."""
-    content = path.read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:  # as Excel writes a plain "CSV" on Windows
-        text = content.decode("cp1252", errors="replace")
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-    except csv.Error as error:
-        raise ResultsError(f"{path} must be a CSV: {error}") from None
-    return [row for row in rows if any(row)], delimiter
+def not_graded(
+    submissions: Sequence[Submission], without: Sequence[Any], roster: Path | None
+) -> list[tuple[Person, str]]:
+    """Who has no marks, and who is not on the roster, with the reason."""
+    told = [(person_of(one), f"no notebook, but {one.found}") for one in without]
+    if roster is None:
+        return told
+    if not roster.is_file():
+        raise ResultsError(f"ROSTER must be a CSV; got {str(roster)!r}")
+    listed = people_in(read_table(roster)[0], f"ROSTER {roster}")
+    listed = [p for p in listed if folded(p.name) not in ("", "points possible") or p.identifier]
+    graded = [person for submission in submissions for person in members_of(submission)]
+    match = Match(listed, graded + [person for person, _ in told])
+    nothing = [p for p, found in zip(listed, match.places, strict=True) if not found]
+    guests = [p for p, found in zip(graded, match.back, strict=False) if not found]
+    told += [(person, "handed in nothing") for person in nothing]
+    told += [(person, "graded, but not on the roster") for person in guests]
+    return told
 
 
 # --- feedback ---
@@ -314,23 +190,27 @@ def read_as_it_is(path: Path) -> tuple[list[list[str]], str]:
 
 def write_feedback(results: Sequence[Result], exercise_set: ExerciseSet, folder: Path) -> None:
     """A page for every student, and a zip that Moodle takes, where files came from there."""
-    place = folder / FEEDBACK
-    place.mkdir()
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True)
+    (folder / FEEDBACK).mkdir()
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, finalize=on_a_page)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     used: set[str] = set()
     for_moodle = {}
     for result in results:
-        page = template.render(feedback_of(result, exercise_set))
-        (place / f"{free_name(result, used)}.html").write_text(
-            page, encoding="utf-8", errors="replace"
-        )
-        parts = result.submission.origin.split("/")
-        for_moodle |= {f"{part}/feedback.html": page for part in parts if MOODLE.match(part)}
+        file = result.submission.origin.rpartition("/")[2]
+        page = template.render(result=result, set=exercise_set, file=file)
+        (folder / FEEDBACK / f"{free_name(result, used)}.html").write_text(page, encoding="utf-8")
+        place = getattr(result.submission, "place", "")  # never a folder that a student has made
+        if place:
+            for_moodle[f"{place.rpartition('/')[2]}/feedback.html"] = page
     if for_moodle:
         with zipfile.ZipFile(folder / MOODLE_FILE, "w", zipfile.ZIP_DEFLATED) as archive:
             for path, page in for_moodle.items():
-                archive.writestr(path, page.encode("utf-8", "replace"))
+                archive.writestr(path, page)
+
+
+def on_a_page(value: object) -> object:
+    """Text without what a page cannot hold."""
+    return plain(value, keep="\n\t") if isinstance(value, str) else value
 
 
 def free_name(result: Result, used: set[str]) -> str:
@@ -342,64 +222,3 @@ def free_name(result: Result, used: set[str]) -> str:
         free, k = f"{name}-{k}", k + 1
     used.add(free.lower())
     return free
-
-
-def feedback_of(result: Result, exercise_set: ExerciseSet) -> dict[str, object]:
-    """What a student's page says."""
-    project = result.project
-    points = result.project_points
-    return {
-        "title": f"Exercises: {exercise_set.title}",
-        "student": result.submission.student,
-        "notes": result.notes,
-        "total": f"{result.marks.total(exercise_set) + (points or 0):g}",
-        "most": exercise_set.points + exercise_set.project.points,
-        "waiting": points is None,
-        "project": exercise_set.project,
-        "project_points": f"{points or 0:g}",
-        "criteria": [
-            {
-                "name": criterion.name,
-                "full_marks_for": criterion.full_marks_for,
-                "points": criterion.points,
-                "given": given_for(project, criterion.name),
-            }
-            for criterion in exercise_set.project.rubric
-        ],
-        "comment": project.comment if project else "",
-        "exercises": [
-            exercise_feedback(number, result, exercise)
-            for number, exercise in enumerate(exercise_set.exercises, 1)
-        ],
-    }
-
-
-def given_for(project: ProjectMarks | None, criterion: str) -> str:
-    """The points for a criterion, or a dash."""
-    if project is None or criterion in project.missing:
-        return "–"
-    return f"{project.points[criterion]:g}"
-
-
-def exercise_feedback(number: int, result: Result, exercise: Exercise) -> dict[str, object]:
-    """One exercise's part of the page: every check with what it found, never the check itself."""
-    outcomes = [result.marks.outcomes[exercise.id, check.id] for check in exercise.checks]
-    cells = (result.submission.answers or {}).get(exercise.id, [])
-    return {
-        "id": exercise.id,
-        "number": number,
-        "title": exercise.title,
-        "points": result.marks.points(exercise),
-        "most": exercise.points,
-        "code": "\n\n".join(cell.code for cell in cells if cell.is_answer),
-        "checks": [
-            {
-                "about": check.about,
-                "passed": outcome.passed,
-                "message": outcome.message,
-                "points": check.points if outcome.passed else 0,
-                "most": check.points,
-            }
-            for check, outcome in zip(exercise.checks, outcomes, strict=True)
-        ],
-    }

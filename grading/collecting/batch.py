@@ -1,0 +1,172 @@
+"""Mark a pile: each submission in a process of its own, its marks on disk as soon as it is done."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import asdict, astuple
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from grading.authoring.sets import ExerciseSet
+from grading.collecting.collect import Submission
+from grading.marking import sandbox
+from grading.marking.marking import NOT_GRADED, Answers, Marks, Outcome, mark
+from grading.marking.sandbox import Limits
+
+MARKING = Path(sandbox.__file__).parent
+KEPT_FILE = ".marks.jsonl"
+UNREADABLE = "The notebook could not be read."
+
+
+def mark_all(
+    submissions: Sequence[Submission],
+    exercise_set: ExerciseSet,
+    limits: Limits,
+    workers: int,
+    kept: Path,
+    done: Callable[[int], object],
+    again: bool = False,
+    marker: Callable[..., Marks] = mark,  # called with set, answers and limits
+) -> tuple[list[Marks], int]:
+    """Everybody's marks, and how many submissions ran; what one does has no effect on another.
+
+    Marks that `kept` holds are taken from there, unless all is to run again. `done` is called with
+    numbers of submissions. An interruption ends at once those that run.
+    """
+    same = basis_of(exercise_set, limits)
+    keys = [key_of(submission.answers, same) for submission in submissions]
+    known = {} if again else read_kept(kept)
+    known[key_of(None, same)] = nothing(exercise_set, UNREADABLE)
+    answers = {key: one.answers for key, one in zip(keys, submissions, strict=True)}
+    todo = {key: found for key, found in answers.items() if found is not None and key not in known}
+    number = Counter(keys)
+    to_run = sum(number[key] for key in todo)
+    done(len(keys) - to_run)
+    marks_of = functools.partial(marker, exercise_set, limits=limits)
+    with contextlib.closing(each_marked(todo, marks_of, workers)) as finished:
+        for key, marks in finished:
+            if isinstance(marks, Marks):
+                keep(kept, key, marks)
+            else:
+                marks = nothing(exercise_set, NOT_GRADED, f"the grader failed: {marks}")
+            known[key] = marks
+            done(number[key])
+    return [known[key] for key in keys], to_run
+
+
+def nothing(exercise_set: ExerciseSet, why: str, *notes: str) -> Marks:
+    """No points anywhere."""
+    marks = Marks(notes=list(notes))
+    marks.give_nothing(exercise_set, why)
+    return marks
+
+
+# --- processes ---
+
+
+def each_marked(
+    todo: Mapping[str, Answers], marks_of: Callable[[Answers], Marks], workers: int
+) -> Generator[tuple[str, Marks | str], None, None]:
+    """Yield marks as they are finished, or why there are none.
+
+    A process that ends without a word costs its own submission alone, after a second attempt.
+    """
+    # Linux imports once for everybody; elsewhere NumPy must not be loaded before a fork.
+    context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+    context.set_forkserver_preload([__name__, "mbgd_lib"])
+    waiting, ended = deque(todo), set()
+    running: dict[Connection, tuple[str, BaseProcess]] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                key = waiting.popleft()
+                reader, writer = context.Pipe(duplex=False)
+                what = (writer, marks_of, todo[key])
+                process = context.Process(target=send_marks, args=what, daemon=True)
+                process.start()
+                writer.close()
+                running[reader] = key, process
+            for reader in wait(list(running)):
+                key, process = running.pop(reader)
+                found = None
+                with reader, contextlib.suppress(EOFError, OSError):
+                    found = reader.recv()
+                process.join()
+                if found is None and key not in ended:
+                    ended.add(key)
+                    waiting.append(key)
+                else:
+                    yield key, found or "its process ended, twice"
+    finally:
+        for _, process in running.values():
+            process.terminate()
+        for _, process in running.values():
+            process.join()
+
+
+def send_marks(writer: Connection, marks_of: Callable[[Answers], Marks], answers: Answers) -> None:
+    """Mark in a process of its own; a fault of the grader's costs this submission alone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the grader, which ends this
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was begun is cleaned up
+    threading.Thread(target=end_with_grader, daemon=True).start()
+    try:
+        writer.send(marks_of(answers))
+    except Exception as error:
+        writer.send(f"{type(error).__name__}: {error}")
+
+
+def end_with_grader() -> None:
+    """End this process where the grader has been ended, by whatever means."""
+    grader = multiprocessing.parent_process()
+    if grader:
+        wait([grader.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+# --- what is kept ---
+
+
+def basis_of(exercise_set: ExerciseSet, limits: Limits) -> str:
+    """All that everybody's marks depend on: the set with its variant, the limits, the grader."""
+    code = [path.read_text(encoding="utf-8") for path in sorted(MARKING.glob("*.py"))]
+    return json.dumps([asdict(exercise_set), asdict(limits), code], default=sorted)
+
+
+def key_of(answers: Answers | None, basis: str) -> str:
+    """A word for all that a submission's marks depend on."""
+    text = basis + json.dumps(answers, default=asdict)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def keep(path: Path, key: str, marks: Marks) -> None:
+    """Add marks to a file; the line begins anew, since the last one may be half a line."""
+    outcomes = [[*which, *astuple(outcome)] for which, outcome in marks.outcomes.items()]
+    line = json.dumps({"key": key, "outcomes": outcomes, "notes": marks.notes})
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"\n{line}\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_kept(path: Path) -> dict[str, Marks]:
+    """All marks that were kept, but for lines that are not whole."""
+    found = {}
+    for line in (
+        path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else ()
+    ):
+        with contextlib.suppress(ValueError, TypeError, KeyError):
+            entry = json.loads(line)
+            outcomes = {(e, c): Outcome(*rest) for e, c, *rest in entry["outcomes"]}
+            found[entry["key"]] = Marks(outcomes, entry["notes"])
+    return found
