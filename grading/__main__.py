@@ -175,17 +175,18 @@ def make_practice(options: argparse.Namespace) -> int:
 
 def show_mine(options: argparse.Namespace) -> int:
     """What a learner's own notebook has right, check by check."""
-    needs_signals()
+    get_ready()
     exercise_set = wanted(options.set, "")
     for line in check_mine(exercise_set, PRACTICE / f"{exercise_set.name}.ipynb"):
         print(line)
     return 0
 
 
-def needs_signals() -> None:
-    """Answers run in processes that Windows cannot end."""
-    if not hasattr(os, "killpg"):
-        raise SubmissionsError("checking answers needs Linux or macOS; on Windows, use WSL")
+def get_ready() -> None:
+    """Refuse where answers cannot run; say it once where they are not cut off."""
+    sandbox.require()
+    if not sandbox.is_available():
+        print(sandbox.NOT_CUT_OFF, file=sys.stderr)
 
 
 def check_sets(options: argparse.Namespace) -> int:
@@ -232,10 +233,8 @@ def make_assignments(options: argparse.Namespace) -> int:
 
 def grade_to_json(options: argparse.Namespace) -> int:
     """One notebook's marks for a program to read."""
-    needs_signals()
+    get_ready()
     exercise_set = wanted(options.set, options.variant)
-    if not sandbox.is_available():
-        print("Answers are not cut off from network and files.", file=sys.stderr)
     graded = grade_one(options.notebook, exercise_set, Limits(all_seconds=options.seconds))
     text = json.dumps(for_gradescope(graded) if options.gradescope else graded, indent=1)
     if options.out:
@@ -247,7 +246,7 @@ def grade_to_json(options: argparse.Namespace) -> int:
 
 def grade_set(options: argparse.Namespace) -> int:
     """Marks and feedback for a folder of submissions."""
-    needs_signals()
+    get_ready()
     exercise_set = wanted(options.set, options.variant)
     folder = options.out / file_name(exercise_set)
     given = read_project_file(folder / PROJECT_FILE, exercise_set)
@@ -256,7 +255,6 @@ def grade_set(options: argparse.Namespace) -> int:
     missing = not_graded(submissions, pile.without_notebook, options.roster)
     project, unknown = marks_for([person_of(one) for one in submissions], given)
     try_to_write(folder)
-    tell_where_answers_run()
     told = tell_of_all(submissions, exercise_set)
     limits, kept = Limits(all_seconds=options.seconds), folder / KEPT_FILE
     begun = time.monotonic()

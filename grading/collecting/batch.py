@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import functools
 import hashlib
 import json
@@ -26,6 +27,8 @@ from grading.marking.sandbox import Limits
 
 MARKING = Path(sandbox.__file__).parent
 KEPT_FILE = ".marks.jsonl"
+MOST_MEMORY = 8 * 1024**3  # bytes that checks may take, with all that they import
+STARTS = 600  # seconds beside those of answers, for processes to start
 UNREADABLE = "The notebook could not be read."
 
 
@@ -54,7 +57,9 @@ def mark_all(
     to_run = sum(number[key] for key in todo)
     done(len(keys) - to_run)
     marks_of = functools.partial(marker, exercise_set, limits=limits)
-    with contextlib.closing(each_marked(todo, marks_of, workers)) as finished:
+    with contextlib.closing(
+        each_marked(todo, marks_of, workers, limits.all_seconds + STARTS)
+    ) as finished:
         for key, marks in finished:
             if isinstance(marks, Marks):
                 keep(kept, key, marks)
@@ -76,7 +81,7 @@ def nothing(exercise_set: ExerciseSet, why: str, *notes: str) -> Marks:
 
 
 def each_marked(
-    todo: Mapping[str, Answers], marks_of: Callable[[Answers], Marks], workers: int
+    todo: Mapping[str, Answers], marks_of: Callable[[Answers], Marks], workers: int, seconds: float
 ) -> Generator[tuple[str, Marks | str], None, None]:
     """Yield marks as they are finished, or why there are none.
 
@@ -92,7 +97,7 @@ def each_marked(
             while waiting and len(running) < workers:
                 key = waiting.popleft()
                 reader, writer = context.Pipe(duplex=False)
-                what = (writer, marks_of, todo[key])
+                what = (writer, marks_of, todo[key], seconds)
                 process = context.Process(target=send_marks, args=what, daemon=True)
                 process.start()
                 writer.close()
@@ -115,11 +120,18 @@ def each_marked(
             process.join()
 
 
-def send_marks(writer: Connection, marks_of: Callable[[Answers], Marks], answers: Answers) -> None:
+def send_marks(
+    writer: Connection, marks_of: Callable[[Answers], Marks], answers: Answers, seconds: float
+) -> None:
     """Mark in a process of its own; a fault of the grader's costs this submission alone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the grader, which ends this
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was begun is cleaned up
     threading.Thread(target=end_with_grader, daemon=True).start()
+    # What an answer gives to a check must neither fill the machine nor keep a check for ever.
+    import resource  # not there on Windows, where pages can be made
+
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
     try:
         writer.send(marks_of(answers))
     except Exception as error:

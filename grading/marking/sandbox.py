@@ -99,13 +99,15 @@ def can_run(wrapped: Callable[[list[str]], list[str]] = list) -> bool:
 
 
 def require() -> None:
-    """Refuse where answers could only run as root.
+    """Refuse where answers cannot run, or only as root.
 
     Raises
     ------
     SandboxError
-        If root has no bubblewrap, and another user cannot start Python here.
+        On Windows; and for root, without bubblewrap, where no other user can start Python here.
     """
+    if not hasattr(os, "killpg"):
+        raise SandboxError("answers run on Linux or macOS; on Windows, use WSL")
     if os.getuid() == 0 and not is_available() and not can_run():
         raise SandboxError(
             "answers never run as root, and no other user can read this Python and the library: "
