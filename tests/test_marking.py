@@ -528,19 +528,20 @@ def test_a_generator_moves_on(door):
     assert [draw(theirs), draw(theirs)] == [ours.random(), ours.random()]
 
 
+RESULT = '{"value": {"dict": [["result", %s], ["changed", []]]}}'
 SPOILED = {
     "no JSON": "]",
     "no dictionary": "[1]",
-    "unknown kind": '{"value": {"result": {"pickle": "x"}, "changed": []}}',
+    "unknown kind": RESULT % '{"pickle": "x"}',
     "no result": '{"value": 3}',
-    "array without bytes": '{"value": {"result": {"array": ["<f8", [10], ""]}, "changed": []}}',
-    "array of objects": '{"value": {"result": {"array": ["O", [1], "AA=="]}, "changed": []}}',
-    "two kinds": '{"value": {"result": {"set": [], "tuple": []}, "changed": []}}',
-    "list in a set": '{"value": {"result": {"set": [[1]]}, "changed": []}}',
-    "number with no end": '{"value": {"result": ' + "9" * 5000 + ', "changed": []}}',
-    "deep": '{"value": {"result": ' + "[" * 9000 + "]" * 9000 + ', "changed": []}}',
+    "array without bytes": RESULT % '{"array": ["<f8", [10], ""]}',
+    "array of objects": RESULT % '{"array": ["O", [1], "AA=="]}',
+    "two kinds": RESULT % '{"set": [], "tuple": []}',
+    "list in a set": RESULT % '{"set": [[1]]}',
+    "number with no end": RESULT % ("9" * 5000),
+    "deep": RESULT % ("[" * 9000 + "]" * 9000),
     "callback that is not there": '{"callback": 99, "args": [], "kwargs": {"dict": []}}',
-    "change of nothing": '{"value": {"result": 0, "changed": [[5, 0]]}}',
+    "change of nothing": '{"value": {"dict": [["result", 0], ["changed", [[5, 0]]]]}}',
     "half an error": '{"error": {"type": "E"}}',
 }
 
@@ -551,6 +552,12 @@ def test_a_reply_that_is_none_stops_the_worker(door, monkeypatch, line):
     monkeypatch.setattr(door, "send", lambda _: None)
     with pytest.raises(Stopped, match="spoiled the connection"):
         door.call(0, (), {})
+
+
+def test_a_reply_like_these_is_one(door, monkeypatch):
+    monkeypatch.setattr(door, "replies", types.SimpleNamespace(readline=lambda _: RESULT % "7"))
+    monkeypatch.setattr(door, "send", lambda _: None)
+    assert door.call(0, (), {}) == 7
 
 
 def test_a_check_that_takes_too_long_is_stopped(tmp_path):

@@ -16,7 +16,7 @@ import pickle
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, FunctionType, MethodType
 from typing import Any
@@ -28,7 +28,7 @@ from grading.marking import sandbox
 from grading.marking.sandbox import Limits
 from grading.marking.worker import KINDS, mutable_in
 
-LONGEST_REPLY = 64_000_000  # letters; an honest reply is far below
+LONGEST_REPLY = 16_000_000  # letters; an honest reply is far below
 LONGEST_NAP = 0.2  # seconds between two looks at what a worker takes
 IMPORTABLE = ("mbgd_lib", "numpy", "builtins", "math")  # a function of these is there, too
 
@@ -85,7 +85,7 @@ class Object(Thing):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        return self._door.attribute(self._number, name)
+        return self._door.ask({"kind": "attribute", "thing": self._number, "name": name})
 
 
 class Door:
@@ -111,49 +111,39 @@ class Door:
     def run(self, code: str) -> AnswerError | None:
         """Run a cell, and return what it raised."""
         try:
-            request = {"kind": "cell", "code": code}
-            return self.ask(request, lambda told: AnswerError(told) if told else None)
+            told = self.ask({"kind": "cell", "code": code})
         except AnswerError as error:  # an answer has broken what runs cells
             return error
+        with nothing_believed():
+            return AnswerError(told) if told else None
 
     def look_up(self, names: Sequence[str], classes: Sequence[str] = ()) -> dict[str, Any]:
         """The values of the names that are there, and of those which are to be classes."""
-
-        def read(found: dict) -> dict[str, Any]:
-            values = {n: decoded(found[n], self) for n in names if n in found}
-            for name in classes:
-                if isinstance(values.get(name), Function):
-                    values[name] = Class(self, values[name]._number)
-            return values
-
-        return self.ask({"kind": "look_up", "names": names}, read)
+        found = self.ask({"kind": "look_up", "names": names})
+        with nothing_believed():
+            found = {name: found[name] for name in names if name in found}
+        made = {n: Class(self, v._number) for n, v in found.items() if isinstance(v, Function)}
+        return found | {name: made[name] for name in classes if name in made}
 
     def call(self, thing: int, args: tuple, kwargs: dict) -> Any:
         """Call something of the student's."""
-
-        def read(reply: dict) -> Any:
+        reply = self.ask({"kind": "call", "thing": thing, "args": args, "kwargs": kwargs})
+        with nothing_believed():
             arguments = list(mutable_in((args, kwargs)))
             for k, state in reply["changed"]:
-                write_back(arguments[k], decoded(state, self), self.writes_back)
-            return decoded(reply["result"], self)
+                write_back(arguments[k], state, self.writes_back)
+            return reply["result"]
 
-        return self.ask({"kind": "call", "thing": thing, "args": args, "kwargs": kwargs}, read)
-
-    def attribute(self, thing: int, name: str) -> Any:
-        """Look at an attribute of something of the student's."""
-        request = {"kind": "attribute", "thing": thing, "name": name}
-        return self.ask(request, lambda value: decoded(value, self))
-
-    def ask(
-        self, request: Mapping[str, object], read: Callable[[Any], Any] = lambda value: value
-    ) -> Any:
-        """Send a request and read what comes back; meanwhile, answer calls of our functions."""
+    def ask(self, request: Mapping[str, object]) -> Any:
+        """Send a request, and return what comes back; meanwhile, answer calls of our functions."""
         self.send(request)
+        error: Exception | None = None
         with nothing_believed():
             while "callback" in (reply := self.receive()):
                 self.send(self.called_back(reply))
-            error = AnswerError(reply["error"]) if reply.get("error") else None
-            value = None if error else read(reply.get("value"))
+            if reply.get("error"):
+                error = AnswerError(reply["error"])
+            value = decoded(reply.get("value"), self)
         if self.raised:  # a check's own function failed: that is what the check is to say
             error, self.raised = self.raised, None
         if error:
@@ -186,7 +176,9 @@ class Door:
         """What stands for a value on the other side, unless a copy of it goes over."""
         if isinstance(value, Thing):
             return "thing", value._number
-        if not isinstance(value, FunctionType | MethodType) or is_importable(value):
+        if not isinstance(value, FunctionType | MethodType):
+            return None
+        if (value.__module__ or "").partition(".")[0] in IMPORTABLE:
             return None
         self.ours.append(value)
         return "ours", len(self.ours) - 1
@@ -244,11 +236,6 @@ def check_size(pid: int, limits: Limits) -> None:
         raise Stopped(f"it took more than {limits.memory / 1024**3:.3g} GB of memory in all")
     if count > limits.processes:
         raise Stopped(f"it started more than {limits.processes} processes")
-
-
-def is_importable(function: FunctionType | MethodType) -> bool:
-    """Whether the worker finds the same function where it is."""
-    return (function.__module__ or "").partition(".")[0] in IMPORTABLE
 
 
 # --- what arrives ---

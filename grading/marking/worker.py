@@ -169,7 +169,7 @@ class Worker:
         """The reply to one request; what goes wrong on the way is the student's error."""
         try:
             with self.usual_settings():
-                return {"value": getattr(self, request["kind"])(request)}
+                return {"value": self.things.plain(getattr(self, request["kind"])(request))}
         except BaseException as error:  # a student's function may raise SystemExit as well
             return {"error": told(error)}
 
@@ -181,16 +181,18 @@ class Worker:
     def look_up(self, request: dict) -> object:
         """The values of the names that are there."""
         there = self.shell.user_ns
-        return {n: self.things.plain(there[n]) for n in request["names"] if n in there}
+        return {name: there[name] for name in request["names"] if name in there}
 
     def call(self, request: dict) -> object:
         """Call something with arguments; say, too, which of them it has changed."""
         args, kwargs = request["args"], request["kwargs"]
         arguments = list(mutable_in((args, kwargs)))
         before = list(map(pickle.dumps, arguments))
-        result = self.things.plain(self.things.kept[request["thing"]](*args, **kwargs))
+        result = self.things.kept[request["thing"]](*args, **kwargs)
+        # What a generator yields is made now: it may change arguments, too.
+        result = self.things.all_of(result) if isinstance(result, Iterator) else result
         changed = [
-            [k, self.things.plain(state_of(argument))]
+            (k, state_of(argument))
             for k, argument in enumerate(arguments)
             if pickle.dumps(argument) != before[k]
         ]
@@ -198,7 +200,7 @@ class Worker:
 
     def attribute(self, request: dict) -> object:
         """Look at an attribute of something."""
-        return self.things.plain(getattr(self.things.kept[request["thing"]], request["name"]))
+        return getattr(self.things.kept[request["thing"]], request["name"])
 
     @contextlib.contextmanager
     def usual_settings(self) -> Iterator[None]:
