@@ -17,8 +17,10 @@ from grading.authoring.pages import PRACTICE, add_practice, write_pages
 from grading.authoring.sets import SOURCES, ExerciseSet, SourceError, find_set, read_set, set_names
 from grading.authoring.try_out import faults, set_faults
 from grading.authoring.variants import VariantError, read_variant
-from grading.collecting.collect import NO_ANSWER, SubmissionsError, collect, not_read
+from grading.collecting.answers import NO_ANSWER
+from grading.collecting.collect import Nothing, collect
 from grading.collecting.exports import PLATFORMS, export
+from grading.collecting.files import SubmissionsError
 from grading.collecting.results import (
     PROJECT_FILE,
     Result,
@@ -35,7 +37,6 @@ VARIANTS = SOURCES / "variants"
 ASSIGNMENTS, GRADES = PROJECT / "assignments", PROJECT / "grades"
 FAULTS = (SourceError, VariantError, SubmissionsError, ResultsError, OSError)
 INTERRUPTED = 130  # what shells give for Ctrl-C
-MOST_SHOWN = 10  # files
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -199,7 +200,8 @@ def grade_set(options: argparse.Namespace) -> int:
     exercise_set = wanted(options.set, options.variant)
     folder = options.out / file_name(exercise_set)
     given = read_project_file(folder / PROJECT_FILE, exercise_set)
-    submissions = collect(options.submissions, exercise_set)
+    pile = collect(options.submissions, exercise_set)
+    submissions = pile.submissions
     limits = Limits(all_seconds=options.seconds)
     if not sandbox.is_available():
         print("This system does not let the grader cut answers off from network and files.")
@@ -220,7 +222,7 @@ def grade_set(options: argparse.Namespace) -> int:
     if all(NO_ANSWER in result.notes for result in results):
         print(f"Nobody answered anything of {exercise_set.name}: is SET right?")
     tell(results, exercise_set, folder, time.monotonic() - begun)
-    tell_not_read(not_read(options.submissions))
+    tell_without_notebook(pile.without_notebook)
     return 0
 
 
@@ -240,11 +242,10 @@ def tell(results: list[Result], exercise_set: ExerciseSet, folder: Path, seconds
     print("grade again when it is filled in, and totals and feedback will have it.")
 
 
-def tell_not_read(files: list[str]) -> None:
-    """What was sent and is no notebook: a student may have meant it for one."""
-    if files:
-        shown_files = ", ".join(files[:MOST_SHOWN]) + (", …" if len(files) > MOST_SHOWN else "")
-        print(f"{len(files)} files are neither notebooks nor zips and were not read: {shown_files}")
+def tell_without_notebook(without: list[Nothing]) -> None:
+    """Who sent no notebook, and files of nobody's: a student may have meant one for it."""
+    for nothing in without:
+        print(f"{nothing.student or 'nobody'}: no notebook, but {nothing.found}")
 
 
 def export_set(options: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grading.authoring.sets import ExerciseSet
-from grading.collecting.collect import GROUP
+from grading.collecting.owners import GROUP
 from grading.collecting.results import (
     GRADES_FILE,
     ResultsError,

@@ -17,7 +17,8 @@ from pathlib import Path
 import jinja2
 
 from grading.authoring.sets import Criterion, Exercise, ExerciseSet
-from grading.collecting.collect import MOODLE, Submission
+from grading.collecting.collect import Submission
+from grading.collecting.owners import MOODLE
 from grading.marking.marking import NOT_GRADED, Cancelled, Marks, mark
 from grading.marking.sandbox import Limits
 
