@@ -17,7 +17,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from grading.authoring.notebooks import check_as_released, check_to_practise
-from grading.authoring.sets import Exercise, ExerciseSet, defined_names
+from grading.authoring.sets import ExerciseSet, defined_names
 from grading.collecting.files import File, printable
 from grading.marking.marking import Answers, StudentCell
 
@@ -29,6 +29,7 @@ LONGEST_CELL = 100_000  # letters of code, which take a thousand times the memor
 MOST_CODE = 500_000  # letters in all code cells
 A_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 CONFLICT = "Git left a conflict in it (<<<<<<<): settle it and save the notebook again"
+AFTER_ALL = "-"  # in place of an exercise's id
 MAGIC = re.compile(r"^[ \t]*[%!].*$", re.MULTILINE)
 
 
@@ -48,11 +49,7 @@ class Sent:
     is_code: bool
     grade_id: str
     source: str
-
-    @cached_property
-    def text(self) -> str:
-        """The source as it is compared with the release."""
-        return plain(self.source)
+    text: str  # as it is compared with the release
 
     @cached_property
     def names(self) -> set[str]:
@@ -70,10 +67,11 @@ def rebuild(file: File, exercise_set: ExerciseSet) -> Rebuilt:
         return Rebuilt(None, notes=[f"not read: {file.problem}"])
     try:
         with warnings.catch_warnings(action="ignore"):  # of the parser, about a student's code
-            cells, metadata, notes = read_notebook(file.content)
+            notebook = read_json(file.content)
+            cells, notes = cells_of(notebook)
             answers, recognised, about = answers_in(cells, exercise_set)
-            notes += made_from(metadata, exercise_set) + ([] if recognised else [NO_ANSWER])
-            notes += about + newer_syntax(answers, metadata)
+            notes += made_from(notebook, exercise_set) + ([] if recognised else [NO_ANSWER])
+            notes += about + newer_syntax(notebook, answers)
     except Exception as error:  # whatever it is, it costs its owner alone
         why = str(error) if isinstance(error, ValueError) else type(error).__name__
         return Rebuilt(None, notes=[printable(f"not a notebook that can be read: {why}")])
@@ -83,22 +81,32 @@ def rebuild(file: File, exercise_set: ExerciseSet) -> Rebuilt:
 # --- the file ---
 
 
-def read_notebook(content: bytes) -> tuple[list[Sent], dict[str, Any], list[str]]:
-    """The cells of a notebook and its metadata, whatever else is missing, and notes.
+def read_json(content: bytes) -> Any:
+    """What a file holds, in whatever encoding; not if it takes more memory than a notebook needs.
 
     Raises
     ------
     ValueError
-        If there are none, or reading them would take more memory than a notebook needs.
+        If it cannot be read, with the reason.
     """
     text = content.decode(json.detect_encoding(content), errors="replace")
     if is_intricate(text) and is_intricate(A_STRING.sub("", text)):
         raise ValueError("it has more parts than a notebook needs")
     try:
-        notebook = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        conflict = CONFLICT if re.search("^<{7} ", text, re.MULTILINE) else ""
-        raise ValueError(conflict or ("it is damaged" if text.strip() else "it is empty")) from None
+        if re.search("^<{7} ", text, re.MULTILINE):
+            raise ValueError(CONFLICT) from None
+        raise ValueError("it is damaged" if text.strip() else "it is empty") from None
+
+
+def is_intricate(text: str) -> bool:
+    """Whether JSON may become far larger in memory; marks within strings count, too."""
+    return text.count("{") + text.count("[") > MOST_PARTS or text.count(",") > MOST_VALUES
+
+
+def cells_of(notebook: Any) -> tuple[list[Sent], list[str]]:
+    """The cells of a notebook, whatever else is missing, and a note where there are too many."""
     notebook = notebook if isinstance(notebook, dict) else {}
     sheets = notebook.get("worksheets")  # notebooks of version 3
     sheets = sheets if isinstance(sheets, list) else [notebook]
@@ -106,22 +114,15 @@ def read_notebook(content: bytes) -> tuple[list[Sent], dict[str, Any], list[str]
     if not any(isinstance(cells, list) for cells in lists):
         raise ValueError("it holds no cells")
     found = [cell for cells in lists if isinstance(cells, list) for cell in cells]
-    kept, notes, letters = [], [], 0
-    for number, cell in enumerate(map(sent, found[:MOST_CELLS]), 1):
+    kept, left_out, letters = [], max(0, len(found) - MOST_CELLS), 0
+    for cell in map(sent, found[:MOST_CELLS]):
         length = len(cell.source) if cell.is_code else 0
         if length > LONGEST_CELL or letters + length > MOST_CODE:
-            notes.append(f"not read: its cell {number}, which is too long")
+            left_out += 1
         else:
             letters += length
             kept.append(cell)
-    if len(found) > MOST_CELLS:
-        notes.append(f"only the first {MOST_CELLS} of its {len(found)} cells were read")
-    return kept, entry(notebook, "metadata"), notes[:1] + notes[1:][-1:]
-
-
-def is_intricate(text: str) -> bool:
-    """Whether JSON may become far larger in memory; marks within strings count, too."""
-    return text.count("{") + text.count("[") > MOST_PARTS or text.count(",") > MOST_VALUES
+    return kept, [f"not read: {left_out} cells, too long or too many"] if left_out else []
 
 
 def sent(cell: object) -> Sent:
@@ -132,54 +133,33 @@ def sent(cell: object) -> Sent:
         source = "".join(part for part in source if isinstance(part, str))
     source = source.encode("utf-8", "replace").decode() if isinstance(source, str) else ""
     source = source.replace("\r\n", "\n").replace("\r", "\n")
-    grade_id = text_in(entry(cell, "metadata", "nbgrader"), "grade_id")
-    return Sent(cell.get("cell_type") == "code", grade_id, source)
+    grade_id = text_at(cell, "metadata", "nbgrader", "grade_id")
+    return Sent(cell.get("cell_type") == "code", grade_id, source, plain(source))
 
 
-def entry(of: dict[str, Any], *keys: str) -> dict[str, Any]:
-    """A dictionary within dictionaries, or an empty one."""
+def text_at(of: Any, *keys: str) -> str:
+    """A short text out of dictionaries, which may hold anything."""
     for key in keys:
-        of = of[key] if isinstance(of.get(key), dict) else {}
-    return of
+        of = of.get(key) if isinstance(of, dict) else None
+    return printable(of) if isinstance(of, str) else ""
 
 
-def text_in(of: dict[str, Any], key: str) -> str:
-    """A short text out of metadata, which may hold anything."""
-    return printable(of[key]) if isinstance(of.get(key), str) else ""
-
-
-def made_from(metadata: dict[str, Any], exercise_set: ExerciseSet) -> list[str]:
+def made_from(notebook: Any, exercise_set: ExerciseSet) -> list[str]:
     """A note where a notebook was made from another set or variant."""
-    if not isinstance(metadata.get("exercises"), dict):
-        return []
-    named = [text_in(metadata["exercises"], key) for key in ("set", "variant")]
-    if named == [exercise_set.name, exercise_set.variant]:
-        return []
-    return [f"made from {' '.join(filter(None, named)) or 'another notebook'}"]
+    named = [text_at(notebook, "metadata", "exercises", key) for key in ("set", "variant")]
+    is_ours = named in (["", ""], [exercise_set.name, exercise_set.variant])
+    return [] if is_ours else [f"made from {' '.join(named).strip()}"]
 
 
-def newer_syntax(answers: Answers, metadata: dict[str, Any]) -> list[str]:
+def newer_syntax(notebook: Any, answers: Answers) -> list[str]:
     """A note where code may be right in the student's Python and cannot be read by ours."""
-    version = re.match(
-        r"(\d{1,3})\.(\d{1,3})", text_in(entry(metadata, "language_info"), "version")
-    )
-    ours = sys.version_info[:2]
-    names = [name for name, cells in answers.items() if not all(parses(c.code) for c in cells)]
-    if not names or not version or (int(version[1]), int(version[2])) <= ours:
+    said = text_at(notebook, "metadata", "language_info", "version")
+    version, ours = re.match(r"(\d{1,3})\.(\d{1,3})", said), sys.version_info[:2]
+    if not version or (int(version[1]), int(version[2])) <= ours:
         return []
-    return [
-        f"{', '.join(names)} cannot be read by Python {ours[0]}.{ours[1]}, which grades; it was "
-        f"written in {version[0]}, where it may be right"
-    ]
-
-
-def parses(code: str) -> bool:
-    """Whether this Python can read code, not counting what Jupyter alone understands."""
-    try:
-        ast.parse(MAGIC.sub("pass", code))
-    except Exception:  # code may also be too deep for the parser
-        return False
-    return True
+    odd = [name for name, cells in answers.items() if not all(tree_of(c.code) for c in cells)]
+    note = f"{', '.join(odd)} cannot be read by Python {ours[0]}.{ours[1]}, which grades; it was "
+    return [f"{note}written in {version[0]}, where it may be right"] if odd else []
 
 
 # --- the answers ---
@@ -191,12 +171,12 @@ def plain(code: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def meaning(code: str) -> str:
-    """Code without comments and layout, or as it is where it cannot be parsed."""
+def tree_of(code: str) -> str:
+    """Code without comments, layout and Jupyter's commands, or nothing where it is no Python."""
     try:
-        return ast.dump(ast.parse(code))
-    except Exception:
-        return plain(code)
+        return ast.dump(ast.parse(MAGIC.sub("pass", code)))
+    except Exception:  # it may also be too deep
+        return ""
 
 
 def answers_in(cells: list[Sent], exercise_set: ExerciseSet) -> tuple[Answers, int, list[str]]:
@@ -215,8 +195,8 @@ def answers_in(cells: list[Sent], exercise_set: ExerciseSet) -> tuple[Answers, i
             slot = chosen[k]
             slots[slot] += [*late, StudentCell(cell.source)]
             late = []
-        elif (place := released.get(cell.grade_id) or released.get(cell.text)) is not None:
-            slot = place.then or slot
+        elif cell.grade_id in released or cell.text in released:
+            slot = released.get(cell.grade_id, released.get(cell.text)) or slot
         elif cell.is_code and cell.text:
             own = slots.get(slot, late)
             own.append(StudentCell(cell.source, is_answer=False))
@@ -225,32 +205,28 @@ def answers_in(cells: list[Sent], exercise_set: ExerciseSet) -> tuple[Answers, i
     for exercise in exercise_set.exercises:
         if exercise.id not in chosen.values() and not set(exercise.names) <= defined:
             notes.append(f"no answer to {exercise.id} was found")
-    notes += changed(cells, released, order)
+    changes = [cell for cell in changes if cell.text and {cell.grade_id} <= released.keys() - order]
+    if changes:  # it ran at home, and had no effect here
+        names = ", ".join(dict.fromkeys(cell.grade_id for cell in changes))
+        notes.append(f"changes to {names} had no effect")
     return slots, len(set(chosen.values())), notes
 
 
-AFTER_ALL = "-"
+def released_cells(exercise_set: ExerciseSet) -> dict[str, str]:
+    """What every student got, by id and by text: none of it is the student's own.
 
-
-@dataclass(frozen=True)
-class Place:
-    """A released cell; after a check, the student's own cells belong to the next exercise."""
-
-    then: str = ""
-
-
-def released_cells(exercise_set: ExerciseSet) -> dict[str, Place]:
-    """What every student got, by id and by text: none of it is the student's own."""
-    found = {"setup": Place(), plain(exercise_set.setup): Place()}
+    After a check, the student's own cells belong to the next exercise, whose id is given.
+    """
+    found = {"setup": "", plain(exercise_set.setup): ""}
     following = [e.id for e in exercise_set.exercises[1:]] + [AFTER_ALL]
     for exercise, after in zip(exercise_set.exercises, following, strict=True):
         if exercise.given:
-            found[f"{exercise.id}-given"] = found[plain(exercise.given_code)] = Place()
-        found[exercise.id] = found[plain(exercise.stub)] = Place()
+            found[f"{exercise.id}-given"] = found[plain(exercise.given_code)] = ""
+        found[exercise.id] = found[plain(exercise.stub)] = ""
         for check in exercise.checks:
             texts = (check_as_released(check), check_to_practise(check))
             for known in (f"{exercise.id}-{check.id}", *map(plain, texts)):
-                found[known] = Place(after)
+                found[known] = after
     return found
 
 
@@ -264,36 +240,17 @@ def chosen_answers(
     chosen: dict[int, str] = {}
     notes = []
     for exercise in exercise_set.exercises:
-        by_id = [k for k, cell in enumerate(cells) if cell.is_code and cell.grade_id == exercise.id]
-        by_name = [k for k, cell in enumerate(cells) if defines(cell, exercise)]
-        by_id, by_name = (
-            [k for k in kind if is_worked_on(cells[k], exercise)] for kind in (by_id, by_name)
-        )
+        untouched = (tree_of(""), tree_of(exercise.stub))
+        by_id, by_name = [], []
+        for k, cell in enumerate(cells):
+            is_known = cell.grade_id == exercise.id
+            if not cell.is_code or (cell.grade_id and not is_known):
+                continue
+            if is_known or set(exercise.names) <= cell.names:
+                if (tree_of(cell.source) or cell.text) not in untouched:
+                    (by_id if is_known else by_name).append(k)
         found = by_id or by_name
         chosen = dict.fromkeys(found, exercise.id) | chosen
         if len({cells[k].text for k in found}) > 1:
             notes.append(f"{exercise.id} was answered in {len(found)} cells, which ran in order")
     return chosen, notes
-
-
-def is_worked_on(cell: Sent, exercise: Exercise) -> bool:
-    """Whether a cell is more than the stub or nothing, however it is laid out."""
-    return meaning(cell.source) not in (meaning(""), meaning(exercise.stub))
-
-
-def defines(cell: Sent, exercise: Exercise) -> bool:
-    """Whether a code cell without a known id defines all names that the exercise asks for."""
-    return cell.is_code and not cell.grade_id and set(exercise.names) <= cell.names
-
-
-def changed(cells: list[Sent], released: dict[str, Place], answers: list[str]) -> list[str]:
-    """A note where released code was changed: it ran at home, and had no effect here."""
-    names = [
-        cell.grade_id
-        for cell in cells
-        if cell.grade_id in released
-        and cell.grade_id not in answers
-        and cell.text
-        and cell.text not in released
-    ]
-    return [f"changes to {', '.join(dict.fromkeys(names))} had no effect"] if names else []

@@ -10,7 +10,7 @@ from pathlib import Path
 from grading.authoring.sets import ExerciseSet
 from grading.collecting.answers import Rebuilt, rebuild
 from grading.collecting.files import A_LINK, File, Reader, SubmissionsError, files_in
-from grading.collecting.owners import CANVAS, COPY, Owner, by_owner, named_by, stem_of
+from grading.collecting.owners import CANVAS, COPY, Owner, by_owner, named_by
 from grading.marking.marking import Answers
 
 AT_ONCE = timedelta(minutes=1)  # files whose times differ by less were copied together
@@ -70,9 +70,8 @@ def collect(folder: Path, exercise_set: ExerciseSet) -> Pile:
             f"SUBMISSIONS {folder} holds no notebook (.ipynb) and no zip with one, but {there}"
         )
     pile.submissions.sort(key=lambda s: (s.student, s.platform_id, s.origin))
-    pile.without_notebook.sort(key=lambda nothing: (nothing.student, nothing.platform_id))
-    for submission in pile.submissions:
-        note_namesakes(submission, pile.submissions)
+    pile.without_notebook.sort(key=lambda nothing: (nothing.student, nothing.found))
+    note_namesakes(pile.submissions)
     return pile
 
 
@@ -90,23 +89,21 @@ def best(owner: Owner, found: Sequence[tuple[File, Rebuilt]]) -> Submission:
     *others, (file, kept) = sorted(found, key=rank)
     notes = list(kept.notes)
     if others:
-        names = listed([left_aside(*other, kept) for other in reversed(others)])
-        notes.append(f"one of {len(found)} notebooks counts; not graded: {names}")
-    late = (CANVAS.fullmatch(stem_of(part)) for part in file.parts)
-    if any(match and match["late"] for match in late):
+        names = []
+        for other, rebuilt in reversed(others):
+            more = rebuilt.recognised > kept.recognised
+            why = other.problem or (f"with {rebuilt.recognised} answers" if more else "")
+            names.append(other.origin + (f" ({why})" if why else ""))
+        notes.append(f"one of {len(found)} notebooks counts; not graded: {listed(names)}")
+    if any(
+        (match := named_by(part)) and match.re is CANVAS and match["late"] for part in file.parts
+    ):
         notes.append("handed in late, as Canvas says")
     inside = {part for f, _ in found for part in f.parts[len(owner.container) + 1 :][:1]}
     if len(list(filter(named_by, inside))) > 1 and not owner.platform_id:
         notes.append("holds folders of several students: is it a class? collect it alone")
-    return Submission(
-        owner.student, owner.platform_id, file.origin, kept.answers, notes, owner.place
-    )
-
-
-def left_aside(file: File, rebuilt: Rebuilt, kept: Rebuilt) -> str:
-    """A notebook that does not count, and what speaks for it."""
-    more = f"with {rebuilt.recognised} answers" if rebuilt.recognised > kept.recognised else ""
-    return f"{file.origin} ({file.problem or more})" if file.problem or more else file.origin
+    who = owner.student, owner.platform_id
+    return Submission(*who, file.origin, kept.answers, notes, owner.place)
 
 
 def listed(names: Sequence[str]) -> str:
@@ -115,17 +112,13 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def note_namesakes(submission: Submission, submissions: Sequence[Submission]) -> None:
-    """Say where others have the same name and number; a person must find out who is who."""
-    for other in submissions:
-        if other is submission or other.platform_id != submission.platform_id:
-            continue
-        if other.student == submission.student:
-            submission.notes.append(f"has the same name as the one who sent {other.origin}")
-        elif not other.platform_id and uncopied(other) == uncopied(submission):
-            submission.notes.append(f"may be the same student as the one who sent {other.origin}")
-
-
-def uncopied(submission: Submission) -> str:
-    """A student's name without the number of a copy."""
-    return COPY.sub("", submission.student)
+def note_namesakes(submissions: Sequence[Submission]) -> None:
+    """Say who may be one student, by name and number; a person must find out who is who."""
+    alike: dict[tuple[str, str], list[Submission]] = {}
+    for submission in submissions:
+        key = COPY.sub("", submission.student), submission.platform_id
+        alike.setdefault(key, []).append(submission)
+    for together in alike.values():
+        for submission in together if len(together) > 1 else []:
+            others = listed([other.origin for other in together if other is not submission])
+            submission.notes.append(f"has the name of another one: see {others}")

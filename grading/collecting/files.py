@@ -87,34 +87,27 @@ def files_in(folder: Path) -> Iterator[File]:
     """Everything below a folder, and what the zips there hold; nothing of it is read yet."""
     waiting = [folder]
     while waiting:  # not by recursion: folders may be very deep
-        place = waiting.pop()
+        path = waiting.pop()
+        parts = path.relative_to(folder).parts
         try:
-            inside = [path for path in place.iterdir() if not LEFT_BY_TOOLS.fullmatch(path.name)]
-        except OSError as error:
-            yield replace(on_disk(place, folder), problem=str(error.strerror))
-            continue
-        if not inside and place != folder:
-            yield File((*place.relative_to(folder).parts, ""), datetime.min)
-        for path in inside:
-            if path.is_dir() and not path.is_symlink():
-                waiting.append(path)
-                continue
-            file = on_disk(path, folder)
-            is_zip = file.is_zip and not file.problem
-            yield from members(file, partial(opened, path, file.modified)) if is_zip else [file]
-
-
-def on_disk(path: Path, folder: Path) -> File:
-    """A file of the pile."""
-    parts = path.relative_to(folder).parts
-    try:
-        status = path.lstat()
-        modified = datetime.fromtimestamp(status.st_mtime)
-    except (OSError, ValueError, OverflowError) as error:
-        return File(parts, datetime.min, problem=str(error))
-    is_plain = stat.S_ISREG(status.st_mode)
-    problem = A_LINK if stat.S_ISLNK(status.st_mode) else "" if is_plain else "not a plain file"
-    return File(parts, modified, problem=problem, size=status.st_size, read=path.read_bytes)
+            status = path.lstat() if parts else path.stat()
+            modified = datetime.fromtimestamp(status.st_mtime)
+            file = File(parts, modified, size=status.st_size, read=path.read_bytes)
+            if stat.S_ISDIR(status.st_mode):
+                inside = [p for p in sorted(path.iterdir()) if not LEFT_BY_TOOLS.fullmatch(p.name)]
+                waiting += inside
+                if parts and not inside:
+                    yield replace(file, parts=(*parts, ""))
+            elif not stat.S_ISREG(status.st_mode):
+                is_link = stat.S_ISLNK(status.st_mode)
+                yield replace(file, problem=A_LINK if is_link else "not a plain file")
+            else:
+                is_zip = file.is_zip
+                yield from members(file, partial(opened, path, modified)) if is_zip else [file]
+        except (OSError, ValueError, OverflowError) as error:
+            if not parts:
+                raise
+            yield File(parts, datetime.min, problem=getattr(error, "strerror", "") or str(error))
 
 
 @lru_cache(maxsize=1)
@@ -125,11 +118,11 @@ def opened(path: Path, modified: datetime) -> zipfile.ZipFile:
 
 def members(file: File, archive: Callable[[], zipfile.ZipFile]) -> list[File]:
     """What a zip holds."""
-    found = []
     try:
         listed = archive().infolist()
-    except Exception:  # zipfile raises several kinds for what is damaged
+    except Exception:
         return [replace(file, problem="a damaged zip")]
+    found = []
     for member in listed:
         parts = (*file.parts, *parts_of(member))
         if any(map(LEFT_BY_TOOLS.fullmatch, parts)):
@@ -160,8 +153,7 @@ def problem_of(member: zipfile.ZipInfo) -> str:
         return A_LINK
     if member.flag_bits & 1:
         return "in a zip that needs a password"
-    packed_safely = member.compress_type in PACKED_SAFELY
-    return "" if packed_safely else "packed in a way that is not read; a usual zip is"
+    return "" if member.compress_type in PACKED_SAFELY else "packed in a way that is not read"
 
 
 def content_of(archive: Callable[[], zipfile.ZipFile], member: zipfile.ZipInfo) -> bytes:
@@ -181,31 +173,32 @@ class Reader:
         for file in sorted(files, key=lambda file: (file.modified, file.parts), reverse=True):
             self.files += 1
             if self.files > MOST_FILES:
-                yield replace(file, problem=TOO_LARGE, read=bytes)
+                yield replace(file, problem=TOO_LARGE)
                 return
-            read = self.content(file) if file.is_work else replace(file, read=bytes)
+            read = self.content(file) if file.is_work else file
             if not file.is_zip or read.problem:
                 yield read
-            elif sum(part.lower().endswith(".zip") for part in file.parts) > DEEPEST_ZIP:
-                yield replace(file, problem=f"a zip within {DEEPEST_ZIP} zips", read=bytes)
+                continue
+            archive = cache(partial(zipfile.ZipFile, io.BytesIO(read.content)))
+            if sum(part.lower().endswith(".zip") for part in file.parts) > DEEPEST_ZIP:
+                yield replace(file, problem=f"a zip within {DEEPEST_ZIP} zips")
             elif read.content.count(b"PK\x01\x02") > MOST_FILES:  # stands before every name
-                yield replace(file, problem=TOO_LARGE, read=bytes)
+                yield replace(file, problem=TOO_LARGE)
             else:
-                archive = cache(partial(zipfile.ZipFile, io.BytesIO(read.content)))
-                yield from self.contents(members(replace(file, read=bytes), archive))
+                yield from self.contents(members(file, archive))
 
     def content(self, file: File) -> File:
         """A file with its content, or with the reason why there is none."""
         if file.problem:
-            return replace(file, read=bytes)
+            return file
         self.bytes += file.size
         self.notebooks += not file.is_zip
         is_too_much = file.size > LARGEST_FILE or self.bytes > MOST_OF_ONE
         if is_too_much or self.notebooks > MOST_NOTEBOOKS:
-            return replace(file, problem=TOO_LARGE, read=bytes)
+            return replace(file, problem=TOO_LARGE)
         try:
-            return replace(file, content=file.read(), read=bytes)
+            return replace(file, content=file.read())
         except OSError as error:
-            return replace(file, problem=str(error.strerror), read=bytes)
-        except Exception:
-            return replace(file, problem="damaged in its zip", read=bytes)
+            return replace(file, problem=str(error.strerror))
+        except Exception:  # zipfile and its libraries raise several kinds
+            return replace(file, problem="damaged in its zip")
