@@ -22,7 +22,7 @@ from grading.collecting.files import File, printable
 from grading.marking.marking import Answers, StudentCell
 
 NO_ANSWER = "holds no answer of this set"
-MOST_PARTS = 300_000  # lists and objects in a JSON file: some take a hundred times their letters
+MOST_PARTS = 400_000  # lists, objects and entries in JSON: each may take two hundred bytes
 MOST_VALUES = 2_000_000  # in all of them, such as the points of a figure
 MOST_CELLS = 1_000  # of a notebook
 LONGEST_CELL = 100_000  # letters of code, which take a thousand times the memory to understand
@@ -102,7 +102,8 @@ def read_json(content: bytes) -> Any:
 
 def is_intricate(text: str) -> bool:
     """Whether JSON may become far larger in memory; marks within strings count, too."""
-    return text.count("{") + text.count("[") > MOST_PARTS or text.count(",") > MOST_VALUES
+    parts = sum(map(text.count, "{[:"))
+    return parts > MOST_PARTS or text.count(",") > MOST_VALUES
 
 
 def cells_of(notebook: Any) -> tuple[list[Sent], list[str]]:
@@ -170,7 +171,7 @@ def plain(code: str) -> str:
     return "\n".join(line.rstrip() for line in code.splitlines()).strip()
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def tree_of(code: str) -> str:
     """Code without comments, layout and Jupyter's commands, or nothing where it is no Python."""
     try:
@@ -205,10 +206,10 @@ def answers_in(cells: list[Sent], exercise_set: ExerciseSet) -> tuple[Answers, i
     for exercise in exercise_set.exercises:
         if exercise.id not in chosen.values() and not set(exercise.names) <= defined:
             notes.append(f"no answer to {exercise.id} was found")
-    changes = [cell for cell in changes if cell.text and {cell.grade_id} <= released.keys() - order]
-    if changes:  # it ran at home, and had no effect here
-        names = ", ".join(dict.fromkeys(cell.grade_id for cell in changes))
-        notes.append(f"changes to {names} had no effect")
+    there = dict.fromkeys(cell.grade_id for cell in changes if cell.text)
+    names = [name for name in there if name in released and name not in order]
+    if names:  # these cells ran at home
+        notes.append(f"changes to {', '.join(names)} had no effect")
     return slots, len(set(chosen.values())), notes
 
 
@@ -239,16 +240,15 @@ def chosen_answers(
     """
     chosen: dict[int, str] = {}
     notes = []
+    code = [(k, cell) for k, cell in enumerate(cells) if cell.is_code]
     for exercise in exercise_set.exercises:
-        untouched = (tree_of(""), tree_of(exercise.stub))
-        by_id, by_name = [], []
-        for k, cell in enumerate(cells):
-            is_known = cell.grade_id == exercise.id
-            if not cell.is_code or (cell.grade_id and not is_known):
-                continue
-            if is_known or set(exercise.names) <= cell.names:
-                if (tree_of(cell.source) or cell.text) not in untouched:
-                    (by_id if is_known else by_name).append(k)
+        wanted, untouched = set(exercise.names), (tree_of(""), tree_of(exercise.stub))
+        by_id = [k for k, cell in code if cell.grade_id == exercise.id]
+        by_name = [k for k, cell in code if not cell.grade_id and wanted <= cell.names]
+        by_id, by_name = (
+            [k for k in places if (tree_of(cells[k].source) or cells[k].text) not in untouched]
+            for places in (by_id, by_name)
+        )
         found = by_id or by_name
         chosen = dict.fromkeys(found, exercise.id) | chosen
         if len({cells[k].text for k in found}) > 1:

@@ -53,9 +53,10 @@ def collect(folder: Path, exercise_set: ExerciseSet) -> Pile:
     pile = Pile([], [])
     for owner, files in by_owner(list(files_in(folder)), exercise_set.name).items():
         found, others = [], []
-        for file in Reader().contents(files):  # one at a time: its figures do not stay in memory
+        for read in Reader().contents(files):  # one at a time: figures do not stay in memory
+            file = replace(read, content=b"", read=bytes)
             if file.is_work and file.problem != A_LINK:
-                found.append((replace(file, content=b""), rebuild(file, exercise_set)))
+                found.append((file, rebuild(read, exercise_set)))
             else:
                 others.append(file)
         if found:
@@ -116,7 +117,7 @@ def note_namesakes(submissions: Sequence[Submission]) -> None:
     """Say who may be one student, by name and number; a person must find out who is who."""
     alike: dict[tuple[str, str], list[Submission]] = {}
     for submission in submissions:
-        key = COPY.sub("", submission.student), submission.platform_id
+        key = COPY.sub("", submission.student).casefold(), submission.platform_id
         alike.setdefault(key, []).append(submission)
     for together in alike.values():
         for submission in together if len(together) > 1 else []:

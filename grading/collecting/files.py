@@ -21,7 +21,10 @@ LARGEST_FILE = 50 * 1024**2  # bytes; larger ones are not read
 MOST_OF_ONE = 500 * 1024**2  # bytes that are read of one student
 MOST_NOTEBOOKS = 50  # that are read of one student, the newest
 MOST_FILES = 5_000  # that are looked at in one student's zips
+MOST_IN_ZIP = 100_000  # files in a zip that may be a class's
 DEEPEST_ZIP = 3  # zips within zips
+LONGEST_NAME = 255  # letters, as on a disk
+LATEST = 2**32  # seconds: some tools write times that no calendar has
 LONGEST_TEXT = 300  # letters of what a person reads in a line
 
 TOO_LARGE = f"larger than {LARGEST_FILE // 1024**2} MB, or one of very many"
@@ -91,7 +94,7 @@ def files_in(folder: Path) -> Iterator[File]:
         parts = path.relative_to(folder).parts
         try:
             status = path.lstat() if parts else path.stat()
-            modified = datetime.fromtimestamp(status.st_mtime)
+            modified = datetime.fromtimestamp(min(max(status.st_mtime, 0), LATEST))
             file = File(parts, modified, size=status.st_size, read=path.read_bytes)
             if stat.S_ISDIR(status.st_mode):
                 inside = [p for p in sorted(path.iterdir()) if not LEFT_BY_TOOLS.fullmatch(p.name)]
@@ -104,10 +107,10 @@ def files_in(folder: Path) -> Iterator[File]:
             else:
                 is_zip = file.is_zip
                 yield from members(file, partial(opened, path, modified)) if is_zip else [file]
-        except (OSError, ValueError, OverflowError) as error:
+        except OSError as error:
             if not parts:
                 raise
-            yield File(parts, datetime.min, problem=getattr(error, "strerror", "") or str(error))
+            yield File(parts, datetime.min, problem=str(error.strerror))
 
 
 @lru_cache(maxsize=1)
@@ -122,6 +125,8 @@ def members(file: File, archive: Callable[[], zipfile.ZipFile]) -> list[File]:
         listed = archive().infolist()
     except Exception:
         return [replace(file, problem="a damaged zip")]
+    if len(listed) > MOST_IN_ZIP:
+        return [replace(file, problem=TOO_LARGE)]
     found = []
     for member in listed:
         parts = (*file.parts, *parts_of(member))
@@ -144,7 +149,8 @@ def parts_of(member: zipfile.ZipInfo) -> list[str]:
     if not member.flag_bits & 0x800:  # an old code page, or UTF-8 without the flag, as on a Mac
         with contextlib.suppress(UnicodeError):
             name = name.encode("cp437").decode("utf-8")
-    return [part for part in re.split(r"[/\\]", name) if part not in ("", ".", "..")]
+    parts = re.split(r"[/\\]", name)
+    return [part[:LONGEST_NAME] for part in parts if part not in ("", ".", "..")]
 
 
 def problem_of(member: zipfile.ZipInfo) -> str:

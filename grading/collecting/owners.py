@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import yaml
 
@@ -20,9 +20,9 @@ GROUP = " and "  # between the names of those who sent something together
 LARGEST_LIST = 2 * 1024**2  # bytes
 DEEPEST_LIST = 20  # lists within lists
 
-# How learning platforms name what they hand to a lecturer.
-MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_(file|onlinetext).*")
-BLACKBOARD = re.compile(r".+_(?P<id>(?P<name>[^_]+))_attempt_\d{4}(-\d\d){5}.*")
+# How learning platforms name what they hand to a lecturer. Students choose how a name ends.
+MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_(file|onlinetext).*")
+BLACKBOARD = re.compile(r".+?_(?P<id>(?P<name>[^_]+))_attempt_\d{4}(-\d\d){5}.*")
 BRIGHTSPACE = re.compile(r"(?P<id>\d+-\d+) - (?P<name>.+?) - .+\d{4}.*")
 CANVAS = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<id>\d+_\d+)_.+")
 GRADESCOPE = re.compile(r"(?P<name>submission_(?P<id>\d+))")
@@ -44,23 +44,17 @@ class Owner:
     student: str
     platform_id: str = ""
     container: tuple[str, ...] = ()  # what lies around it: its names are others' in another one
-    place: str = ""  # Moodle's own folder
     part: str = ""  # the file's or folder's name, where that is all that is known
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        """The same for all that one person sent."""
-        return self.container, self.student.casefold(), self.platform_id, self.part
+    place: str = field(default="", compare=False)  # Moodle's own folder
 
 
 def by_owner(files: Sequence[File], set_name: str) -> dict[Owner, list[File]]:
     """Everybody's files, and those that are nobody's."""
     level = Level(files, set_name)
-    owners: dict[tuple[object, ...], Owner] = {}
     found: dict[Owner, list[File]] = {}
     for file in files:
         if owner := level.owner_of(file):
-            found.setdefault(owners.setdefault(owner.key, owner), []).append(file)
+            found.setdefault(owner, []).append(file)
     return found
 
 
@@ -100,7 +94,8 @@ class Level:
             number = found["id"].split("_")[0]
             moodle = f"{found['name']}_{number}_assignsubmission_file_"
             name = people.get(part) or shown(found["name"])
-            return Owner(name, number, container, moodle if found.re is MOODLE else "")
+            place = moodle if found.re is MOODLE else ""
+            return Owner(name, number, container, place=place)
         stem = stem_of(part)
         if is_loose and self.is_classroom and (found := CLASSROOM.fullmatch(stem)):
             return Owner(shown(found["name"]), container=container)
