@@ -644,13 +644,18 @@ def test_names_in_what_a_student_sent_are_not_believed(exercises, pile, name):
         assert submission.answers["half"][0].code == f"half = {submission.student!r}"
 
 
-def test_a_class_among_other_files_is_asked_for(exercises, pile):
-    """Who sent it cannot be known: it may be the class's zip, or a student's forgery."""
-    made = notebook(exercises)
+@pytest.mark.parametrize("inside", [(ANN, LI), ("ann", "li")])
+@pytest.mark.parametrize("outside", ["all.zip", "section A"])
+def test_a_class_among_others_is_asked_for(exercises, pile, inside, outside):
+    """Whose it is cannot be known: it may be a class's, or a student's own folders."""
     put_all(
-        pile, {"bob.ipynb": made, f"all.zip/{ANN}/x.ipynb": made, f"all.zip/{LI}/x.ipynb": made}
+        pile,
+        {
+            "bob/x.ipynb": notebook(exercises),
+            **{f"{outside}/{name}/x.ipynb": notebook(exercises) for name in inside},
+        },
     )
-    assert "is it a class?" in row(pile, exercises, "all").notes[-1]
+    assert "is it a class?" in row(pile, exercises, outside.removesuffix(".zip")).notes[-1]
 
 
 @pytest.mark.parametrize(
@@ -734,6 +739,15 @@ def test_a_zip_that_cannot_be_read_is_named_beside_a_notebook(exercises, pile):
     put(pile, "anna/later.zip", b"PK", NEW + 9_000)
     put(pile, "bob.ipynb", notebook(exercises))
     assert row(pile, exercises, "anna").notes[-1].endswith("anna/later.zip (a damaged zip)")
+
+
+def test_what_else_was_sent_is_told_where_nothing_was_answered(exercises, pile):
+    put(pile, "anna/x.ipynb", json.loads(student_notebook(exercises, 20)))
+    put(pile, "anna/answers.py", b"")
+    put(pile, "bob/x.ipynb", notebook(exercises))
+    put(pile, "bob/data.csv", b"")
+    assert row(pile, exercises, "anna").notes[-1] == "also sent: answers.py"
+    assert row(pile, exercises, "bob").notes == []
 
 
 def test_late_is_noted_where_canvas_says_so(exercises, pile):
@@ -985,6 +999,34 @@ def test_impossible_date_in_a_zip_is_no_loss(exercises, pile):
 
 # --- what costs much ---
 
+
+def test_a_zip_of_very_many_files_is_named(exercises, pile, monkeypatch):
+    monkeypatch.setattr(files, "MOST_IN_ZIP", 100)
+    put(pile, "eve.zip", zipped({f"{k}": b"" for k in range(101)}))
+    put(pile, "li.ipynb", notebook(exercises))
+    assert row(pile, exercises, "eve").notes == [f"not read: {files.TOO_LARGE}"]
+
+
+@pytest.mark.parametrize(
+    "name", ["a_1_" * 8_000 + "attempt_2024-1", "1-1 - a - " * 6_000, " " * 60_000]
+)
+def test_long_names_cost_little(exercises, pile, name):
+    put(pile, "eve.zip", zipped({f"{name}/x.ipynb": notebook(exercises)}))
+    put(pile, "li.ipynb", notebook(exercises))
+    begun = time.monotonic()
+    assert row(pile, exercises, "eve").answers["half"]
+    assert time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize("seconds", [10**11, -(10**11)])
+def test_a_time_that_no_calendar_has(exercises, pile, seconds):
+    try:
+        put(pile, "ann.ipynb", notebook(exercises), seconds)
+    except OSError:
+        pytest.skip("this file system takes no such time")
+    assert answers(pile, exercises)["half"] == [HALF]
+
+
 MANY = {
     "notebooks": lambda made: zipped({f"{k}.ipynb": made for k in range(5_000)}),
     "names": lambda made: zipped({f"{k}.py": b"" for k in range(9_000)} | {"x.ipynb": made}),
@@ -1024,6 +1066,14 @@ def test_bombs_take_no_memory(exercises, pile):
     assert peak_of(pile, exercises) < 10e6
 
 
+def test_zips_in_a_zip_are_read_one_at_a_time(exercises, pile):
+    inner = zipped({"a.csv": bytes(9_000_000)}, how=zipfile.ZIP_STORED)
+    put(pile, "eve.zip", zipped({f"{k}.zip": inner for k in range(9)}))
+    put(pile, "li.ipynb", notebook(exercises))
+    del inner
+    assert peak_of(pile, exercises) < 40e6
+
+
 def test_allowance_of_one_student_is_not_another_ones(exercises, pile, monkeypatch):
     size = len(as_bytes(notebook(exercises)))
     monkeypatch.setattr(files, "MOST_OF_ONE", 2 * size + 100)
@@ -1057,6 +1107,7 @@ def test_figures_do_not_stay_in_memory(exercises, pile):
 
 
 BOMBS = {
+    "names of entries": ("{" + ",".join(f'"{k}":{k}' for k in range(500_000)) + "}").encode(),
     "empty objects as cells": b'{"cells": [' + b"{}," * 2_700_000 + b"{}]}",
     "empty lists": b'{"cells": [' + b"[]," * 2_700_000 + b"{}]}",
     "numbers": b'{"cells": [' + b"1.5," * 4_000_000 + b"{}]}",

@@ -59,16 +59,19 @@ def collect(folder: Path, exercise_set: ExerciseSet) -> Pile:
                 found.append((file, rebuild(read, exercise_set)))
             else:
                 others.append(file)
+        start = len(owner.container) + bool(owner.student)
+        names = listed([file.described(min(start, len(file.parts) - 1)) for file in others])
         if found:
             pile.submissions.append(best(owner, found))
+            if names and not any(rebuilt.recognised for _, rebuilt in found):
+                pile.submissions[-1].notes.append(f"also sent: {names}")
         else:
-            start = len(owner.container) + bool(owner.student)
-            names = listed([file.described(min(start, len(file.parts) - 1)) for file in others])
             pile.without_notebook.append(Nothing(owner.student, owner.platform_id, names))
     if not pile.submissions:
-        there = listed([nothing.found for nothing in pile.without_notebook]) or "nothing"
+        there = listed([nothing.found for nothing in pile.without_notebook])
         raise SubmissionsError(
-            f"SUBMISSIONS {folder} holds no notebook (.ipynb) and no zip with one, but {there}"
+            f"SUBMISSIONS {folder} holds no notebook (.ipynb) and no zip with one; "
+            f"there is {there or 'nothing in it'}"
         )
     pile.submissions.sort(key=lambda s: (s.student, s.platform_id, s.origin))
     pile.without_notebook.sort(key=lambda nothing: (nothing.student, nothing.found))
@@ -96,13 +99,13 @@ def best(owner: Owner, found: Sequence[tuple[File, Rebuilt]]) -> Submission:
             why = other.problem or (f"with {rebuilt.recognised} answers" if more else "")
             names.append(other.origin + (f" ({why})" if why else ""))
         notes.append(f"one of {len(found)} notebooks counts; not graded: {listed(names)}")
-    if any(
-        (match := named_by(part)) and match.re is CANVAS and match["late"] for part in file.parts
-    ):
+    level = len(owner.container)
+    by = named_by(file.parts[level])
+    if by and by.re is CANVAS and by["late"]:
         notes.append("handed in late, as Canvas says")
-    inside = {part for f, _ in found for part in f.parts[len(owner.container) + 1 :][:1]}
-    if len(list(filter(named_by, inside))) > 1 and not owner.platform_id:
-        notes.append("holds folders of several students: is it a class? collect it alone")
+    answered = [other.parts[level + 1 :] for other, rebuilt in found if rebuilt.recognised]
+    if not owner.platform_id and len({below[0] for below in answered if len(below) > 1}) > 1:
+        notes.append("holds answers in several folders: is it a class? collect it alone")
     who = owner.student, owner.platform_id
     return Submission(*who, file.origin, kept.answers, notes, owner.place)
 

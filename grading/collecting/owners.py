@@ -69,7 +69,9 @@ class Level:
         stems = {stem_of(parts[self.depth]) for parts in work}
         numbers = Counter(found["id"] for stem in stems if (found := CANVAS.fullmatch(stem)))
         self.not_canvas = {number for number, times in numbers.items() if times > 1}
-        self.is_classroom = is_classroom({p[-1] for p in work if len(p) == depth + 1}, set_name)
+        self.is_classroom = is_classroom(
+            {parts[-1] for parts in work if len(parts) == self.depth + 1}, set_name
+        )
         self.people = {
             file.parts[:-1]: people_in(file)
             for file in files
@@ -92,10 +94,9 @@ class Level:
         found = named_by(part)
         if found and not (found.re is CANVAS and found["id"] in self.not_canvas):
             number = found["id"].split("_")[0]
-            moodle = f"{found['name']}_{number}_assignsubmission_file_"
             name = people.get(part) or shown(found["name"])
-            place = moodle if found.re is MOODLE else ""
-            return Owner(name, number, container, place=place)
+            place = f"{found['name']}_{number}_assignsubmission_file_"
+            return Owner(name, number, container, place=place if found.re is MOODLE else "")
         stem = stem_of(part)
         if is_loose and self.is_classroom and (found := CLASSROOM.fullmatch(stem)):
             return Owner(shown(found["name"]), container=container)
@@ -123,38 +124,31 @@ def without_set(stem: str, set_name: str) -> str:
 
 def named_by(part: str) -> re.Match[str] | None:
     """What a platform says by this name, if it may be a platform's."""
-    platforms = (MOODLE, BLACKBOARD, BRIGHTSPACE, CANVAS)
-    found = (how.fullmatch(stem_of(part)) for how in platforms)
+    found = (how.fullmatch(stem_of(part)) for how in (MOODLE, BLACKBOARD, BRIGHTSPACE, CANVAS))
     return next(filter(None, found), None) or GRADESCOPE.fullmatch(part)
 
 
 def depth_of(work: Sequence[tuple[str, ...]]) -> int:
     """How many folders and zips, one in the other, lie around everybody's work."""
     depth = 0
-    names = {parts[0] for parts in work}
-    while len(names) == 1 and not any(map(named_by, names)):
+    while len({parts[depth] for parts in work}) == 1 and not named_by(work[0][depth]):
         depth += 1
-        if any(len(parts) == depth for parts in work):
-            names = set()
-        else:
-            names = {parts[depth] for parts in work}
-    if names:
-        return depth
-    return int(bool(work) and work[0][0].lower() in HANDED_IN)  # one student, at some depth
+        if any(len(parts) == depth for parts in work):  # all is one student's
+            return int(work[0][0].lower() in HANDED_IN)
+    return depth
 
 
 def are_containers(work: Sequence[tuple[str, ...]]) -> bool:
     """Whether all that lies outermost holds nothing but a platform's names: groups, sections."""
-    inside: dict[str, dict[str, re.Match[str] | None]] = {}
-    for parts in work:
-        if len(parts) == 1 or named_by(parts[0]):
+    people: dict[str, set[str]] = {}
+    least = 1
+    for first, *rest in work:
+        found = named_by(rest[0]) if rest and not named_by(first) else None
+        if not found:
             return False
-        inside.setdefault(parts[0], {})[parts[1]] = named_by(parts[1])
-    return bool(inside) and all(
-        all(names.values())
-        and (len(names) > 1 or not any(found and found.re in BY_CHANCE for found in names.values()))
-        for names in inside.values()
-    )
+        people.setdefault(first, set()).add(found["id"])
+        least = 2 if found.re in BY_CHANCE else least
+    return bool(people) and all(len(ids) >= least for ids in people.values())
 
 
 def is_classroom(loose: Iterable[str], set_name: str) -> bool:
@@ -167,19 +161,20 @@ def is_classroom(loose: Iterable[str], set_name: str) -> bool:
 def people_in(file: File) -> dict[str, str]:
     """Who sent which submission by Gradescope's list; nobody is named by an odd one."""
     loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # makes text alone, no other objects
-    people, depth = {}, 0
+    people: dict[str, str] = {}
+    depth = 0
+    if file.size > LARGEST_LIST:
+        return people
     try:
-        if file.size > LARGEST_LIST:
-            return {}
         text = Reader().content(file).content.decode("utf-8-sig")
         for event in yaml.parse(text, loader):
             depth += isinstance(event, yaml.CollectionStartEvent)
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > DEEPEST_LIST or isinstance(event, yaml.AliasEvent):
-                return {}
+                return people
         for submission, entry in yaml.load(text, loader).items():
             names = [shown(person[":name"]) for person in entry[":submitters"]]
             people[submission] = GROUP.join(names)
     except Exception:
-        return {}
+        people.clear()
     return people
