@@ -554,7 +554,7 @@ ODD_LISTS = {
     "very deep": "[" * 200_000,
     "one letter": "a" * 3_000_000,
     "an impossible date": "submission_5: {':submitters': [{':name': 2025-99-99}]}\n!!",
-    "names for parts": "a: &a [x, x]\nb: &b [*a, *a]\nsubmission_5: *b",
+    "parts that are used again": "submission_5: {':submitters': [&a {':name': Ann}, *a]}",
     "an object": "!!python/object/apply:os.system ['touch /tmp/harmed']",
     "another object": "submission_5: {':submitters': [3]}",
     "no text": b"\xff\xfe\x00\xd8",
@@ -1007,15 +1007,26 @@ def test_a_zip_of_very_many_files_is_named(exercises, pile, monkeypatch):
     assert row(pile, exercises, "eve").notes == [f"not read: {files.TOO_LARGE}"]
 
 
-@pytest.mark.parametrize(
-    "name", ["a_1_" * 8_000 + "attempt_2024-1", "1-1 - a - " * 6_000, " " * 60_000]
-)
+LONG = ["a_1_" * 8_000 + "attempt_2024-1", "1-1 - a - " * 6_000, " " * 60_000]
+
+
+@pytest.mark.parametrize("name", LONG)
 def test_long_names_cost_little(exercises, pile, name):
-    put(pile, "eve.zip", zipped({f"{name}/x.ipynb": notebook(exercises)}))
-    put(pile, "li.ipynb", notebook(exercises))
+    made = {f"{name}/x.ipynb": notebook(exercises), "li/x.ipynb": notebook(exercises)}
+    put(pile, "all.zip", zipped(made))
     begun = time.monotonic()
-    assert row(pile, exercises, "eve").answers["half"]
+    assert len(collect(pile, exercises).submissions) == 2
     assert time.monotonic() - begun < 2
+
+
+def test_of_very_many_notebooks_the_newest_are_read(exercises, pile, monkeypatch):
+    monkeypatch.setattr(files, "MOST_NOTEBOOKS", 3)
+    for k in range(5):
+        put(pile, f"eve/{k}.ipynb", notebook(exercises), OLD + 1_000 * k)
+    put(pile, "li.ipynb", notebook(exercises))
+    submission = row(pile, exercises, "eve")
+    assert submission.origin == "eve/4.ipynb"
+    assert submission.notes[-1].count(files.TOO_LARGE) == 2
 
 
 @pytest.mark.parametrize("seconds", [10**11, -(10**11)])
