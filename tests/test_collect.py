@@ -672,6 +672,23 @@ def test_elsewhere_there_is_no_place(exercises, pile, path):
     assert {s.place for s in collect(pile, exercises).submissions} == {""}
 
 
+@pytest.mark.parametrize("where", ["", "all.zip/"])
+def test_a_text_beside_the_file_on_moodle_is_one_students(exercises, pile, where):
+    text = ANN.replace("file", "onlinetext")
+    made = notebook(exercises)
+    put_all(
+        pile,
+        {
+            f"{where}{text}/onlinetext.html": b"",
+            f"{where}{ANN}/x.ipynb": made,
+            f"{where}{LI}/x.ipynb": made,
+        },
+    )
+    found = collect(pile, exercises)
+    assert [(s.student, s.place) for s in found.submissions] == [("Ann Lee", ANN), ("Li Na", LI)]
+    assert not found.without_notebook
+
+
 def test_namesakes_are_two_and_told(exercises, pile):
     put_all(
         pile,
@@ -922,7 +939,16 @@ def damaged(exercises) -> bytes:
     return bytes(content)
 
 
+def lying(exercises) -> bytes:
+    """Ten bytes, by what the zip says of its file."""
+    content = bytearray(zipped({"x.ipynb": notebook(exercises)}))
+    at = content.index(b"PK\x01\x02")
+    content[at + 24 : at + 28] = (10).to_bytes(4, "little")
+    return bytes(content)
+
+
 BAD_ZIPS = {
+    "lying about a size": (lying, "damaged in its zip"),
     "too deep": (nested, "a zip within 3 zips"),
     "cut short": (lambda e: zipped({"x.ipynb": notebook(e)})[:-40], "a damaged zip"),
     "no zip": (lambda e: b"Rar!", "a damaged zip"),

@@ -82,13 +82,7 @@ def rebuild(file: File, exercise_set: ExerciseSet) -> Rebuilt:
 
 
 def read_json(content: bytes) -> Any:
-    """What a file holds, in whatever encoding; not if it takes more memory than a notebook needs.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be read, with the reason.
-    """
+    """What a file holds, in whatever encoding, or a ValueError that says why it cannot be read."""
     text = content.decode(json.detect_encoding(content), errors="replace")
     if is_intricate(text) and is_intricate(A_STRING.sub("", text)):
         raise ValueError("it has more parts than a notebook needs")
