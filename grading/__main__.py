@@ -22,8 +22,9 @@ from grading.authoring.sets import SOURCES, ExerciseSet, SourceError, find_set, 
 from grading.authoring.try_out import earned, faults
 from grading.authoring.variants import VariantError, read_variant, sets_of_variant
 from grading.collecting.batch import KEPT_FILE, mark_all
-from grading.collecting.collect import Submission, SubmissionsError, collect
+from grading.collecting.collect import Submission, collect
 from grading.collecting.exports import PLATFORMS, export
+from grading.collecting.files import SubmissionsError
 from grading.collecting.one import for_gradescope, grade_one
 from grading.collecting.people import person_of
 from grading.collecting.project import PROJECT_FILE, marks_for, read_project_file

@@ -46,9 +46,47 @@ def as_bytes(content: dict | bytes | str) -> bytes:
     return content.encode() if isinstance(content, str) else content
 
 
-def zipped(files: dict[str, dict | bytes | str], date=(2024, 1, 1, 0, 0, 0)) -> bytes:
+def zipped(
+    files: dict[str, dict | bytes | str],
+    date=(2024, 1, 1, 0, 0, 0),
+    how: int = zipfile.ZIP_DEFLATED,
+    mode: int = 0o600,
+) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(name, date), as_bytes(content))
+            member = zipfile.ZipInfo(name, date)
+            member.external_attr = mode << 16
+            archive.writestr(member, as_bytes(content), how)
     return buffer.getvalue()
+
+
+def without_utf8_flag(content: bytes) -> bytes:
+    """A zip as macOS makes it: names in UTF-8, and nothing that says so."""
+    changed = bytearray(content)
+    for start, flags in ((b"PK\x03\x04", 7), (b"PK\x01\x02", 9)):
+        at = -1
+        while (at := changed.find(start, at + 1)) >= 0:
+            changed[at + flags] &= ~8
+    return bytes(changed)
+
+
+def with_password(content: bytes) -> bytes:
+    """A zip of one file that says that it is encrypted."""
+    changed = bytearray(content)
+    changed[6] |= 1  # in the member's header …
+    changed[content.index(b"PK\x01\x02") + 8] |= 1  # … and in the directory
+    return bytes(changed)
+
+
+def put_all(pile: Path, files: dict[str, dict | bytes | str]) -> None:
+    """Files by their paths; what lies below a name in .zip is put into that zip."""
+    zips: dict[str, dict[str, dict | bytes | str]] = {}
+    for path, content in files.items():
+        outer, _, inner = path.partition(".zip/")
+        if inner:
+            zips.setdefault(f"{outer}.zip", {})[inner] = content
+        else:
+            put(pile, path, content)
+    for path, inside in zips.items():
+        put(pile, path, zipped(inside))

@@ -437,6 +437,7 @@ def test_notes_are_for_the_lecturer_alone(exercises, folder):
 
 def test_what_could_not_be_read_is_said_once(exercises, folder):
     unread = result(exercises)
+    unread.marks.outcomes.clear()
     unread.marks.give_nothing(exercises, "The notebook could not be read.")
     write_results([unread], exercises, folder)
     page = (folder / "feedback" / "Ann.html").read_text(encoding="utf-8")

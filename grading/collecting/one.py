@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from grading.authoring.sets import Check, Exercise, ExerciseSet
-from grading.collecting.collect import (
-    File,
-    Owner,
-    Submission,
-    SubmissionsError,
-    best,
-    notebooks_in,
-    rebuild,
-)
-from grading.marking.marking import Marks, Outcome, mark
+from grading.collecting.answers import Rebuilt, rebuild
+from grading.collecting.batch import nothing
+from grading.collecting.collect import Submission, best
+from grading.collecting.files import A_LINK, File, Reader, SubmissionsError, files_in
+from grading.collecting.owners import Owner
+from grading.collecting.tables import plain
+from grading.marking.marking import Outcome, mark
 from grading.marking.sandbox import Limits
 
 NOTHING = "no notebook (.ipynb) was handed in"
@@ -26,14 +24,13 @@ AS_TEXT = {"name_format": "text", "output_format": "text"}  # Gradescope escapes
 
 def grade_one(path: Path, exercise_set: ExerciseSet, limits: Limits) -> dict[str, Any]:
     """Grade a notebook, or the best one in a folder that holds a single person's files."""
-    found = [(file, rebuild(file, exercise_set)) for file in files_in(path)]
-    one = best(Owner("", ""), found) if found else Submission("", "", "", None, [NOTHING])
-    marks, problem = Marks(), ""
-    if one.answers is None:
-        problem = "; ".join(one.notes)
-        marks.give_nothing(exercise_set, problem)
-    else:
+    found = notebooks(path, exercise_set)
+    one = best(Owner(""), found) if found else Submission("", "", "", None, [NOTHING])
+    problem = "" if one.answers else "; ".join(one.notes)
+    if one.answers:
         marks = mark(exercise_set, one.answers, limits)
+    else:
+        marks = nothing(exercise_set, problem)
     return {
         "set": exercise_set.name,
         "variant": exercise_set.variant,
@@ -50,31 +47,32 @@ def grade_one(path: Path, exercise_set: ExerciseSet, limits: Limits) -> dict[str
             for exercise in exercise_set.exercises
             for check in exercise.checks
         ],
-        "notes": [plain(note) for note in one.notes + marks.notes],
+        "notes": [plain(note, keep="\n") for note in one.notes + marks.notes],
     }
 
 
 def checked(exercise: Exercise, check: Check, outcome: Outcome) -> dict[str, Any]:
     """What a check found."""
     which = {"exercise": exercise.id, "id": check.id, "about": check.about, "hidden": check.hidden}
-    found = {"passed": outcome.passed, "kind": outcome.kind, "message": plain(outcome.message)}
+    found = {
+        "passed": outcome.passed,
+        "kind": outcome.kind,
+        "message": plain(outcome.message, keep="\n"),
+    }
     return {**which, **found, "points": check.points * outcome.passed, "of": check.points}
 
 
-def files_in(path: Path) -> list[File]:
+def notebooks(path: Path, exercise_set: ExerciseSet) -> list[tuple[File, Rebuilt]]:
     """The notebooks of a folder, or a single file, read with the same care."""
     if path.is_dir():
-        return list(notebooks_in(path))
+        read = Reader().contents(files_in(path))
+        sent = (f for f in read if f.is_work and f.problem != A_LINK)
+        return [(replace(file, content=b""), rebuild(file, exercise_set)) for file in sent]
     if not path.is_file():
         raise SubmissionsError(f"the notebook must be a file, or a folder with one; got {path}")
     with tempfile.TemporaryDirectory(prefix="grading-") as folder:
         shutil.copy2(path, folder)
-        return list(notebooks_in(Path(folder)))
-
-
-def plain(text: str) -> str:
-    """Text that any system can store and show: no letter of it steers a terminal or a page."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+        return notebooks(Path(folder), exercise_set)
 
 
 def for_gradescope(graded: dict[str, Any]) -> dict[str, Any]:

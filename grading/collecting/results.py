@@ -66,7 +66,7 @@ class Result:
 
 def members_of(submission: Submission) -> list[Person]:
     """Everybody whose work this is: on Gradescope, groups hand in together."""
-    names = getattr(submission, "members", ()) or (submission.student,)
+    names = submission.members or (submission.student,)
     return [Person(name, submission.platform_id) for name in names]
 
 
@@ -199,7 +199,7 @@ def write_feedback(results: Sequence[Result], exercise_set: ExerciseSet, folder:
         file = result.submission.origin.rpartition("/")[2]
         page = template.render(result=result, set=exercise_set, file=file)
         (folder / FEEDBACK / f"{free_name(result, used)}.html").write_text(page, encoding="utf-8")
-        place = getattr(result.submission, "place", "")  # never a folder that a student has made
+        place = result.submission.place  # never a folder that a student has made
         if place:
             for_moodle[f"{place.rpartition('/')[2]}/feedback.html"] = page
     if for_moodle:

@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from grading.authoring.sets import ExerciseSet
-from grading.collecting.collect import File, SubmissionsError, rebuild
+from grading.collecting.answers import rebuild
+from grading.collecting.files import File, SubmissionsError
 from grading.marking.marking import Marks, mark
 from grading.marking.sandbox import Limits
 

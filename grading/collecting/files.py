@@ -1,0 +1,210 @@
+"""What lies in a pile, and the content of one student's files at a time, under limits.
+
+Whatever a student sends may be meant to harm. Files are only ever read, links are not followed,
+nothing is unpacked to disk, and what is wrong with a file stands in its `problem`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import stat
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache, lru_cache, partial
+from pathlib import Path
+
+LARGEST_FILE = 50 * 1024**2  # bytes; larger ones are not read
+MOST_OF_ONE = 500 * 1024**2  # bytes that are read of one student
+MOST_NOTEBOOKS = 50  # that are read of one student, the newest
+MOST_FILES = 5_000  # that are looked at in one student's zips
+MOST_IN_ZIP = 100_000  # files in a zip that may be a class's
+DEEPEST_ZIP = 3  # zips within zips
+LONGEST_NAME = 255  # letters, as on a disk
+LATEST = 2**32  # seconds: some tools write times that no calendar has
+LONGEST_TEXT = 300  # letters of what a person reads in a line
+
+TOO_LARGE = f"larger than {LARGEST_FILE // 1024**2} MB, or one of very many"
+A_LINK = "a link, which is not followed"
+NOTEBOOK = re.compile(r"\.ipynb(\.(txt|json))?$", re.IGNORECASE)  # some browsers add an ending
+OTHER_ARCHIVE = re.compile(r"\.(7z|rar|tar|gz|tgz|bz2|xz|zst)$", re.IGNORECASE)
+LEFT_BY_TOOLS = re.compile(r"__MACOSX|\.DS_Store|\._.*|Thumbs\.db|desktop\.ini", re.IGNORECASE)
+PACKED_SAFELY = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others grow without a limit
+
+
+class SubmissionsError(ValueError):
+    """A folder that holds nothing to grade."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A file by its path below the folder, zips counted as folders; an empty folder has no name."""
+
+    parts: tuple[str, ...]
+    modified: datetime
+    content: bytes = b""
+    problem: str = ""  # why it could not be read
+    size: int = 0
+    read: Callable[[], bytes] = bytes  # gets the content, as long as it is not there
+
+    @property
+    def origin(self) -> str:
+        """The path, to be read by people."""
+        return printable("/".join(self.parts))
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether a tool may have made it, such as an older state of a notebook."""
+        return any(part.startswith(".") for part in self.parts)
+
+    @property
+    def is_zip(self) -> bool:
+        """Whether it is named as one."""
+        return self.parts[-1].lower().endswith(".zip") and not self.is_hidden
+
+    @property
+    def is_work(self) -> bool:
+        """Whether it is named as a notebook, or as what may hold one."""
+        return self.is_zip or bool(NOTEBOOK.search(self.parts[-1]) and not self.is_hidden)
+
+    def described(self, start: int) -> str:
+        """What it is, in words for the lecturer, by its path below a folder."""
+        name = printable("/".join(self.parts[start:]))
+        if self.problem or self.is_hidden:
+            return f"{name} ({self.problem or 'hidden by its name'})"
+        if not self.parts[-1]:
+            return f"an empty folder {name}".strip()
+        return f"an archive of another kind: {name}" if OTHER_ARCHIVE.search(name) else name
+
+
+def printable(text: str) -> str:
+    """Text in one line, cut short, no part of which steers a terminal or breaks a file."""
+    text = text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+    return "".join(a if a.isprintable() else ascii(a)[1:-1] for a in text)
+
+
+def files_in(folder: Path) -> Iterator[File]:
+    """Everything below a folder, and what the zips there hold; nothing of it is read yet."""
+    waiting = [folder]
+    while waiting:  # not by recursion: folders may be very deep
+        path = waiting.pop()
+        parts = path.relative_to(folder).parts
+        try:
+            status = path.lstat() if parts else path.stat()
+            modified = datetime.fromtimestamp(min(max(status.st_mtime, 0), LATEST))
+            file = File(parts, modified, size=status.st_size, read=path.read_bytes)
+            if stat.S_ISDIR(status.st_mode):
+                inside = [p for p in sorted(path.iterdir()) if not LEFT_BY_TOOLS.fullmatch(p.name)]
+                waiting += inside
+                if parts and not inside:
+                    yield replace(file, parts=(*parts, ""))
+            elif not stat.S_ISREG(status.st_mode):
+                is_link = stat.S_ISLNK(status.st_mode)
+                yield replace(file, problem=A_LINK if is_link else "not a plain file")
+            else:
+                is_zip = file.is_zip
+                yield from members(file, partial(opened, path, modified)) if is_zip else [file]
+        except OSError as error:
+            if not parts:
+                raise
+            yield File(parts, datetime.min, problem=str(error.strerror))
+
+
+@lru_cache(maxsize=1)
+def opened(path: Path, modified: datetime) -> zipfile.ZipFile:
+    """A zip, whose directory is read once for all that is read from it in a row."""
+    return zipfile.ZipFile(path)
+
+
+def members(file: File, archive: Callable[[], zipfile.ZipFile]) -> list[File]:
+    """What a zip holds."""
+    try:
+        listed = archive().infolist()
+    except Exception:
+        return [replace(file, problem="a damaged zip")]
+    if len(listed) > MOST_IN_ZIP:
+        return [replace(file, problem=TOO_LARGE)]
+    found = []
+    for member in listed:
+        parts = (*file.parts, *parts_of(member))
+        if any(map(LEFT_BY_TOOLS.fullmatch, parts)):
+            continue
+        if member.is_dir() or len(parts) == len(file.parts):
+            found.append(File((*parts, ""), file.modified))
+            continue
+        modified = file.modified
+        with contextlib.suppress(ValueError):  # some tools write dates that there are not
+            modified = datetime(*member.date_time)
+        read = partial(content_of, archive, member)
+        found.append(File(parts, modified, b"", problem_of(member), member.file_size, read))
+    return found or [File((*file.parts, ""), file.modified)]
+
+
+def parts_of(member: zipfile.ZipInfo) -> list[str]:
+    """A member's path without what leads out of the zip."""
+    name = member.filename
+    if not member.flag_bits & 0x800:  # an old code page, or UTF-8 without the flag, as on a Mac
+        with contextlib.suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    parts = re.split(r"[/\\]", name)
+    return [part[:LONGEST_NAME] for part in parts if part not in ("", ".", "..")]
+
+
+def problem_of(member: zipfile.ZipInfo) -> str:
+    """Why a member of a zip will not be read."""
+    if stat.S_ISLNK(member.external_attr >> 16):
+        return A_LINK
+    if member.flag_bits & 1:
+        return "in a zip that needs a password"
+    return "" if member.compress_type in PACKED_SAFELY else "packed in a way that is not read"
+
+
+def content_of(archive: Callable[[], zipfile.ZipFile], member: zipfile.ZipInfo) -> bytes:
+    """A member's content, never more than the zip says that there is."""
+    with archive().open(member) as content:
+        return content.read(member.file_size)
+
+
+class Reader:
+    """Reads one student's files, the newest first, as long as they are not too much."""
+
+    def __init__(self) -> None:
+        self.bytes = self.notebooks = self.files = 0
+
+    def contents(self, files: Iterable[File]) -> Iterator[File]:
+        """Every file, notebooks with their content, also from zips within zips."""
+        for file in sorted(files, key=lambda file: (file.modified, file.parts), reverse=True):
+            self.files += 1
+            if self.files > MOST_FILES:
+                yield replace(file, problem=TOO_LARGE)
+                return
+            read = self.content(file) if file.is_work else file
+            if not file.is_zip or read.problem:
+                yield read
+                continue
+            archive = cache(partial(zipfile.ZipFile, io.BytesIO(read.content)))
+            if sum(part.lower().endswith(".zip") for part in file.parts) > DEEPEST_ZIP:
+                yield replace(file, problem=f"a zip within {DEEPEST_ZIP} zips")
+            elif read.content.count(b"PK\x01\x02") > MOST_FILES:  # stands before every name
+                yield replace(file, problem=TOO_LARGE)
+            else:
+                yield from self.contents(members(file, archive))
+
+    def content(self, file: File) -> File:
+        """A file with its content, or with the reason why there is none."""
+        if file.problem:
+            return file
+        self.bytes += file.size
+        self.notebooks += not file.is_zip
+        is_too_much = file.size > LARGEST_FILE or self.bytes > MOST_OF_ONE
+        if is_too_much or self.notebooks > MOST_NOTEBOOKS:
+            return replace(file, problem=TOO_LARGE)
+        try:
+            return replace(file, content=file.read())
+        except OSError as error:
+            return replace(file, problem=str(error.strerror))
+        except Exception:  # zipfile and its libraries raise several kinds
+            return replace(file, problem="damaged in its zip")

@@ -1,0 +1,182 @@
+"""Whose a file is, by the names of folders and files where a platform, not a student, gave them.
+
+A student's own folders and zips may be named like anything, also like a classmate's. So a name is
+believed at one level alone: the outermost, below what lies around everybody's work.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import yaml
+
+from grading.collecting.files import NOTEBOOK, File, Reader, printable
+
+GROUP = " and "  # between the names of those who sent something together
+LARGEST_LIST = 2 * 1024**2  # bytes
+DEEPEST_LIST = 20  # lists within lists
+
+# How learning platforms name what they hand to a lecturer. Students choose how a name ends.
+MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_(file|onlinetext).*")
+BLACKBOARD = re.compile(r".+?_(?P<id>(?P<name>[^_]+))_attempt_\d{4}(-\d\d){5}.*")
+BRIGHTSPACE = re.compile(r"(?P<id>\d+-\d+) - (?P<name>.+?) - .+\d{4}.*")
+CANVAS = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<id>\d+_\d+)_.+")
+GRADESCOPE = re.compile(r"(?P<name>submission_(?P<id>\d+))")
+BY_CHANCE = (CANVAS, GRADESCOPE)  # students name files so, too
+CLASSROOM = re.compile(r"(?P<name>.+?) - (?P<file>.+)")
+GRADESCOPE_LIST = "submission_metadata.yml"
+
+COPY = re.compile(r"( ?\(\d+\)|-copy\d*| - (copy|kopie))$", re.IGNORECASE)
+COPY_OF = re.compile(r"^(copy of|kopie von|copie de|copia de) ", re.IGNORECASE)
+MAIL = re.compile(r"(re|aw|fwd?|wg)[_:] ", re.IGNORECASE)  # a folder named by a mail's subject
+HANDED_IN = ("submitted", "submissions")  # nbgrader's folder, and others'
+NOT_SENT = (".git", ".ipynb_checkpoints")
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who sent files: the name to show and the platform's number; both empty where nobody did."""
+
+    student: str
+    platform_id: str = ""
+    container: tuple[str, ...] = ()  # what lies around it: its names are others' in another one
+    part: str = ""  # the file's or folder's name, where that is all that is known
+    place: str = field(default="", compare=False)  # Moodle's own folder
+    members: tuple[str, ...] = ()  # everybody who handed it in together, as on Gradescope
+
+
+def by_owner(files: Sequence[File], set_name: str) -> dict[Owner, list[File]]:
+    """Everybody's files, and those that are nobody's."""
+    level = Level(files, set_name)
+    found: dict[Owner, list[File]] = {}
+    for file in files:
+        if owner := level.owner_of(file):
+            found.setdefault(owner, []).append(file)
+    return found
+
+
+class Level:
+    """The level at which a pile's folders and files are named after people."""
+
+    def __init__(self, files: Sequence[File], set_name: str) -> None:
+        self.set_name = set_name
+        work = [file.parts for file in files if file.is_work]
+        depth = depth_of(work)
+        self.depth = depth + are_containers([parts[depth:] for parts in work])
+        stems = {stem_of(parts[self.depth]) for parts in work}
+        numbers = Counter(found["id"] for stem in stems if (found := CANVAS.fullmatch(stem)))
+        self.not_canvas = {number for number, times in numbers.items() if times > 1}
+        self.is_classroom = is_classroom(
+            {parts[-1] for parts in work if len(parts) == self.depth + 1}, set_name
+        )
+        self.people = {
+            file.parts[:-1]: people_in(file)
+            for file in files
+            if file.parts[-1] == GRADESCOPE_LIST and len(file.parts) == self.depth + 1
+        }
+
+    def owner_of(self, file: File) -> Owner | None:
+        """Who sent a file, or None where a tool made it."""
+        level = self.depth
+        while len(file.parts) > level + 1 and MAIL.match(file.parts[level]):
+            level += 1
+        if any(part in NOT_SENT for part in file.parts[: level + 1]):
+            return None
+        if len(file.parts) <= level or file.parts[level].startswith("."):
+            return Owner("", part=file.parts[0])
+        container, part = file.parts[:level], file.parts[level]
+        people, is_loose = self.people.get(container, {}), len(file.parts) == level + 1
+        if part == GRADESCOPE_LIST and people:
+            return None
+        found = named_by(part)
+        if found and not (found.re is CANVAS and found["id"] in self.not_canvas):
+            number = found["id"].split("_")[0]
+            members = people.get(part, ())
+            name = GROUP.join(members) or shown(found["name"])
+            is_moodle = found.re is MOODLE
+            place = f"{found['name']}_{number}_assignsubmission_file_" if is_moodle else ""
+            return Owner(name, number, container, place=place, members=members)
+        stem = stem_of(part)
+        if is_loose and self.is_classroom and (found := CLASSROOM.fullmatch(stem)):
+            return Owner(shown(found["name"]), container=container)
+        if is_loose and not file.is_work:
+            return Owner("", part=part)
+        name = without_set(stem, self.set_name)
+        return Owner(shown(name or stem), container=container, part="" if name else part)
+
+
+def shown(name: str) -> str:
+    """A name to show, as it is written in only one way."""
+    return printable(" ".join(unicodedata.normalize("NFC", name).split()))
+
+
+def stem_of(part: str) -> str:
+    """A name without the ending of a notebook or zip."""
+    return re.sub(r"\.zip$", "", NOTEBOOK.sub("", part), flags=re.IGNORECASE)
+
+
+def without_set(stem: str, set_name: str) -> str:
+    """A name without the set's, or nothing where only what marks a copy is left."""
+    rest = COPY_OF.sub("", stem).replace(set_name, "").strip(" _-")
+    return rest if COPY.sub("", f" {rest}").strip() else ""
+
+
+def named_by(part: str) -> re.Match[str] | None:
+    """What a platform says by this name, if it may be a platform's."""
+    found = (how.fullmatch(stem_of(part)) for how in (MOODLE, BLACKBOARD, BRIGHTSPACE, CANVAS))
+    return next(filter(None, found), None) or GRADESCOPE.fullmatch(part)
+
+
+def depth_of(work: Sequence[tuple[str, ...]]) -> int:
+    """How many folders and zips, one in the other, lie around everybody's work."""
+    depth = 0
+    while len({parts[depth] for parts in work}) == 1 and not named_by(work[0][depth]):
+        depth += 1
+        if any(len(parts) == depth for parts in work):  # all is one student's
+            return int(work[0][0].lower() in HANDED_IN)
+    return depth
+
+
+def are_containers(work: Sequence[tuple[str, ...]]) -> bool:
+    """Whether all that lies outermost holds nothing but a platform's names: groups, sections."""
+    people: dict[str, set[str]] = {}
+    least = 1
+    for first, *rest in work:
+        found = named_by(rest[0]) if rest and not named_by(first) else None
+        if not found:
+            return False
+        people.setdefault(first, set()).add(found["id"])
+        least = 2 if found.re in BY_CHANCE else least
+    return bool(people) and all(len(ids) >= least for ids in people.values())
+
+
+def is_classroom(loose: Iterable[str], set_name: str) -> bool:
+    """Whether all files are named "Name - file", as Google Classroom does."""
+    found = [CLASSROOM.fullmatch(COPY.sub("", stem_of(part))) for part in loose]
+    kept = any(match and set_name in match["file"] for match in found)
+    return kept and not any(match is None or set_name in match["name"] for match in found)
+
+
+def people_in(file: File) -> dict[str, tuple[str, ...]]:
+    """Who sent which submission by Gradescope's list; nobody is named by an odd one."""
+    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # makes text alone, no other objects
+    people: dict[str, tuple[str, ...]] = {}
+    depth = 0
+    if file.size > LARGEST_LIST:
+        return people
+    try:
+        text = Reader().content(file).content.decode("utf-8-sig")
+        for event in yaml.parse(text, loader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > DEEPEST_LIST or isinstance(event, yaml.AliasEvent):
+                return people
+        for submission, entry in yaml.load(text, loader).items():
+            people[submission] = tuple(shown(one[":name"]) for one in entry[":submitters"])
+    except Exception:
+        people.clear()
+    return people
