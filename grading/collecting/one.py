@@ -47,7 +47,7 @@ def grade_one(path: Path, exercise_set: ExerciseSet, limits: Limits) -> dict[str
             for exercise in exercise_set.exercises
             for check in exercise.checks
         ],
-        "notes": [plain(note, keep="\n") for note in one.notes + marks.notes],
+        "notes": [plain(note, keep="\n\t") for note in one.notes + marks.notes],
     }
 
 
@@ -57,7 +57,7 @@ def checked(exercise: Exercise, check: Check, outcome: Outcome) -> dict[str, Any
     found = {
         "passed": outcome.passed,
         "kind": outcome.kind,
-        "message": plain(outcome.message, keep="\n"),
+        "message": plain(outcome.message, keep="\n\t"),
     }
     return {**which, **found, "points": check.points * outcome.passed, "of": check.points}
 
