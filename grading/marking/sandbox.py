@@ -15,8 +15,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +31,7 @@ INSIDE = Path("/scratch")  # where a worker that is cut off works: empty, in mem
 IN_MEMORY = ["--perms", "1777", "--size", str(200 * 1024**2), "--tmpfs"]
 NOBODY = ["--unshare-user", "--uid", "65534", "--gid", "65534"]
 UNLIMITED = -1
+TRIAL = [sys.executable, "-c", "import mbgd_lib, IPython"]
 
 NOT_CUT_OFF = (
     "Answers are not cut off from files and network: bubblewrap (the program bwrap) is missing, or "
@@ -82,20 +81,18 @@ def in_sight() -> list[Path]:
     return [p for p in dict.fromkeys(places) if not any(other in p.parents for other in places)]
 
 
+def works(command: list[str], **user: object) -> bool:
+    """Whether a worker could start so."""
+    how = {"env": environment(INSIDE), "cwd": "/", "capture_output": True, **user}
+    with contextlib.suppress(OSError):
+        return subprocess.run(command, **how).returncode == 0
+    return False
+
+
 @functools.cache
 def is_available() -> bool:
     """Whether this system lets us cut a process off."""
-    return bool(shutil.which("bwrap")) and can_run(cut_off)
-
-
-def can_run(wrapped: Callable[[list[str]], list[str]] = list) -> bool:
-    """Whether a worker starts: one whose first request is to end."""
-    with tempfile.TemporaryDirectory() as scratch:
-        process, requests, replies = begin(Limits(), Path(scratch), wrapped)
-        os.close(requests)
-        ended_well = process.wait() == 0
-        os.close(replies)
-        return ended_well
+    return bool(shutil.which("bwrap")) and works(cut_off(TRIAL))
 
 
 def require() -> None:
@@ -108,34 +105,34 @@ def require() -> None:
     """
     if not hasattr(os, "killpg"):
         raise SandboxError("answers run on Linux or macOS; on Windows, use WSL")
-    if os.getuid() == 0 and not is_available() and not can_run():
+    user = nobody()
+    if user and not is_available() and not works(TRIAL, user=user, group=user, extra_groups=()):
         raise SandboxError(
             "answers never run as root, and no other user can read this Python and the library: "
             "install bubblewrap (bwrap), or grade as an ordinary user"
         )
 
 
+def nobody() -> int:
+    """Whom root's answers become: nobody, and not the same for two graders; 0 if not root."""
+    return 0 if os.getuid() else 20_000 + os.getpid() % 40_000
+
+
 def start(limits: Limits, scratch: Path) -> tuple[subprocess.Popen, int, int]:
     """Start a worker; returns it with the ends of its pipes: where to ask, and where it answers."""
-    return begin(limits, scratch, cut_off if is_available() else list)
-
-
-def begin(
-    limits: Limits, scratch: Path, wrapped: Callable[[list[str]], list[str]]
-) -> tuple[subprocess.Popen, int, int]:
-    """Start a worker in a wrapping of its own, or in none."""
     its_requests, requests = os.pipe()
     replies, its_replies = os.pipe()
-    # Without a namespace of its own, a user's limit of processes counts all that the user runs.
-    processes = UNLIMITED if wrapped is list and os.getuid() else limits.processes
-    user = nobody()
+    user, is_cut_off = nobody(), is_available()
     if user:
         os.chown(scratch, user, user)
+    # Without a namespace of its own, a user's limit of processes counts all that the user runs.
+    processes = limits.processes if user or is_cut_off else UNLIMITED
     numbers = [its_requests, its_replies, limits.memory, limits.file_size, processes, user]
+    command = [sys.executable, str(WORKER), *map(str, numbers)]
     process = subprocess.Popen(
-        wrapped([sys.executable, str(WORKER), *map(str, numbers)]),
+        cut_off(command) if is_cut_off else command,
         cwd=scratch,
-        env=environment(scratch if wrapped is list else INSIDE),
+        env=environment(INSIDE if is_cut_off else scratch),
         pass_fds=(its_requests, its_replies),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -146,11 +143,6 @@ def begin(
     os.close(its_requests)
     os.close(its_replies)
     return process, requests, replies
-
-
-def nobody() -> int:
-    """Whom root's answers become: nobody, and not the same for two graders; 0 if not root."""
-    return 0 if os.getuid() else 20_000 + os.getpid() % 40_000
 
 
 def end(process: subprocess.Popen) -> None:
