@@ -459,7 +459,7 @@ def released_cells(exercise_set: ExerciseSet) -> dict[str, Place]:
     following = [e.id for e in exercise_set.exercises[1:]] + [AFTER_ALL]
     for exercise, after in zip(exercise_set.exercises, following, strict=True):
         if exercise.given:
-            found[f"{exercise.id}-given"] = found[exercise.given_code.strip()] = Place()
+            found[f"{exercise.id}-given"] = found[exercise.given.strip()] = Place()
         found[exercise.id] = found[exercise.stub.strip()] = Place()
         for check in exercise.checks:
             texts = (check_as_released(check), check_to_practise(check))
