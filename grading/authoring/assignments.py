@@ -53,9 +53,8 @@ def write_nbgrader(exercise_sets: Iterable[ExerciseSet], folder: Path) -> list[P
     """Write nbgrader's folder `source`, with the library beside each notebook, and a config."""
     config = (TEMPLATES / "nbgrader_config.txt").read_bytes()
     files = {folder / "nbgrader" / "nbgrader_config.py": config}
-    beside: dict[
-        Path, bytes
-    ] = {}  # nbgrader hands it out with the notebook, and puts it back before it grades
+    # nbgrader hands out what lies beside a notebook, and puts it back before it grades.
+    beside: dict[Path, bytes] = {}
     for exercise_set in exercise_sets:
         place = folder / "nbgrader" / "source" / exercise_set.name
         files[place / f"{exercise_set.name}.ipynb"] = instructor_notebook(exercise_set).encode()

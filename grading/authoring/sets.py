@@ -42,7 +42,7 @@ TYPES = {"points": int, "minutes": int, "fails": list, "in_place": bool}  # othe
 IN_WORDS = {**KINDS, list: "a list", bool: "true or false"}
 CRITERION = re.compile(r"\| *([^|\s][^|]*?) *\| *([^|\s][^|]*?) *\| *(\d+) *\|")
 CHANGED_LINE = re.compile(r"#( [-+ ]( |$)|$)")
-JUPYTEXTS_OWN = {"lines_to_next_cell", "lines_to_end_of_cell_marker", "cell_marker"}
+FROM_JUPYTEXT = {"lines_to_next_cell", "lines_to_end_of_cell_marker", "cell_marker"}
 
 
 class SourceError(ValueError):
@@ -208,7 +208,7 @@ def read_cells(source: str, name: str) -> list[Cell]:
     found, faults = [], []
     may_come = "set"
     for cell, first in zip(cells, firsts, strict=True):
-        entries = {key: value for key, value in cell.metadata.items() if key not in JUPYTEXTS_OWN}
+        entries = {key: value for key, value in cell.metadata.items() if key not in FROM_JUPYTEXT}
         role = entries.pop("role", None)
         place = f"{name}, line {first}"
         if role not in ROLES:
@@ -268,7 +268,7 @@ def check_syntax(code: str, place: str) -> None:
 
 def read_exercise(section: dict[str, list[Cell]]) -> Exercise:
     """One exercise from its cells by their roles."""
-    [head], [solved], [explanation] = (section[r] for r in ("exercise", "answer", "explanation"))
+    [head], [solved] = section["exercise"], section["answer"]
     answer, stub = read_answer(solved)
     solution = "\n".join(line for line in answer.splitlines() if line.strip() not in (BEGIN, END))
     return Exercise(
@@ -283,7 +283,7 @@ def read_exercise(section: dict[str, list[Cell]]) -> Exercise:
             Check(**cell.entries, code=cell.text, hidden=cell.role == "hidden")
             for cell in section["check"] + section["hidden"]
         ),
-        explanation=explanation.text,
+        explanation=section["explanation"][0].text,
         wrong=tuple(read_wrong(cell, solution) for cell in section["wrong"]),
         uses=frozenset().union(*(cell.uses for cell in [head, *section["given"], solved])),
     )
