@@ -626,9 +626,13 @@ def test_a_variant_changes_all_that_a_set_says(tmp_path):
     ("name", "content", "said"),
     [
         ("gone", None, "VARIANT must be a folder of values; "),
-        ("here", None, "07_halves.toml: [Errno 2] No such file"),
-        ("here", b"FACTOR = ", "07_halves.toml: Invalid value (at end of document)"),
-        ("here", b"NAME = '\xff'", "07_halves.toml: 'utf-8' codec can't decode"),
+        ("here", None, "holds no 07_halves.toml that can be read: [Errno 2]"),
+        (
+            "here",
+            b"FACTOR = ",
+            "07_halves.toml that can be read: Invalid value (at end of document)",
+        ),
+        ("here", b"NAME = '\xff'", "07_halves.toml that can be read: 'utf-8' codec can't decode"),
     ],
 )
 def test_a_variant_is_a_folder_with_a_file_for_the_set(name, content, said, tmp_path):

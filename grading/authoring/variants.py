@@ -87,8 +87,8 @@ def filled_in(text: str, parameters: Parameters, is_code: bool = False) -> str:
 
 def read_variant(folder: Path, name: str) -> Parameters:
     """A variant's values for one set, in the file NAME.toml of the variant's folder."""
-    path = folder / f"{name}.toml"
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise VariantError(f"VARIANT must be a folder of values; {path}: {error}") from None
+        said = f"{folder} holds no {name}.toml that can be read: {error}"
+        raise VariantError(f"VARIANT must be a folder of values; {said}") from None
