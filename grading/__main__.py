@@ -14,13 +14,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from grading.authoring.assignments import file_name, write_assignments
+from grading.authoring.assignments import WRITE, file_name
 from grading.authoring.pages import PRACTICE, add_practice, write_pages
-from grading.authoring.platforms import write_gradescope, write_nbgrader
 from grading.authoring.rules import set_faults
 from grading.authoring.sets import SOURCES, ExerciseSet, SourceError, find_set, read_set, set_names
 from grading.authoring.try_out import earned, faults
-from grading.authoring.variants import VariantError, read_variant, sets_of_variant
+from grading.authoring.variants import VariantError, read_variant
 from grading.collecting.batch import KEPT_FILE, mark_all
 from grading.collecting.collect import Submission, collect
 from grading.collecting.exports import PLATFORMS, export
@@ -36,7 +35,6 @@ from grading.marking.sandbox import PROJECT, Limits, SandboxError
 
 VARIANTS = SOURCES / "variants"
 ASSIGNMENTS, GRADES = PROJECT / "assignments", PROJECT / "grades"
-WRITE = {"zip": write_assignments, "nbgrader": write_nbgrader, "gradescope": write_gradescope}
 FAULTS = (SourceError, VariantError, SubmissionsError, ResultsError, SandboxError, OSError)
 INTERRUPTED = 130  # what shells give for Ctrl-C
 MADE_FROM = "made from "  # how the note on another set or variant begins
@@ -151,7 +149,7 @@ def wanted_sets(names: list[str], variant: str) -> list[ExerciseSet]:
     """Several sets, all if none is named; what is wrong with any of them is told at once."""
     found, wrong = [], []
     if variant and not names:
-        names = sets_of_variant(variant_folder(variant), set_names())
+        names = sorted(path.stem for path in variant_folder(variant).glob("*.toml"))
     for name in names or set_names():
         try:
             found.append(wanted(name, variant))

@@ -37,7 +37,7 @@ def private_lines(exercise_set: ExerciseSet) -> set[str]:
     shown = [exercise_set.setup, exercise_set.introduction, exercise_set.project.statement]
     private = []
     for exercise in exercise_set.exercises:
-        shown += [exercise.statement, exercise.stub, *exercise.given, *exercise.hints]
+        shown += [exercise.statement, exercise.stub, exercise.given, *exercise.hints]
         shown += [check.code for check in exercise.checks if not check.hidden]
         private += [exercise.solution, exercise.explanation]
         private += [check.code for check in exercise.checks if check.hidden]

@@ -7,14 +7,16 @@ solutions lose points.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from exercise_lines import EXAMPLE, known_set
 from page_contract import published
 from small_set import runs_answers, small_set
 
-from grading.authoring.rules import published_answers_faults, set_faults
+from grading.authoring.rules import set_faults
 from grading.authoring.sets import STUB, set_names
-from grading.authoring.try_out import faults, faults_in, release_cases
+from grading.authoring.try_out import faults
 from grading.marking.marking import Outcome, mark, reference, untouched
 from grading.marking.sandbox import PROJECT
 
@@ -49,8 +51,8 @@ def test_a_set_keeps_its_promises(name):
 def test_the_example_keeps_its_promises(name):
     """The wrong answers are the published set's; `make exercises VARIANT=example` tries them."""
     example = known_set(name, EXAMPLE)
-    published_solutions = (published_answers_faults, reference(known_set(name)))
-    assert faults_in(example, [*release_cases(example), published_solutions]) == []
+    exercises = tuple(replace(exercise, wrong=()) for exercise in example.exercises)
+    assert faults(replace(example, exercises=exercises), known_set(name)) == []
 
 
 # --- the judges: each must find its fault ---
@@ -75,32 +77,32 @@ def test_the_small_set_gets_all_points_or_none(tmp_path):
         (
             "secret_solution = 2\n",
             "secret_solution = 3\n",
-            "the solution fails two-right: double is 3.0 times the number, not twice",
+            "the solution must not fail two-right: double is 3.0 times the number, not twice",
         ),
         (
-            f"{STUB}double = None",
-            f"{STUB}double = 7.0",
-            "the untouched release passes two-there",
+            f"{STUB} double = None",
+            f"{STUB} double = 7.0",
+            "the untouched release must fail two-there",
         ),
         (
             "    return np.asarray(secret_wrong) // 2",
             "    return np.asarray(secret_wrong) * FACTOR",
-            "'returns a whole number' passes half-one",
+            "'returns a whole number' must fail half-one",
         ),
         (
             'name="adds one" fails=["zero", "one", "many"]',
             'name="adds one" fails=["one", "many"]',
-            "'adds one' fails as well half-zero: half(0) should be zero; what did you add?",
+            "'adds one' must not fail half-zero: half(0) should be zero; what did you add?",
         ),
         (
             "    return secret_wrong\n",
             "    return [secret_wrong, 1][0] if np.ndim(secret_wrong) else None\n",
-            "'returns the whole' fails as well half-zero",
+            "'returns the whole' must not fail half-zero",
         ),
         (
             "secret_hidden = half(1)\n",
             "secret_hidden = [half(1)][int(half(1) > 0.75)]\n",
-            "'returns the whole': a check does not explain itself, half-one: The check could not",
+            "'returns the whole' must fail half-one by what it asserts; got The check could not",
         ),
     ],
 )
@@ -114,7 +116,7 @@ def test_a_check_that_the_release_does_not_reach_is_found(tmp_path):
     guard = 'assert double is not None, "double is still None: what is twice the number?"\nsecret'
     found = faults(small_set(tmp_path, guard, "secret"))
     assert any(
-        said.startswith("the untouched release does not reach two-right: The check could not")
+        said.startswith("the untouched release must fail two-right by what it asserts; got The")
         for said in found
     ), found
 
@@ -132,5 +134,5 @@ def test_a_wrong_answer_that_ends_the_worker_is_found(tmp_path):
     """And the others are tried all the same."""
     ends = "    import os; os._exit(3)\n"
     found = faults(small_set(tmp_path, "    return secret_wrong\n", ends))
-    assert any("'returns the whole': a check does not explain itself, half-one" in f for f in found)
+    assert any("'returns the whole' must fail half-one by what it asserts" in f for f in found)
     assert all("returns the whole" in fault for fault in found)

@@ -19,7 +19,7 @@ from small_set import SMALL, runs_answers, secrets_in, small_set
 from test_requirements import code, distribution, imported, known, tracked
 
 from grading.__main__ import main
-from grading.authoring.platforms import NEEDED, as_toml, autograder, requirements
+from grading.authoring.assignments import NEEDED, as_toml, autograder, requirements
 from grading.authoring.sets import read_set, set_names
 from grading.authoring.try_out import cases
 from grading.collecting.one import NOTHING, for_gradescope, grade_one

@@ -16,11 +16,11 @@ import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from grading.authoring.sets import END, Check, Exercise, ExerciseSet, Project
+from grading.marking.sandbox import Limits
 
-WIDTH = 80
+USUAL_SECONDS = Limits().cell_seconds
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 HIDDEN = "Runs when your work is graded: "
-PAGE_LINK = re.compile(r"\[([^\]]*)\]\(\.\.?/[^)]*\)")
 RULES = """\
 **How to work.** Replace each `raise NotImplementedError(…)` and each `None` by your answer, and run
 the cells below it: they check parts of it and say what they miss. More checks run when your work
@@ -31,7 +31,7 @@ into a fresh notebook.
 You need Python 3.11 or newer, NumPy, and the course's library `mbgd_lib`, whose folder lies beside
 this notebook. When graded, answers run without network and without other files; a cell has
 {seconds} seconds. An answer that uses syntax newer than that of Python 3.11 may not run there."""
-RULES_TO_PRACTISE = """\
+TO_PRACTISE = """\
 **How to work.** Replace each `raise NotImplementedError(…)` and each `None` by your answer, and run
 the cells below it. Each checks a part of it: it prints ✓ and what was right, or says what your
 answer misses. Add cells of your own wherever you like, for imports too.
@@ -42,18 +42,17 @@ or of cells run out of order, shows there."""
 YOUR_REPORT = "*Write your report here. Add cells below for code, figures and tables.*"
 
 
-def student_notebook(exercise_set: ExerciseSet, cell_seconds: float) -> str:
+def student_notebook(exercise_set: ExerciseSet, cell_seconds: float = USUAL_SECONDS) -> str:
     """The notebook that is handed out, without solutions, hidden checks or explanations."""
     return written(exercise_set, cell_seconds, attrgetter("stub"), check_as_released)
 
 
-def practice_notebook(exercise_set: ExerciseSet, cell_seconds: float) -> str:
+def practice_notebook(exercise_set: ExerciseSet, cell_seconds: float = USUAL_SECONDS) -> str:
     """The notebook of who learns alone: every check is there, and says what passed."""
-    answer = attrgetter("stub")
-    return written(exercise_set, cell_seconds, answer, check_to_practise, RULES_TO_PRACTISE)
+    return written(exercise_set, cell_seconds, attrgetter("stub"), check_to_practise, TO_PRACTISE)
 
 
-def instructor_notebook(exercise_set: ExerciseSet, cell_seconds: float) -> str:
+def instructor_notebook(exercise_set: ExerciseSet, cell_seconds: float = USUAL_SECONDS) -> str:
     """The same cells with solutions, hidden checks and explanations, marked for nbgrader."""
     return written(exercise_set, cell_seconds, explained, check_in_full)
 
@@ -68,22 +67,24 @@ def written(
     """A notebook's text, the same to the byte at every build."""
     rules = rules.format(seconds=f"{cell_seconds:g}", number=exercise_set.number)
     cells = [
-        cell("opening", opening(exercise_set, rules), is_code=False),
+        cell("opening", paragraphs(*opening(exercise_set, rules)), is_code=False),
         cell("setup", exercise_set.setup),
     ]
     for number, exercise in enumerate(exercise_set.exercises, 1):
-        cells.append(cell(f"{exercise.id}-task", task(number, exercise), is_code=False))
+        task = task_parts(number, exercise)
+        for k, hint in enumerate(exercise.hints, 1):
+            task.append(f"<details><summary>Hint {k}</summary>\n\n{hint}\n\n</details>")
+        cells.append(cell(f"{exercise.id}-task", paragraphs(*task), is_code=False))
         if exercise.given:
-            cells.append(cell(f"{exercise.id}-given", exercise.given_code))
-        cells.append(cell(exercise.id, answer(exercise), solution=True, locked=False))
-        cells += [
-            cell(f"{exercise.id}-{check.id}", check_code(check), points=check.points)
-            for check in exercise.checks
-        ]
+            cells.append(cell(f"{exercise.id}-given", exercise.given))
+        cells.append(cell(exercise.id, answer(exercise), is_answer=True))
+        for check in exercise.checks:
+            name = f"{exercise.id}-{check.id}"
+            cells.append(cell(name, check_code(check), points=check.points))
     project = exercise_set.project
     cells += [
-        cell(f"{project.id}-task", project_task(project), is_code=False),
-        cell(project.id, YOUR_REPORT, False, project.points, solution=True, locked=False),
+        cell(f"{project.id}-task", paragraphs(*project_parts(project)), is_code=False),
+        cell(project.id, YOUR_REPORT, False, project.points, is_answer=True),
     ]
     notebook = new_notebook(cells=cells)
     notebook.metadata["kernelspec"] = KERNEL
@@ -94,12 +95,7 @@ def written(
 
 
 def cell(
-    grade_id: str,
-    source: str,
-    is_code: bool = True,
-    points: int = 0,
-    solution: bool = False,
-    locked: bool = True,
+    grade_id: str, source: str, is_code: bool = True, points: int = 0, is_answer: bool = False
 ) -> nbformat.NotebookNode:
     """A cell with nbgrader's metadata; the id is the same at every build."""
     made = (new_code_cell if is_code else new_markdown_cell)(source)
@@ -110,18 +106,20 @@ def cell(
         "task": False,
         "cell_type": "code" if is_code else "markdown",
         "grade": points > 0,
-        "solution": solution,
-        "locked": locked,
+        "solution": is_answer,
+        "locked": not is_answer,
     }
     if points:
         made.metadata["nbgrader"]["points"] = points
     return made
 
 
-# --- texts ---
+def paragraphs(*parts: str) -> str:
+    """Texts without links to the book's pages, which do not travel with a notebook."""
+    return re.sub(r"\[([^\]]*)\]\(\.\.?/[^)]*\)", r"\1", "\n\n".join(parts))
 
 
-def opening(exercise_set: ExerciseSet, rules: str) -> str:
+def opening(exercise_set: ExerciseSet, rules: str) -> list[str]:
     """Title, rules, and the list of exercises."""
     project = exercise_set.project
     rows = [
@@ -129,60 +127,38 @@ def opening(exercise_set: ExerciseSet, rules: str) -> str:
         for number, e in enumerate(exercise_set.exercises, 1)
     ]
     rows.append([project.title, "project", "open", project.points, f"{project.minutes} min"])
-    return paragraphs(
+    return [
         f"# Exercises: {exercise_set.title}",
         exercise_set.introduction,
         *([f"Variant: {exercise_set.variant}."] if exercise_set.variant else []),
         rules,
         as_table(["exercise", "kind", "level", "points", "time"], rows),
-    )
-
-
-def task(number: int, exercise: Exercise) -> str:
-    """What is asked, with hints behind a click."""
-    hints = [
-        f"<details><summary>Hint {k}</summary>\n\n{hint}\n\n</details>"
-        for k, hint in enumerate(exercise.hints, 1)
     ]
-    title = f"## Exercise {number}: {exercise.title}"
-    return paragraphs(title, summary(exercise), exercise.statement, *hints)
 
 
-def project_task(project: Project) -> str:
-    """The open task and its rubric."""
-    title = f"## Project: {project.title}"
-    return paragraphs(title, project_summary(project), project.statement, rubric_table(project))
-
-
-def paragraphs(*parts: str) -> str:
-    """Texts without links to the book's pages, which do not travel with a notebook."""
-    return PAGE_LINK.sub(r"\1", "\n\n".join(parts))
-
-
-def summary(exercise: Exercise) -> str:
-    """Level, points, time and goal in a line."""
-    return (
+def task_parts(number: int, exercise: Exercise) -> list[str]:
+    """What is asked in an exercise, after a line of what it takes and gives."""
+    return [
+        f"## Exercise {number}: {exercise.title}",
         f"*{exercise.level.capitalize()} · {exercise.kind} · {exercise.points} points · "
-        f"about {exercise.minutes} minutes. Goal: {exercise.goal}.*"
-    )
+        f"about {exercise.minutes} minutes. Goal: {exercise.goal}.*",
+        exercise.statement,
+    ]
 
 
-def project_summary(project: Project) -> str:
-    """Points, time and goal of the open task in a line."""
-    return (
-        f"*Open · {project.points} points, given by a person · about {project.minutes} minutes. "
-        f"Goal: {project.goal}.*"
-    )
-
-
-def rubric_table(project: Project) -> str:
-    """The criteria that a person marks by."""
+def project_parts(project: Project) -> list[str]:
+    """The open task, with the rubric that a person marks it by."""
     rows = [[c.name, c.full_marks_for, c.points] for c in project.rubric]
-    return as_table(["criterion", "full marks for", "points"], rows)
+    return [
+        f"## Project: {project.title}",
+        f"*Open · {project.points} points, given by a person · about {project.minutes} minutes. "
+        f"Goal: {project.goal}.*",
+        project.statement,
+        as_table(["criterion", "full marks for", "points"], rows),
+    ]
 
 
 def as_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table in Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
@@ -209,14 +185,12 @@ def check_in_full(check: Check) -> str:
 
 
 def comment(text: str) -> str:
-    """A comment that fits the width of a page."""
-    return textwrap.fill(text, WIDTH, initial_indent="# ", subsequent_indent="# ")
+    return textwrap.fill(text, 80, initial_indent="# ", subsequent_indent="# ")
 
 
 def explained(exercise: Exercise) -> str:
     """The solution, its explanation as a comment; nbgrader cuts both, between the markers."""
-    lines = exercise.answer.splitlines()
-    end = next(k for k, line in enumerate(lines) if line.strip() == END)
-    indent = lines[end][: -len(END)]
-    comment = [f"{indent}# {line}".rstrip() for line in exercise.explanation.splitlines()]
-    return "\n".join([*lines[:end], *comment, *lines[end:]])
+    [indent] = re.findall(rf"^( *){END}", exercise.answer, re.MULTILINE)
+    lines = exercise.explanation.splitlines()
+    comment = "".join(f"{indent}# {line}".rstrip() + "\n" for line in lines)
+    return exercise.answer.replace(f"{indent}{END}", f"{comment}{indent}{END}")

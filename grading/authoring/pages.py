@@ -7,21 +7,13 @@ Pages are made before the site is built and are not kept. They hold no hidden ch
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
-from grading.authoring.notebooks import (
-    as_table,
-    check_as_released,
-    practice_notebook,
-    project_summary,
-    rubric_table,
-    student_notebook,
-    summary,
-)
+from grading.authoring import notebooks
+from grading.authoring.notebooks import as_table, project_parts, task_parts
 from grading.authoring.rules import sentences
 from grading.authoring.sets import Exercise, ExerciseSet, find_set, read_set, set_names
-from grading.marking.sandbox import PROJECT, Limits
+from grading.marking.sandbox import PROJECT
 
 FOLDER, PRACTICE = PROJECT / "book" / "exercises", PROJECT / "practice"
 RULES = "rules.txt"  # a part of the page for lecturers; Sphinx would take .md for a page
@@ -33,7 +25,6 @@ WHERE_TO_WORK = f"""\
 Work in its notebook: `make lab` puts it into the folder `{PRACTICE.name}`, which is yours and never
 written over. There every check can be run, and `make check-mine SET={{number}}` runs them all."""
 SOLUTIONS_ARE_HERE = "Each exercise ends with hints, checks and its solution, behind a click."
-TO_THE_BOOK = re.compile(r"\]\(\.\./(?=[\w])")
 
 
 def write_pages(solutions: bool, folder: Path = FOLDER) -> None:
@@ -44,7 +35,7 @@ def write_pages(solutions: bool, folder: Path = FOLDER) -> None:
     for exercise_set in exercise_sets:
         name = exercise_set.name
         wanted[f"{name}.md"] = page(exercise_set, solutions)
-        wanted[notebook_name(exercise_set)] = student_notebook(exercise_set, Limits().cell_seconds)
+        wanted[notebook_name(exercise_set)] = notebooks.student_notebook(exercise_set)
     for path in folder.iterdir():
         if path.is_file() and path.name not in wanted:  # Jupyter leaves folders of its own
             path.unlink()
@@ -65,39 +56,30 @@ def add_practice(folder: Path = PRACTICE) -> None:
     for name in set_names():
         path = folder / f"{name}.ipynb"
         if not path.exists():
-            text = practice_notebook(read_set(find_set(name)), Limits().cell_seconds)
+            text = notebooks.practice_notebook(read_set(find_set(name)))
             path.write_text(text, encoding="utf-8")
 
 
 def overview(exercise_sets: list[ExerciseSet]) -> str:
     """The page that lists every exercise of every set."""
-    parts = ["# Exercises", OVERVIEW, totals_table(exercise_sets)]
-    for exercise_set in exercise_sets:
-        link = f"[{exercise_set.title}]({exercise_set.name}.md)"
-        parts += [f"## Set {exercise_set.number}: {link}", table(exercise_set, goals=True)]
-    return "\n\n".join(parts) + "\n"
-
-
-def totals_table(exercise_sets: list[ExerciseSet]) -> str:
-    """Points and time of every set."""
     header = ["set", "title", "exercises", "points", "project's points", "time", "project's time"]
-    rows = []
+    rows, lists = [], []
     for s in exercise_sets:
-        times = [hours(e.minutes for e in s.exercises), hours([s.project.minutes])]
-        title = f"[{s.title}]({s.name}.md)"
-        rows.append([s.number, title, len(s.exercises), s.points, s.project.points, *times])
-    return as_table(header, rows)
+        link = f"[{s.title}]({s.name}.md)"
+        times = [hours(sum(e.minutes for e in s.exercises)), hours(s.project.minutes)]
+        rows.append([s.number, link, len(s.exercises), s.points, s.project.points, *times])
+        lists += [f"## Set {s.number}: {link}", table(s, goals=True)]
+    return "\n\n".join(["# Exercises", OVERVIEW, as_table(header, rows), *lists]) + "\n"
 
 
-def hours(minutes: Iterable[int]) -> str:
+def hours(minutes: int) -> str:
     """A time to plan with, as 1 h 20."""
-    total = sum(minutes)
-    return f"{total // 60}\u00a0h\u00a0{total % 60:02d}"
+    return f"{minutes // 60}\u00a0h\u00a0{minutes % 60:02d}"
 
 
 def page(exercise_set: ExerciseSet, solutions: bool) -> str:
     """The whole page, in MyST Markdown."""
-    number, project = exercise_set.number, exercise_set.project
+    number = exercise_set.number
     parts = [
         f"# Exercises {number}: {exercise_set.title}",
         exercise_set.introduction,
@@ -111,10 +93,9 @@ def page(exercise_set: ExerciseSet, solutions: bool) -> str:
     ]
     for number, exercise in enumerate(exercise_set.exercises, 1):
         parts += exercise_parts(number, exercise, solutions)
-    parts += [f"## Project: {project.title}", project_summary(project), project.statement]
-    parts.append(rubric_table(project))
+    parts += project_parts(exercise_set.project)
     # Texts have links from the folder of sources; pages lie one folder deeper.
-    return TO_THE_BOOK.sub("](../../", "\n\n".join(parts)) + "\n"
+    return re.sub(r"\]\(\.\./(?=\w)", "](../../", "\n\n".join(parts)) + "\n"
 
 
 def table(exercise_set: ExerciseSet, goals: bool = False) -> str:
@@ -133,12 +114,12 @@ def table(exercise_set: ExerciseSet, goals: bool = False) -> str:
 
 def exercise_parts(number: int, exercise: Exercise, solutions: bool) -> list[str]:
     """One exercise: the task, hints, what to start from, checks, the solution."""
-    parts = [f"## Exercise {number}: {exercise.title}", summary(exercise), exercise.statement]
+    parts = task_parts(number, exercise)
     if exercise.given:
-        parts += ["Given:", fenced(exercise.given_code)]
+        parts += ["Given:", fenced(exercise.given)]
     parts += ["Start from:", fenced(exercise.stub)]
     parts += [dropdown(f"Hint {k}", hint) for k, hint in enumerate(exercise.hints, 1)]
-    visible = [check_as_released(check) for check in exercise.checks if not check.hidden]
+    visible = [notebooks.check_as_released(check) for check in exercise.checks if not check.hidden]
     checks = fenced("\n\n\n".join(visible))
     parts.append(dropdown("Check your answer", f"Run these lines below your answer.\n\n{checks}"))
     if solutions:
@@ -148,7 +129,6 @@ def exercise_parts(number: int, exercise: Exercise, solutions: bool) -> list[str
 
 
 def fenced(code: str) -> str:
-    """A block of code."""
     return f"```python\n{code.strip()}\n```"
 
 

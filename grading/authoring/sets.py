@@ -8,53 +8,41 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import jupytext
 
-from grading.authoring.changes import ChangeError, applied, are_changes
-from grading.authoring.variants import (
-    KINDS,
-    Parameters,
-    filled_in,
-    read_parameters,
-    used_in,
-    with_values,
-)
+from grading.authoring.variants import KINDS, Parameters, filled_in, read_parameters
 
 SOURCES = Path(__file__).parents[2] / "exercises"
 
-BEGIN, END, STUB = "### BEGIN SOLUTION", "### END SOLUTION", "# STUB: "
+BEGIN, END, STUB = "### BEGIN SOLUTION", "### END SOLUTION", "# STUB:"
 TO_WRITE = 'raise NotImplementedError("write your answer here")'
 
 # Each role with the type of its cells, the entries of their first line, and what may come next.
 ROLES = {
-    "set": ("markdown", {"title", "chapter"}, ["parameters"]),
-    "parameters": ("code", set(), ["setup"]),
-    "setup": ("code", set(), ["exercise"]),
-    "exercise": (
-        "markdown",
-        {"id", "title", "level", "kind", "minutes", "goal"},
-        ["given", "answer"],
-    ),
-    "given": ("code", set(), ["given", "answer"]),
-    "answer": ("code", set(), ["hint"]),
-    "hint": ("markdown", set(), ["hint", "check"]),
-    "check": ("code", {"id", "points", "about"}, ["check", "hidden"]),
-    "hidden": ("code", {"id", "points", "about"}, ["hidden", "explanation"]),
-    "explanation": ("markdown", set(), ["wrong", "exercise", "project"]),
-    "wrong": ("code", {"name", "fails"}, ["wrong", "exercise", "project"]),
-    "project": ("markdown", {"id", "title", "minutes", "goal"}, ["rubric"]),
-    "rubric": ("markdown", set(), ["nothing more"]),
+    "set": ("markdown", "title chapter", "parameters"),
+    "parameters": ("code", "", "setup"),
+    "setup": ("code", "", "exercise"),
+    "exercise": ("markdown", "id title level kind minutes goal", "given or answer"),
+    "given": ("code", "", "answer"),
+    "answer": ("code", "", "hint"),
+    "hint": ("markdown", "", "hint or check"),
+    "check": ("code", "id points about in_place", "check or hidden"),
+    "hidden": ("code", "id points about in_place", "hidden or explanation"),
+    "explanation": ("markdown", "", "wrong or exercise or project"),
+    "wrong": ("code", "name fails", "wrong or exercise or project"),
+    "project": ("markdown", "id title minutes goal", "rubric"),
+    "rubric": ("markdown", "", "nothing more"),
 }
-MAY_HAVE = {"check": {"in_place"}, "hidden": {"in_place"}}
-TYPES = {"points": int, "minutes": int, "fails": list, "in_place": bool}
+OPTIONAL = {"in_place"}
+TYPES = {"points": int, "minutes": int, "fails": list, "in_place": bool}  # others are text
 IN_WORDS = {**KINDS, list: "a list", bool: "true or false"}
-
-# What jupytext adds of its own.
-NOT_OURS = {"lines_to_next_cell", "lines_to_end_of_cell_marker", "cell_marker"}
+CRITERION = re.compile(r"\| *([^|\s][^|]*?) *\| *([^|\s][^|]*?) *\| *(\d+) *\|")
+CHANGED_LINE = re.compile(r"#( [-+ ]( |$)|$)")
+FROM_JUPYTEXT = {"lines_to_next_cell", "lines_to_end_of_cell_marker", "cell_marker"}
 
 
 class SourceError(ValueError):
@@ -74,17 +62,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Check:
-    """One check: code that raises where an answer is wrong, and the points it gives.
-
-    One that is `in_place` looks at what an answer does to its arguments. In others it sees copies.
-    """
+    """One check: code that raises where an answer is wrong, and the points it gives."""
 
     id: str
     points: int
     about: str
     code: str
     hidden: bool
-    in_place: bool = False
+    in_place: bool = False  # it looks at what an answer does to its arguments; others see copies
 
 
 @dataclass(frozen=True)
@@ -98,11 +83,7 @@ class Wrong:
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise.
-
-    `answer` holds the solution between its markers, `stub` is what students get in its place;
-    `uses` names the parameters in the task, the given code and the answer.
-    """
+    """One exercise."""
 
     id: str
     title: str
@@ -111,24 +92,18 @@ class Exercise:
     minutes: int
     goal: str
     statement: str
-    given: tuple[str, ...]
-    answer: str
+    given: str  # code; empty if there is none
+    answer: str  # the whole cell, with the solution between its markers
     solution: str
-    stub: str
+    stub: str  # what students get in its place
     hints: tuple[str, ...]
     checks: tuple[Check, ...]
     explanation: str
     wrong: tuple[Wrong, ...]
-    uses: frozenset[str]
-
-    @property
-    def given_code(self) -> str:
-        """All code that students are given, as one cell."""
-        return "\n\n\n".join(self.given)
+    uses: frozenset[str]  # the parameters in the task, the given code and the answer
 
     @property
     def points(self) -> int:
-        """Points of all its checks."""
         return sum(check.points for check in self.checks)
 
     @property
@@ -159,7 +134,6 @@ class Project:
 
     @property
     def points(self) -> int:
-        """Points of all criteria."""
         return sum(criterion.points for criterion in self.rubric)
 
 
@@ -188,9 +162,6 @@ class ExerciseSet:
         return sum(exercise.points for exercise in self.exercises)
 
 
-# --- reading ---
-
-
 def set_names(folder: Path = SOURCES) -> list[str]:
     """The names of all sets, in the chapters' order."""
     return sorted(path.stem for path in folder.glob("[0-9][0-9]_*.py"))
@@ -199,35 +170,30 @@ def set_names(folder: Path = SOURCES) -> list[str]:
 def find_set(name: str, folder: Path = SOURCES) -> Path:
     """The source of a set, by its name or by the number that the name starts with."""
     names = set_names(folder)
-    found = [known for known in names if known == name or int(known[:2]) == as_number(name)]
-    if not found:
-        raise SourceError(f"SET must be one of {', '.join(names)}, or its number; got {name!r}")
-    return folder / f"{found[0]}.py"
-
-
-def as_number(name: str) -> int | None:
-    """3 for "3" and "03", None for a name."""
-    return int(name) if name.isascii() and name.isdigit() else None
+    for known in names:
+        if name == known or name.zfill(2) == known[:2]:
+            return folder / f"{known}.py"
+    raise SourceError(f"SET must be one of {', '.join(names)}, or its number; got {name!r}")
 
 
 def read_set(path: Path, values: Parameters | None = None, variant: str = "") -> ExerciseSet:
     """Read a source, with other values for some of its parameters where `values` gives them."""
     cells = read_cells(path.read_text(encoding="utf-8"), path.name)
-    allowed = read_parameters(cells[1].text, cells[1].place)
-    parameters = with_values(allowed, values or {}, path.stem)
-    first, _, setup, *rest = [filled_in_cell(cell, parameters) for cell in cells]
-    *exercise_cells, project, rubric = rest
-    starts = [k for k, cell in enumerate(exercise_cells) if cell.role == "exercise"]
-    ends = [*starts[1:], len(exercise_cells)]
+    constants = cells.pop(1)
+    parameters = read_parameters(constants.text, constants.place, values or {})
+    sections: list[dict[str, list[Cell]]] = []
+    for cell in cells:
+        if cell.role in ("set", "exercise", "project"):
+            sections.append({role: [] for role in ROLES})
+        sections[-1][cell.role].append(filled_in_cell(cell, parameters))
+    first, *exercises, last = sections
     return ExerciseSet(
         name=path.stem,
-        **first.entries,
-        introduction=first.text,
-        setup=setup.text,
-        exercises=tuple(
-            read_exercise(exercise_cells[k:end]) for k, end in zip(starts, ends, strict=True)
-        ),
-        project=read_project(project, rubric),
+        **first["set"][0].entries,
+        introduction=first["set"][0].text,
+        setup=first["setup"][0].text,
+        exercises=tuple(read_exercise(section) for section in exercises),
+        project=read_project(last["project"][0], last["rubric"][0]),
         parameters=parameters,
         variant=variant,
     )
@@ -240,33 +206,34 @@ def read_cells(source: str, name: str) -> list[Cell]:
     if len(firsts) != len(cells):
         raise SourceError(f"{name}: the file must start with a cell, and every cell with `# %%`")
     found, faults = [], []
-    may_come = ["set"]
+    may_come = "set"
     for cell, first in zip(cells, firsts, strict=True):
-        entries = {key: value for key, value in cell.metadata.items() if key not in NOT_OURS}
+        entries = {key: value for key, value in cell.metadata.items() if key not in FROM_JUPYTEXT}
         role = entries.pop("role", None)
         place = f"{name}, line {first}"
+        if role not in ROLES:
+            faults.append(f"{place}: role must be one of {', '.join(ROLES)}; got {role!r}")
+            continue
         faults += [f"{place}: {fault}" for fault in cell_faults(role, cell.cell_type, entries)]
-        if role in ROLES:
-            if role not in may_come:
-                faults.append(f"{place}: here must come {' or '.join(may_come)}; got {role!r}")
-            may_come = ROLES[role][2]
-            found.append(Cell(place, role, cell.source.strip("\n"), entries))
-    if may_come != ROLES["rubric"][2]:
+        if role not in may_come.split(" or "):
+            faults.append(f"{place}: here must come {may_come}; got {role!r}")
+        may_come = ROLES[role][2]
+        found.append(Cell(place, role, cell.source.strip("\n"), entries))
+    if not found or found[-1].role != "rubric":
         faults.append(f"{name}: a source must end with project, rubric")
     if faults:
         raise SourceError("\n".join(faults))
     return found
 
 
-def cell_faults(role: object, cell_type: str, entries: dict[str, object]) -> list[str]:
+def cell_faults(role: str, cell_type: str, entries: dict[str, object]) -> list[str]:
     """What is wrong with a cell's first line."""
-    if role not in ROLES:
-        return [f"role must be one of {', '.join(ROLES)}; got {role!r}"]
-    right_type, needed, _ = ROLES[str(role)]
+    right_type, names, _ = ROLES[role]
+    needed = set(names.split()) - OPTIONAL
     found = []
     if cell_type != right_type:
         found.append(f"a cell of role {role!r} is {right_type}, this is {cell_type}")
-    if set(entries) - MAY_HAVE.get(str(role), set()) != needed:
+    if not needed <= set(entries) <= set(names.split()):
         found.append(f"role {role!r} takes the entries {sorted(needed)}; got {sorted(entries)}")
     for key, value in entries.items():
         kind = TYPES.get(key, str)
@@ -277,95 +244,112 @@ def cell_faults(role: object, cell_type: str, entries: dict[str, object]) -> lis
 
 def filled_in_cell(cell: Cell, parameters: Parameters) -> Cell:
     """The cell with every parameter's name replaced by its value, and which those were."""
+    is_code = ROLES[cell.role][0] == "code"
+    text = filled_in(cell.text, parameters, is_code)
+    if is_code:
+        check_syntax(text, cell.place)
     entries = {
         key: filled_in(value, parameters) if isinstance(value, str) else value
         for key, value in cell.entries.items()
     }
-    is_code = ROLES[cell.role][0] == "code"
-    text = filled_in(cell.text, parameters, is_code)
-    if is_code and cell.role != "parameters":
-        parsed(text, cell.place)
-    return Cell(cell.place, cell.role, text, entries, frozenset(used_in(cell.text, parameters)))
+    uses = frozenset(name for name in parameters if re.search(rf"\b{name}\b", cell.text))
+    return replace(cell, text=text, entries=entries, uses=uses)
 
 
-def parsed(code: str, place: str) -> ast.Module:
-    """The syntax tree of a cell, as it is once parameters have their values."""
+def check_syntax(code: str, place: str) -> None:
+    """Code must be Python once parameters have their values."""
     try:
-        return ast.parse(code)
+        ast.parse(code)
     except SyntaxError as error:
         raise SourceError(
             f"{place}: line {error.lineno} of this cell, with its parameters' values: {error.msg}"
         ) from None
 
 
-def read_exercise(cells: list[Cell]) -> Exercise:
-    """One exercise from its cells, whose roles are in order."""
-    by_role = {role: [cell for cell in cells if cell.role == role] for role in ROLES}
-    [head], [solved], [explanation] = (by_role[r] for r in ("exercise", "answer", "explanation"))
+def read_exercise(section: dict[str, list[Cell]]) -> Exercise:
+    """One exercise from its cells by their roles."""
+    [head], [solved] = section["exercise"], section["answer"]
     answer, stub = read_answer(solved)
     solution = "\n".join(line for line in answer.splitlines() if line.strip() not in (BEGIN, END))
     return Exercise(
         **head.entries,
         statement=head.text,
-        given=tuple(cell.text for cell in by_role["given"]),
+        given="".join(cell.text for cell in section["given"]),
         answer=answer,
         solution=solution,
         stub=stub,
-        hints=tuple(cell.text for cell in by_role["hint"]),
+        hints=tuple(cell.text for cell in section["hint"]),
         checks=tuple(
             Check(**cell.entries, code=cell.text, hidden=cell.role == "hidden")
-            for cell in [*by_role["check"], *by_role["hidden"]]
+            for cell in section["check"] + section["hidden"]
         ),
-        explanation=explanation.text,
-        wrong=tuple(read_wrong(cell, solution) for cell in by_role["wrong"]),
-        uses=frozenset().union(*(cell.uses for cell in [head, *by_role["given"], solved])),
+        explanation=section["explanation"][0].text,
+        wrong=tuple(read_wrong(cell, solution) for cell in section["wrong"]),
+        uses=frozenset().union(*(cell.uses for cell in [head, *section["given"], solved])),
     )
-
-
-def read_wrong(cell: Cell, solution: str) -> Wrong:
-    """One known wrong answer, which is code or changes to the solution."""
-    try:
-        code = applied(cell.text, solution) if are_changes(cell.text) else cell.text
-    except ChangeError as error:
-        raise SourceError(f"{cell.place}: {error}") from None
-    parsed(code, f"{cell.place}, once changed")
-    return Wrong(cell.entries["name"], code, tuple(cell.entries["fails"]))
-
-
-def read_project(cell: Cell, rubric: Cell) -> Project:
-    """The open task with its rubric, a table of three columns."""
-    lines = [line.strip() for line in rubric.text.splitlines() if line.strip().startswith("|")]
-    rows = [[column.strip() for column in line.strip("|").split("|")] for line in lines[2:]]
-    for row in rows or [[]]:
-        if len(row) != 3 or as_number(row[2]) is None:
-            raise SourceError(
-                f"{rubric.place}: a rubric is a table of criterion, full marks for, and points, "
-                f"a whole number; got {row}"
-            )
-    criteria = tuple(Criterion(name, told, int(points)) for name, told, points in rows)
-    return Project(**cell.entries, statement=cell.text, rubric=criteria)
 
 
 def read_answer(cell: Cell) -> tuple[str, str]:
     """The answer cell with its solution between the markers, and what students get instead."""
     lines = cell.text.splitlines()
-    markers = [line.strip() for line in lines if line.strip() in (BEGIN, END)]
-    if markers != [BEGIN, END]:
+    markers = {k: line.strip() for k, line in enumerate(lines) if line.strip() in (BEGIN, END)}
+    if list(markers.values()) != [BEGIN, END]:
         raise SourceError(
             f"{cell.place}: an answer holds one line {BEGIN!r} and, below it, one line {END!r}; "
-            f"this one holds {markers}"
+            f"this one holds {list(markers.values())}"
         )
-    begin, end = (k for k, line in enumerate(lines) if line.strip() in (BEGIN, END))
-    told = [line[len(STUB) :] for line in lines if is_stub(line)]
+    begin, end = markers
+    told = [line.removeprefix(STUB)[1:] for line in lines if line.startswith(STUB)]
     instead = told or [lines[begin].replace(BEGIN, TO_WRITE)]
     stub = "\n".join([*lines[:begin], *instead, *lines[end + 1 :]])
-    parsed(stub, cell.place)
-    return "\n".join(line for line in lines if not is_stub(line)), stub
+    check_syntax(stub, cell.place)
+    return "\n".join(line for line in lines if not line.startswith(STUB)), stub
 
 
-def is_stub(line: str) -> bool:
-    """Whether a line of an answer says what students get instead; formatters cut its last space."""
-    return line.startswith(STUB.rstrip())
+def read_wrong(cell: Cell, solution: str) -> Wrong:
+    """One known wrong answer: code, or in a cell that holds comments only, changes."""
+    code = cell.text
+    if not ast.parse(code).body:
+        code = changed_solution(solution, cell)
+        check_syntax(code, f"{cell.place}, once changed")
+    return Wrong(cell.entries["name"], code, tuple(cell.entries["fails"]))
+
+
+def changed_solution(solution: str, cell: Cell) -> str:
+    """The solution with changes made, which are written as in a diff.
+
+    After `# ` comes a sign, a space, and a line with its indentation: `-` for a line of the
+    solution that goes, `+` for one that comes, a space for one that stays and says where. An empty
+    line ends a change.
+    """
+    lines = solution.splitlines()
+    for change in re.split(r"\n\s*\n", cell.text):
+        signed = [(line[2:3], line[4:]) for line in change.splitlines()]
+        old = [line for sign, line in signed if sign != "+"]
+        starts = [k for k in range(len(lines)) if lines[k : k + len(old)] == old]
+        is_well_formed = all(CHANGED_LINE.match(line) for line in change.splitlines())
+        if not is_well_formed or not old or len(starts) != 1:
+            raise SourceError(
+                f"{cell.place}: a change is lines that start with '# - ', '# + ' or '#   '; those "
+                f"without + must be in the solution exactly once, one below the other, and are "
+                f"there {len(starts)} times: {old}; got {change!r}"
+            )
+        lines[starts[0] : starts[0] + len(old)] = [line for sign, line in signed if sign != "-"]
+    return "\n".join(lines)
+
+
+def read_project(cell: Cell, rubric: Cell) -> Project:
+    """The open task with its rubric, a table of three columns."""
+    criteria = []
+    for line in rubric.text.splitlines()[2:]:
+        row = CRITERION.fullmatch(line)
+        if not row:
+            raise SourceError(
+                f"{rubric.place}: a row of a rubric is | criterion | full marks for | points |, "
+                f"with a whole number; got {line!r}"
+            )
+        criteria.append(Criterion(row[1], row[2], int(row[3])))
+    return Project(**cell.entries, statement=cell.text, rubric=tuple(criteria))
 
 
 def defined_names(code: str) -> tuple[str, ...]:
@@ -374,9 +358,8 @@ def defined_names(code: str) -> tuple[str, ...]:
     for node in ast.parse(code).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             found.append(node.name)
-        elif isinstance(node, ast.Assign):
-            names = (name for target in node.targets for name in ast.walk(target))
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = (name for target in targets for name in ast.walk(target))
             found += [name.id for name in names if isinstance(name, ast.Name)]
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            found.append(node.target.id)
     return tuple(dict.fromkeys(found))

@@ -3,52 +3,55 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from grading.authoring.rules import (
-    published_answers_faults,
-    reference_faults,
-    untouched_faults,
-    wrong_faults,
-)
 from grading.authoring.sets import ExerciseSet
+from grading.marking import marking
 from grading.marking.door import Door, Stopped
-from grading.marking.marking import (
-    USUAL,
-    Answers,
-    Marking,
-    Marks,
-    StudentCell,
-    mark,
-    reference,
-    untouched,
-)
+from grading.marking.marking import USUAL, Answers, Marks, StudentCell, reference
 
-Judge = Callable[[ExerciseSet, Marks], Iterable[str]]
-Case = tuple[Judge, Answers]
+
+@dataclass(frozen=True)
+class Expected:
+    """What an answer is called, the checks that it must fail, and how."""
+
+    name: str
+    fails: tuple[str, ...]
+    kinds: tuple[str, ...] = ("failed",)
 
 
 def faults(exercise_set: ExerciseSet, published: ExerciseSet | None = None) -> list[str]:
-    """What a set does not keep of its promises; nothing, for a set that can be assigned.
-
-    A variant is compared with the set as it is published.
-    """
+    """What a set does not keep of its promises; a variant is compared with the published set."""
     tried = list(cases(exercise_set))
-    if published:
-        tried.append((published_answers_faults, reference(published)))
-    return faults_in(exercise_set, tried)
-
-
-def faults_in(exercise_set: ExerciseSet, tried: Sequence[Case]) -> list[str]:
-    """What the judges of some cases find."""
     marked = mark_in_copies(exercise_set, [answers for _, answers in tried])
-    return [
-        fault
-        for (judge, _), marks in zip(tried, marked, strict=True)
-        for fault in judge(exercise_set, marks)
-    ]
+    found: list[str] = []
+    for (expected, _), marks in zip(tried, marked, strict=True):
+        found += broken(expected, marks)
+    if published:
+        [marks] = mark_in_copies(exercise_set, [reference(published)])
+        found += [
+            f"the published solution of {exercise.id} gets all points in the variant: change a "
+            f"parameter that this exercise uses: {', '.join(sorted(exercise.uses))}"
+            for exercise in exercise_set.exercises
+            if marks.points(exercise) == exercise.points
+        ]
+    return found
+
+
+def broken(expected: dict[str, Expected], marks: Marks) -> Iterator[str]:
+    """Answers must fail the checks that they should, by what these assert, and no others."""
+    for (exercise, check), outcome in marks.outcomes.items():
+        if exercise not in expected:
+            continue
+        answer, where = expected[exercise], f"{exercise}-{check}"
+        if outcome.passed and check in answer.fails:
+            yield f"{answer.name} must fail {where}"
+        elif not outcome.passed and check not in answer.fails:
+            yield f"{answer.name} must not fail {where}: {outcome.message}"
+        elif not outcome.passed and outcome.kind not in answer.kinds:
+            yield f"{answer.name} must fail {where} by what it asserts; got {outcome.message}"
 
 
 def earned(variant: ExerciseSet, published: ExerciseSet) -> str:
@@ -62,44 +65,39 @@ def earned(variant: ExerciseSet, published: ExerciseSet) -> str:
 def mark_in_copies(exercise_set: ExerciseSet, submissions: Sequence[Answers]) -> list[Marks]:
     """The marks of several submissions, in one worker that runs the setup once.
 
-    Each is run in a copy of that process. One that ends its copy ends the worker; then each gets
-    workers of its own, as students do.
+    Each is run in a copy of that process, which leaves the worker as it was. One that ends its copy
+    ends the worker; then each gets workers of its own, as students do.
     """
+    found = []
     with tempfile.TemporaryDirectory(prefix="grading-") as scratch:
         try:
             with Door(USUAL, Path(scratch)) as door:
                 door.run(exercise_set.setup)
-                return [mark_in_copy(exercise_set, answers, door) for answers in submissions]
+                for answers in submissions:
+                    door.ask({"kind": "copy"})
+                    begun = marking.Marking(exercise_set, answers, USUAL)
+                    begun.go_on(door)
+                    door.ask({"kind": "leave"})
+                    found.append(begun.marks)
         except Stopped:
-            return [mark(exercise_set, answers) for answers in submissions]
+            return [marking.mark(exercise_set, answers) for answers in submissions]
+    return found
 
 
-def mark_in_copy(exercise_set: ExerciseSet, answers: Answers, door: Door) -> Marks:
-    """The marks of one submission, which leaves the worker as it was."""
-    door.ask({"kind": "copy"})
-    marking = Marking(exercise_set, answers, USUAL)
-    marking.go_on(door)
-    door.ask({"kind": "leave"})
-    return marking.marks
-
-
-def release_cases(exercise_set: ExerciseSet) -> Iterator[Case]:
-    """The solutions, and the notebook as it is handed out, each with its judge."""
-    yield reference_faults, reference(exercise_set)
-    yield untouched_faults, untouched(exercise_set)
-
-
-def cases(exercise_set: ExerciseSet) -> Iterator[Case]:
-    """Every submission with a known outcome, each with the function that judges it.
+def cases(exercise_set: ExerciseSet) -> Iterator[tuple[dict[str, Expected], Answers]]:
+    """The solutions, the release and wrong answers, with what is expected of some exercises.
 
     Exercises do not depend on each other; so one submission tries a wrong answer of every exercise
     that has as many. The others are left out: their solutions have been tried.
     """
-    yield from release_cases(exercise_set)
-    for k in range(max(len(exercise.wrong) for exercise in exercise_set.exercises)):
-        wrong = {e.id: e.wrong[k] for e in exercise_set.exercises if k < len(e.wrong)}
-        answers = {
-            e.id: [StudentCell(wrong[e.id].code)] if e.id in wrong else []
-            for e in exercise_set.exercises
-        }
-        yield partial(wrong_faults, wrong), answers
+    exercises = exercise_set.exercises
+    yield {e.id: Expected("the solution", ()) for e in exercises}, reference(exercise_set)
+    every = {e.id: tuple(check.id for check in e.checks) for e in exercises}
+    kinds = ("failed", "unanswered")
+    release = {name: Expected("the untouched release", ids, kinds) for name, ids in every.items()}
+    yield release, marking.untouched(exercise_set)
+    for k in range(max(len(exercise.wrong) for exercise in exercises)):
+        wrong = {e.id: e.wrong[k] for e in exercises if k < len(e.wrong)}
+        expected = {name: Expected(repr(w.name), w.fails) for name, w in wrong.items()}
+        left_out: Answers = {e.id: [] for e in exercises}
+        yield expected, left_out | {name: [StudentCell(w.code)] for name, w in wrong.items()}

@@ -216,7 +216,7 @@ def released_cells(exercise_set: ExerciseSet) -> dict[str, str]:
     following = [e.id for e in exercise_set.exercises[1:]] + [AFTER_ALL]
     for exercise, after in zip(exercise_set.exercises, following, strict=True):
         if exercise.given:
-            found[f"{exercise.id}-given"] = found[plain(exercise.given_code)] = ""
+            found[f"{exercise.id}-given"] = found[plain(exercise.given)] = ""
         found[exercise.id] = found[plain(exercise.stub)] = ""
         for check in exercise.checks:
             texts = (check_as_released(check), check_to_practise(check))

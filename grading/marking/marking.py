@@ -138,8 +138,8 @@ class Marking:
         for exercise in self.set.exercises:
             if exercise.given:
                 with self.timed(door):
-                    door.run(exercise.given_code)
-                before += "\n\n" + exercise.given_code
+                    door.run(exercise.given)
+                before += "\n\n" + exercise.given
             self.run_cells(door, exercise)
             for check in exercise.checks:
                 which = exercise.id, check.id

@@ -14,8 +14,8 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell
 
+from grading.authoring.assignments import write_nbgrader
 from grading.authoring.notebooks import student_notebook
-from grading.authoring.platforms import write_nbgrader
 from grading.authoring.sets import END, ExerciseSet, find_set, read_set
 from grading.authoring.try_out import cases
 from grading.marking.marking import Answers, mark
