@@ -422,7 +422,7 @@ def test_honest_answers_keep_their_points(exercises, gone_on, name):
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory):
-    """A worker with a few functions."""
+    """A worker with a few functions; what stops one elsewhere leaves it as it was."""
     code = (
         "import numpy as np\n"
         "def same(x): return x\ndef apply(f, *args): return f(*args)\n"
@@ -543,6 +543,9 @@ SPOILED = {
     "callback that is not there": '{"callback": 99, "args": [], "kwargs": {"dict": []}}',
     "change of nothing": '{"value": {"dict": [["result", 0], ["changed", [[5, 0]]]]}}',
     "half an error": '{"error": {"type": "E"}}',
+    "type that is code": RESULT % '{"array": ["i8, (", [1], ""]}',
+    "letter that is none": RESULT % '{"scalar": ["<U1", [], "/////w=="]}',
+    "set that takes long": RESULT % ('{"set": [' + "1, " * 10_000 + "1]}"),
 }
 
 
@@ -552,6 +555,23 @@ def test_a_reply_that_is_none_stops_the_worker(door, monkeypatch, line):
     monkeypatch.setattr(door, "send", lambda _: None)
     with pytest.raises(Stopped, match="spoiled the connection"):
         door.call(0, (), {})
+
+
+def test_a_generator_that_is_another_stops_the_worker(door):
+    """Some states never give a number that a draw would take."""
+    door.run(
+        "import numpy as np\ndef spoil(rng):\n    state = rng.bit_generator.state\n"
+        "    state['state']['inc'] = 3\n    rng.bit_generator.state = state"
+    )
+    with pytest.raises(Stopped, match="spoiled"):
+        get(door, "spoil")(np.random.default_rng(1))
+
+
+def test_what_a_check_lends_works_until_its_call_returns(door):
+    door.run("def keep(f):\n    global kept\n    kept = f\ndef later(): return kept()")
+    get(door, "keep")(lambda: 1)
+    with pytest.raises(Stopped, match="spoiled"):
+        get(door, "later")()
 
 
 def test_a_reply_like_these_is_one(door, monkeypatch):
@@ -661,6 +681,24 @@ def test_process_that_reads_nothing_does_not_keep_the_grader(monkeypatch, tmp_pa
         door.watched(0.5),
     ):
         door.run("#" * 2**20)
+
+
+def test_systemd_limits_all_together_where_it_can(exercises, monkeypatch, tmp_path):
+    """A stand-in for it: that it limits is its own affair, that it is asked to is ours."""
+    program = tmp_path / "systemd-run"
+    program.write_text(
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/said\n'
+        'while [ "$1" != true ] && [ "${1##*/}" = "$1" ] && [ "$1" != bwrap ]; do shift; done\n'
+        'exec "$@"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(os, "defpath", f"{tmp_path}:{os.defpath}")
+    sandbox.grouped.cache_clear()
+    try:
+        assert points(exercises, marks_of(exercises, RIGHT)) == (4, TWO)
+    finally:
+        sandbox.grouped.cache_clear()
+    assert f"-p MemoryMax={SHORT.memory} " in (tmp_path / "said").read_text()
 
 
 def test_root_without_a_sandbox_is_refused(monkeypatch):

@@ -35,7 +35,8 @@ TRIAL = [sys.executable, "-c", "import mbgd_lib, IPython"]
 
 NOT_CUT_OFF = (
     "Answers are not cut off from files and network: bubblewrap (the program bwrap) is missing, or "
-    "this system does not let it work. Limits of time, memory and processes hold."
+    "this system does not let it work. Limits of time, memory and processes hold, but an answer "
+    "that means to can leave a process behind."
 )
 
 
@@ -95,6 +96,18 @@ def is_available() -> bool:
     return bool(shutil.which("bwrap")) and works(cut_off(TRIAL))
 
 
+@functools.cache
+def grouped(memory: int, processes: int) -> list[str]:
+    """What lets systemd limit a command with all that it starts, where that works.
+
+    It counts memory that is no process's, too, which `door.check_size` cannot see.
+    """
+    session = ["env", f"XDG_RUNTIME_DIR={os.environ.get('XDG_RUNTIME_DIR', '')}"]
+    command = [*session, "systemd-run", *(["--user"] if os.getuid() else []), "--scope", "--quiet"]
+    command += ["-p", f"MemoryMax={memory}", "-p", "MemorySwapMax=0", "-p", f"TasksMax={processes}"]
+    return command if works([*command, "true"]) else []
+
+
 def require() -> None:
     """Refuse where answers cannot run, or only as root.
 
@@ -129,8 +142,9 @@ def start(limits: Limits, scratch: Path) -> tuple[subprocess.Popen, int, int]:
     processes = limits.processes if user or is_cut_off else UNLIMITED
     numbers = [its_requests, its_replies, limits.memory, limits.file_size, processes, user]
     command = [sys.executable, str(WORKER), *map(str, numbers)]
+    command = cut_off(command) if is_cut_off else command
     process = subprocess.Popen(
-        cut_off(command) if is_cut_off else command,
+        [*grouped(limits.memory, limits.processes), *command],
         cwd=scratch,
         env=environment(INSIDE if is_cut_off else scratch),
         pass_fds=(its_requests, its_replies),
