@@ -18,7 +18,8 @@ from typing import Any
 
 from grading.authoring.notebooks import check_as_released, check_to_practise
 from grading.authoring.sets import ExerciseSet, defined_names
-from grading.collecting.files import File, printable
+from grading.collecting.files import File
+from grading.collecting.text import printable
 from grading.marking.marking import Answers, StudentCell
 
 NO_ANSWER = "holds no answer of this set"
