@@ -4,8 +4,6 @@ Whatever a student sends may be meant to harm. Files are only ever read, links a
 nothing is unpacked to disk, and what is wrong with a file stands in its `problem`.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import re

@@ -1,7 +1,5 @@
 """Text of students made harmless: to be read in a line or on a page, or put into a table."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 
