@@ -1,16 +1,16 @@
 """The commands of the exercises, which `make` calls: `python -m grading --help`."""
 
-from __future__ import annotations
-
 import argparse
 import io
 import json
 import os
 import statistics
 import sys
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -27,8 +27,9 @@ from grading.collecting.files import SubmissionsError
 from grading.collecting.one import for_gradescope, grade_one
 from grading.collecting.people import person_of
 from grading.collecting.project import PROJECT_FILE, marks_for, read_project_file
-from grading.collecting.results import OURS, Result, not_graded, try_to_write, write_results
-from grading.collecting.tables import ResultsError, clipped, plain
+from grading.collecting.results import OURS, Result, not_graded, write_results
+from grading.collecting.tables import ResultsError
+from grading.collecting.text import printable
 from grading.marking import sandbox
 from grading.marking.mine import check_mine
 from grading.marking.sandbox import PROJECT, Limits, SandboxError
@@ -38,7 +39,7 @@ ASSIGNMENTS, GRADES = PROJECT / "assignments", PROJECT / "grades"
 FAULTS = (SourceError, VariantError, SubmissionsError, ResultsError, SandboxError, OSError)
 INTERRUPTED = 130  # what shells give for Ctrl-C
 MADE_FROM = "made from "  # how the note on another set or variant begins
-LONGEST_SHOWN = 500  # letters
+LONGEST_SHOWN, LONGEST_ERROR = 500, 10_000  # letters
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,137 +49,33 @@ def main(arguments: list[str] | None = None) -> int:
         # A terminal that lacks a student's letters must not cost the summary.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return options.run(options)
+        return options.run(options) or 0
     except FAULTS as error:
-        print("error:", plain(error, keep="\n"), file=sys.stderr)
+        print("error:", printable(error, "\n", LONGEST_ERROR), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         kept = "; finished submissions are kept, the same command goes on from there"
-        is_grade = options.run is grade_set
+        is_grade = options.run is grade
         print(f"interrupted: nothing was written{kept if is_grade else ''}", file=sys.stderr)
         return INTERRUPTED
 
 
-def command_line() -> argparse.ArgumentParser:
-    """Every command with its options."""
-    parser = argparse.ArgumentParser(prog="python -m grading", description=__doc__)
-    commands = parser.add_subparsers(required=True)
-
-    pages = commands.add_parser("pages", help="make the site's practice pages")
-    pages.add_argument("--solutions", choices=("yes", "no"), default="yes")
-    pages.set_defaults(run=make_pages)
-
-    practice = commands.add_parser("practice", help="make notebooks to practise in, where missing")
-    practice.set_defaults(run=make_practice)
-
-    mine = commands.add_parser("mine", help="run all checks on your notebook in practice")
-    mine.add_argument("set")
-    mine.set_defaults(run=show_mine)
-
-    check = commands.add_parser(
-        "check", help="try sets out: solutions, release, known wrong answers"
-    )
-    check.add_argument("set", nargs="*", help="names or numbers; all sets if none")
-    check.set_defaults(run=check_sets)
-
-    assignments = commands.add_parser("assignments", help="make the zips that students get")
-    assignments.add_argument("set", nargs="*", help="names or numbers; all sets if none")
-    assignments.add_argument("--out", type=Path, default=ASSIGNMENTS)
-    assignments.add_argument("--as", dest="kind", choices=WRITE, default="zip")
-    assignments.set_defaults(run=make_assignments)
-
-    grade = commands.add_parser("grade", help="grade a folder of submissions")
-    grade.add_argument("set")
-    grade.add_argument("submissions", type=Path)
-    grade.add_argument("--out", type=Path, default=GRADES)
-    grade.add_argument("--jobs", type=at_least_one, default=os.cpu_count() or 1)
-    grade.add_argument(
-        "--seconds", type=at_least_one, default=Limits().all_seconds, help="for a submission"
-    )
-    grade.add_argument("--roster", type=Path, help="a CSV of everybody: who handed in nothing?")
-    grade.add_argument("--again", action="store_true", help="run also what was marked before")
-    grade.set_defaults(run=grade_set)
-
-    export_grades = commands.add_parser("export", help="put totals into a platform's own table")
-    export_grades.add_argument("set")
-    export_grades.add_argument("platform", choices=PLATFORMS)
-    export_grades.add_argument("table", type=Path)
-    export_grades.add_argument("--out", type=Path, default=GRADES)
-    export_grades.add_argument("--column", default="", help="the grade's column, if it has a name")
-    export_grades.set_defaults(run=export_set)
-
-    one = commands.add_parser("one", help="grade one notebook, or one person's folder, to JSON")
-    one.add_argument("set")
-    one.add_argument("notebook", type=Path)
-    one.add_argument("--out", type=Path, help="a file; the terminal if none")
-    one.add_argument("--gradescope", action="store_true", help="in the form of its results.json")
-    one.add_argument("--seconds", type=at_least_one, default=Limits().all_seconds)
-    one.set_defaults(run=grade_to_json)
-
-    for command in (check, assignments, grade, export_grades, one):
-        command.add_argument(
-            "--variant",
-            default="",
-            help="a folder of values, or the name of one in exercises/variants",
-        )
-    return parser
-
-
-def at_least_one(text: str) -> int:
-    """A whole number from 1."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1; got {text!r}")
-    return int(text)
-
-
-def wanted(name: str, variant: str) -> ExerciseSet:
-    """A set, with a variant's values where one is named."""
-    source = find_set(name)
-    if not variant:
-        return read_set(source)
-    folder = variant_folder(variant)
-    return read_set(source, read_variant(folder, source.stem), folder.resolve().name)
-
-
-def variant_folder(variant: str) -> Path:
-    """Where a variant's files lie."""
-    return VARIANTS / variant if (VARIANTS / variant).is_dir() else Path(variant)
-
-
 def wanted_sets(names: list[str], variant: str) -> list[ExerciseSet]:
-    """Several sets, all if none is named; what is wrong with any of them is told at once."""
+    """Sets with a variant's values, all if none is named; all that is wrong is told at once."""
+    folder = VARIANTS / variant if (VARIANTS / variant).is_dir() else Path(variant)
+    if not names:
+        names = sorted(path.stem for path in folder.glob("*.toml")) if variant else []
     found, wrong = [], []
-    if variant and not names:
-        names = sorted(path.stem for path in variant_folder(variant).glob("*.toml"))
     for name in names or set_names():
         try:
-            found.append(wanted(name, variant))
+            source = find_set(name)
+            values = (read_variant(folder, source.stem), folder.resolve().name) if variant else ()
+            found.append(read_set(source, *values))
         except (SourceError, VariantError) as error:
             wrong.append(str(error))
     if wrong:
         raise VariantError("\n".join(wrong))
     return found
-
-
-def make_pages(options: argparse.Namespace) -> int:
-    """The pages of the site."""
-    write_pages(solutions=options.solutions == "yes")
-    return 0
-
-
-def make_practice(options: argparse.Namespace) -> int:
-    """Notebooks for a learner of one's own."""
-    add_practice()
-    return 0
-
-
-def show_mine(options: argparse.Namespace) -> int:
-    """What a learner's own notebook has right, check by check."""
-    get_ready()
-    exercise_set = wanted(options.set, "")
-    for line in check_mine(exercise_set, PRACTICE / f"{exercise_set.name}.ipynb"):
-        print(line)
-    return 0
 
 
 def get_ready() -> None:
@@ -188,72 +85,99 @@ def get_ready() -> None:
         print(sandbox.NOT_CUT_OFF, file=sys.stderr)
 
 
-def check_sets(options: argparse.Namespace) -> int:
-    """Say of each set what is wrong with it."""
-    return 1 if tell_faults(wanted_sets(options.set, options.variant)) else 0
+def say(text: str) -> None:
+    """Print one line, whatever students have put into it."""
+    print(printable(text, most=LONGEST_SHOWN))
 
 
-def tell_faults(exercise_sets: list[ExerciseSet]) -> int:
-    """Try sets out, print every fault, and count the sets that have one."""
-    wrong = 0
+# --- the commands, whose help is their docstring ---
+
+
+def pages(options: argparse.Namespace) -> None:
+    """Make the site's practice pages."""
+    write_pages(solutions=options.solutions == "yes")
+
+
+def practice(options: argparse.Namespace) -> None:
+    """Make notebooks to practise in, where missing."""
+    add_practice()
+
+
+def mine(options: argparse.Namespace) -> None:
+    """Run all checks on your notebook in practice."""
+    get_ready()
+    (exercise_set,) = wanted_sets([options.set], "")
+    for line in check_mine(exercise_set, PRACTICE / f"{exercise_set.name}.ipynb"):
+        print(line)
+
+
+def check(options: argparse.Namespace) -> bool:
+    """Try sets out: solutions, release, known wrong answers."""
+    return has_faults(wanted_sets(options.sets, options.variant))
+
+
+def has_faults(exercise_sets: list[ExerciseSet]) -> bool:
+    """Try sets out, and print what is wrong with each of them."""
+    all_faults = 0
     for exercise_set in exercise_sets:
-        published = read_set(find_set(exercise_set.name)) if exercise_set.variant else None
+        name, published = exercise_set.name, None
+        if exercise_set.variant:
+            published = read_set(find_set(name))
         found = set_faults(exercise_set) + faults(exercise_set, published)
         for fault in found:
-            print(f"{exercise_set.name}: {fault}")
+            print(f"{name}: {fault}")
         if published:
-            print(f"{exercise_set.name}: {earned(exercise_set, published)}")
-        answers = sum(len(exercise.wrong) for exercise in exercise_set.exercises)
+            print(f"{name}: {earned(exercise_set, published)}")
+        wrong = sum(len(exercise.wrong) for exercise in exercise_set.exercises)
         print(
-            f"{exercise_set.name}: {len(exercise_set.exercises)} exercises, "
-            f"{exercise_set.points} points, project {exercise_set.project.points}, "
-            f"{answers} wrong answers, {len(found)} faults"
+            f"{name}: {len(exercise_set.exercises)} exercises, {exercise_set.points} points, "
+            f"project {exercise_set.project.points}, {wrong} wrong answers, {len(found)} faults"
         )
-        wrong += bool(found)
-    return wrong
+        all_faults += len(found)
+    return all_faults > 0
 
 
-def make_assignments(options: argparse.Namespace) -> int:
-    """What students or a platform get; a variant is tried out first, as its numbers are new."""
-    exercise_sets = wanted_sets(options.set, options.variant)
-    if options.variant and tell_faults(exercise_sets):
+def assignments(options: argparse.Namespace) -> None:
+    """Make the zips that students get, or what a platform takes."""
+    exercise_sets = wanted_sets(options.sets, options.variant)
+    if options.variant and has_faults(exercise_sets):  # its numbers are new
         raise VariantError(
             "the variant does not work with these values, and nothing was written; what is "
             "allowed stands at the top of each set's file in exercises/"
         )
-    for path in WRITE[options.kind](exercise_sets, options.out):
-        print(f"{shown(path)}  {path.stat().st_size / 1e6:.1f} MB")
+    out = options.out or ASSIGNMENTS
+    for path in WRITE[options.kind](exercise_sets, out):
+        print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
     if options.kind == "zip":
-        print(f"For you, with solutions and hidden checks: {shown(options.out / 'instructor')}")
+        print(f"For you, with solutions and hidden checks: {out / 'instructor'}")
     if not options.variant:
         print("Their solutions are on the site; for graded work make a variant (VARIANT=folder).")
-    return 0
 
 
-def grade_to_json(options: argparse.Namespace) -> int:
-    """One notebook's marks for a program to read."""
+def one(options: argparse.Namespace) -> None:
+    """Grade one notebook, or one person's folder, to JSON."""
     get_ready()
-    exercise_set = wanted(options.set, options.variant)
+    (exercise_set,) = wanted_sets([options.set], options.variant)
     graded = grade_one(options.notebook, exercise_set, Limits(all_seconds=options.seconds))
     text = json.dumps(for_gradescope(graded) if options.gradescope else graded, indent=1)
     if options.out:
         options.out.write_text(text + "\n", encoding="utf-8")
         text = "; ".join([f"{graded['points']} of {graded['of']} points", *graded["notes"]])
     print(text)
-    return 0
 
 
-def grade_set(options: argparse.Namespace) -> int:
-    """Marks and feedback for a folder of submissions."""
+def grade(options: argparse.Namespace) -> None:
+    """Grade a folder of submissions."""
     get_ready()
-    exercise_set = wanted(options.set, options.variant)
-    folder = options.out / file_name(exercise_set)
+    (exercise_set,) = wanted_sets([options.set], options.variant)
+    folder = (options.out or GRADES) / file_name(exercise_set)
     given = read_project_file(folder / PROJECT_FILE, exercise_set)
     pile = collect(options.submissions, exercise_set)
     submissions = pile.submissions
     missing = not_graded(submissions, pile.without_notebook, options.roster)
-    project, unknown = marks_for([person_of(one) for one in submissions], given)
-    try_to_write(folder)
+    project, unknown = marks_for([person_of(submission) for submission in submissions], given)
+    folder.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=folder).close()  # an OSError comes here, before hours of work
     told = tell_of_all(submissions, exercise_set)
     limits, kept = Limits(all_seconds=options.seconds), folder / KEPT_FILE
     begun = time.monotonic()
@@ -272,13 +196,12 @@ def grade_set(options: argparse.Namespace) -> int:
     for person, why in missing:
         say(f"{person}: {why}")
     there = ", ".join(name for name in OURS if (folder / name).exists())
-    print(f"{shown(folder)}: {there}, and {PROJECT_FILE} for the project;")
+    print(f"{folder}: {there}, and {PROJECT_FILE} for the project;")
     print("grade again when it is filled in: totals and feedback will have it, nothing runs again.")
-    middle = statistics.median(result.marks.total(exercise_set) for result in results)
+    middle = statistics.median(one_marks.total(exercise_set) for one_marks in marks)
     each = f"{ran} ran, {seconds / ran:.1f} s each" if ran else "all were marked before"
     print(f"Median {middle:g} of {exercise_set.points} points by checks")
     print(f"{len(submissions)} submissions in {seconds:.0f} s: {each}")
-    return 0
 
 
 def tell_of_all(submissions: list[Submission], exercise_set: ExerciseSet) -> str:
@@ -298,30 +221,71 @@ def tell_of_all(submissions: list[Submission], exercise_set: ExerciseSet) -> str
     return note
 
 
-def say(text: str) -> None:
-    """Print one line, whatever students have put into it."""
-    print(clipped(plain(text), LONGEST_SHOWN))
-
-
-def export_set(options: argparse.Namespace) -> int:
-    """One platform's table, filled in."""
-    exercise_set = wanted(options.set, options.variant)
-    folder = options.out / file_name(exercise_set)
+def export_grades(options: argparse.Namespace) -> None:
+    """Put totals into a platform's own table."""
+    (exercise_set,) = wanted_sets([options.set], options.variant)
+    folder = (options.out or GRADES) / file_name(exercise_set)
     path, exported = export(exercise_set, options.platform, options.table, folder, options.column)
-    print(f"{shown(path)}: {exported.filled} of {len(exported.rows) - 1} rows filled in")
+    print(f"{path}: {exported.filled} of {exported.rows} rows filled in")
     if exported.without_project:
-        print(
-            f"the project is not marked yet for {exported.without_project}: totals are without it"
-        )
+        print(f"totals of {exported.without_project} are without the project: not marked yet")
     for student in exported.not_in_table:
         say(f"graded, but not in the table (or not the only one of that name): {student}")
-    return 0
 
 
-def shown(path: Path) -> str:
-    """A path as short as it can be said."""
-    path = path.resolve()
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+# --- the command line ---
+
+
+def at_least_one(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1; got {text!r}")
+    return int(text)
+
+
+COMMANDS = {
+    "pages": (pages, "--solutions"),
+    "practice": (practice,),
+    "mine": (mine, "set"),
+    "check": (check, "sets", "--variant"),
+    "assignments": (assignments, "sets", "--as", "--out", "--variant"),
+    "grade": (
+        *(grade, "set", "submissions"),
+        *("--out", "--jobs", "--seconds", "--roster", "--again", "--variant"),
+    ),
+    "export": (export_grades, "set", "platform", "table", "--out", "--column", "--variant"),
+    "one": (one, "set", "notebook", "--out", "--gradescope", "--seconds", "--variant"),
+}
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "set": {"help": "a name or number"},
+    "sets": {"nargs": "*", "help": "names or numbers; all sets if none"},
+    "submissions": {"type": Path},
+    "platform": {"choices": PLATFORMS},
+    "table": {"type": Path, "help": "the CSV that the platform gave"},
+    "notebook": {"type": Path},
+    "--solutions": {"choices": ("yes", "no"), "default": "yes"},
+    "--as": {"dest": "kind", "choices": WRITE, "default": "zip"},
+    "--out": {"type": Path, "help": "where results go"},
+    "--jobs": {"type": at_least_one, "default": os.cpu_count() or 1},
+    "--seconds": {"type": at_least_one, "default": Limits().all_seconds, "help": "for each"},
+    "--roster": {"type": Path, "help": "a CSV of everybody: who handed in nothing?"},
+    "--again": {"action": "store_true", "help": "run also what was marked before"},
+    "--gradescope": {"action": "store_true", "help": "in the form of its results.json"},
+    "--column": {"default": "", "help": "the grade's column, if it has a name"},
+    "--variant": {"default": "", "help": "a folder of values, or one of exercises/variants"},
+}
+
+
+def command_line() -> argparse.ArgumentParser:
+    """Every command with its options."""
+    parser = argparse.ArgumentParser(prog="python -m grading", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    for name, (run, *arguments) in COMMANDS.items():
+        command = commands.add_parser(name, help=run.__doc__)
+        command.set_defaults(run=run)
+        for argument in arguments:
+            command.add_argument(argument, **ARGUMENTS[argument])
+    return parser
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ from grading.collecting import answers as reading
 from grading.collecting import files
 from grading.collecting.collect import Nothing, Submission, collect
 from grading.collecting.files import SubmissionsError
+from grading.collecting.text import LONGEST_LINE
 
 NAMES = ["Marie Curie", "Ünal Öztürk", "=HYPERLINK(1)", "Анна", "a.b", "O'Neil, Shaq", "{x}"]
 
@@ -296,7 +297,7 @@ def test_metadata_cannot_forge_notes(exercises, pile, changed, key):
     put(pile, "ann.ipynb", made)
     notes = only(pile, exercises).notes
     assert notes[0].startswith("made from ")
-    assert all(note.isprintable() and len(note) <= files.LONGEST_TEXT for note in notes)
+    assert all(note.isprintable() and len(note) <= LONGEST_LINE for note in notes)
 
 
 @pytest.mark.parametrize("value", [3, None, [], {"set": {}}, {"set": ["07_halves"] * 99}])

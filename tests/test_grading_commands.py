@@ -332,6 +332,12 @@ def test_wrong_numbers(tmp_path, capsys, option):
     assert "must be a whole number from 1; got" in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_platform_that_is_not_known(capsys):
+    with pytest.raises(SystemExit, match=str(WRONG_INPUT)):
+        main(["export", "7", "other", "table.csv"])
+    assert re.search("'other'.*moodle.*canvas.*gradescope", capsys.readouterr().err)
+
+
 def test_exit_code_of_wrong_input(sources, tmp_path):
     done = run(sources, "grade", "7", tmp_path / "nothing")
     assert done.returncode == WRONG_INPUT

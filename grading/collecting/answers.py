@@ -5,8 +5,6 @@ but its answers, each recognised by its cell's id or else by the names that it d
 the student's own.
 """
 
-from __future__ import annotations
-
 import ast
 import json
 import re
@@ -18,7 +16,8 @@ from typing import Any
 
 from grading.authoring.notebooks import check_as_released, check_to_practise
 from grading.authoring.sets import ExerciseSet, defined_names
-from grading.collecting.files import File, printable
+from grading.collecting.files import File
+from grading.collecting.text import printable
 from grading.marking.marking import Answers, StudentCell
 
 NO_ANSWER = "holds no answer of this set"
@@ -49,7 +48,11 @@ class Sent:
     is_code: bool
     grade_id: str
     source: str
-    text: str  # as it is compared with the release
+
+    @cached_property
+    def text(self) -> str:
+        """As it is compared with the release."""
+        return plain(self.source)
 
     @cached_property
     def names(self) -> set[str]:
@@ -78,13 +81,10 @@ def rebuild(file: File, exercise_set: ExerciseSet) -> Rebuilt:
     return Rebuilt(answers, recognised, [printable(note) for note in notes])
 
 
-# --- the file ---
-
-
 def read_json(content: bytes) -> Any:
     """What a file holds, in whatever encoding, or a ValueError that says why it cannot be read."""
     text = content.decode(json.detect_encoding(content), errors="replace")
-    if is_intricate(text) and is_intricate(A_STRING.sub("", text)):
+    if is_intricate(text) and is_intricate(A_STRING.sub("", text)):  # marks in strings are fine
         raise ValueError("it has more parts than a notebook needs")
     try:
         return json.loads(text)
@@ -95,9 +95,8 @@ def read_json(content: bytes) -> Any:
 
 
 def is_intricate(text: str) -> bool:
-    """Whether JSON may become far larger in memory; marks within strings count, too."""
-    parts = sum(map(text.count, "{[:"))
-    return parts > MOST_PARTS or text.count(",") > MOST_VALUES
+    """Whether JSON may become far larger in memory."""
+    return sum(map(text.count, "{[:")) > MOST_PARTS or text.count(",") > MOST_VALUES
 
 
 def cells_of(notebook: Any) -> tuple[list[Sent], list[str]]:
@@ -129,7 +128,7 @@ def sent(cell: object) -> Sent:
     source = source.encode("utf-8", "replace").decode() if isinstance(source, str) else ""
     source = source.replace("\r\n", "\n").replace("\r", "\n")
     grade_id = text_at(cell, "metadata", "nbgrader", "grade_id")
-    return Sent(cell.get("cell_type") == "code", grade_id, source, plain(source))
+    return Sent(cell.get("cell_type") == "code", grade_id, source)
 
 
 def text_at(of: Any, *keys: str) -> str:
@@ -150,14 +149,11 @@ def newer_syntax(notebook: Any, answers: Answers) -> list[str]:
     """A note where code may be right in the student's Python and cannot be read by ours."""
     said = text_at(notebook, "metadata", "language_info", "version")
     version, ours = re.match(r"(\d{1,3})\.(\d{1,3})", said), sys.version_info[:2]
-    if not version or (int(version[1]), int(version[2])) <= ours:
+    if not version or tuple(map(int, version.groups())) <= ours:
         return []
     odd = [name for name, cells in answers.items() if not all(tree_of(c.code) for c in cells)]
     note = f"{', '.join(odd)} cannot be read by Python {ours[0]}.{ours[1]}, which grades; it was "
     return [f"{note}written in {version[0]}, where it may be right"] if odd else []
-
-
-# --- the answers ---
 
 
 def plain(code: str) -> str:

@@ -1,7 +1,5 @@
 """Mark a pile: each submission in a process of its own, its marks on disk as soon as it is done."""
 
-from __future__ import annotations
-
 import contextlib
 import faulthandler
 import functools
@@ -47,19 +45,21 @@ def mark_all(
     Marks that `kept` holds are taken from there, unless all is to run again. `done` is called with
     numbers of submissions. An interruption ends at once those that run.
     """
-    same = basis_of(exercise_set, limits)
-    keys = [key_of(submission.answers, same) for submission in submissions]
+    all_answers = [submission.answers for submission in submissions]
+    *keys, unreadable = keys_of([*all_answers, None], exercise_set, limits)
     known = {} if again else read_kept(kept)
-    known[key_of(None, same)] = nothing(exercise_set, UNREADABLE)
-    answers = {key: one.answers for key, one in zip(keys, submissions, strict=True)}
-    todo = {key: found for key, found in answers.items() if found is not None and key not in known}
+    known[unreadable] = nothing(exercise_set, UNREADABLE)
+    todo = {
+        key: a
+        for key, a in zip(keys, all_answers, strict=True)
+        if a is not None and key not in known
+    }
     number = Counter(keys)
     to_run = sum(number[key] for key in todo)
     done(len(keys) - to_run)
     marks_of = functools.partial(marker, exercise_set, limits=limits)
-    with contextlib.closing(
-        each_marked(todo, marks_of, workers, limits.all_seconds + STARTS)
-    ) as finished:
+    finished = each_marked(todo, marks_of, workers, limits.all_seconds + STARTS)
+    with contextlib.closing(finished):
         for key, marks in finished:
             if isinstance(marks, Marks):
                 keep(kept, key, marks)
@@ -75,9 +75,6 @@ def nothing(exercise_set: ExerciseSet, why: str, *notes: str) -> Marks:
     marks = Marks(notes=list(notes))
     marks.give_nothing(exercise_set, why)
     return marks
-
-
-# --- processes ---
 
 
 def each_marked(
@@ -146,19 +143,14 @@ def end_with_grader() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-# --- what is kept ---
-
-
-def basis_of(exercise_set: ExerciseSet, limits: Limits) -> str:
-    """All that everybody's marks depend on: the set with its variant, the limits, the grader."""
+def keys_of(
+    all_answers: Sequence[Answers | None], exercise_set: ExerciseSet, limits: Limits
+) -> list[str]:
+    """A word for all that each one's marks depend on: answers, set, variant, limits, grader."""
     code = [path.read_text(encoding="utf-8") for path in sorted(MARKING.glob("*.py"))]
-    return json.dumps([asdict(exercise_set), asdict(limits), code], default=sorted)
-
-
-def key_of(answers: Answers | None, basis: str) -> str:
-    """A word for all that a submission's marks depend on."""
-    text = basis + json.dumps(answers, default=asdict)
-    return hashlib.sha256(text.encode()).hexdigest()
+    same = json.dumps([asdict(exercise_set), asdict(limits), code], default=sorted)
+    texts = (same + json.dumps(answers, default=asdict) for answers in all_answers)
+    return [hashlib.sha256(text.encode()).hexdigest() for text in texts]
 
 
 def keep(path: Path, key: str, marks: Marks) -> None:
@@ -174,9 +166,8 @@ def keep(path: Path, key: str, marks: Marks) -> None:
 def read_kept(path: Path) -> dict[str, Marks]:
     """All marks that were kept, but for lines that are not whole."""
     found = {}
-    for line in (
-        path.read_text(encoding="utf-8", errors="replace").split("\n") if path.exists() else ()
-    ):
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    for line in text.split("\n"):
         with contextlib.suppress(ValueError, TypeError, KeyError):
             entry = json.loads(line)
             outcomes = {(e, c): Outcome(*rest) for e, c, *rest in entry["outcomes"]}

@@ -1,10 +1,8 @@
 """Find submissions in whatever folder a lecturer has; nobody in it is lost."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from grading.authoring.sets import ExerciseSet
@@ -51,54 +49,62 @@ def collect(folder: Path, exercise_set: ExerciseSet) -> Pile:
     """Everybody's submission, and who sent none, in the order of their names."""
     if not folder.is_dir():
         raise SubmissionsError(f"SUBMISSIONS must be a folder; got {folder}")
-    pile = Pile([], [])
+    submissions, without = [], []
     for owner, files in by_owner(list(files_in(folder)), exercise_set.name).items():
-        found, others = [], []
-        for read in Reader().contents(files):  # one at a time: figures do not stay in memory
-            file = replace(read, content=b"", read=bytes)
-            if file.is_work and file.problem != A_LINK:
-                found.append((file, rebuild(read, exercise_set)))
-            else:
-                others.append(file)
+        found, others = rebuilt_from(files, exercise_set)
         start = len(owner.container) + bool(owner.student)
         names = listed([file.described(min(start, len(file.parts) - 1)) for file in others])
-        if found:
-            pile.submissions.append(best(owner, found))
-            if names and not any(rebuilt.recognised for _, rebuilt in found):
-                pile.submissions[-1].notes.append(f"also sent: {names}")
-        else:
-            pile.without_notebook.append(Nothing(owner.student, owner.platform_id, names))
-    if not pile.submissions:
-        there = listed([nothing.found for nothing in pile.without_notebook])
+        if not found:
+            without.append(Nothing(owner.student, owner.platform_id, names))
+            continue
+        submissions.append(best(owner, found))
+        if names and not any(rebuilt.recognised for _, rebuilt in found):
+            submissions[-1].notes.append(f"also sent: {names}")
+    if not submissions:
+        there = listed([nothing.found for nothing in without])
         raise SubmissionsError(
             f"SUBMISSIONS {folder} holds no notebook (.ipynb) and no zip with one; "
             f"there is {there or 'nothing in it'}"
         )
-    pile.submissions.sort(key=lambda s: (s.student, s.platform_id, s.origin))
-    pile.without_notebook.sort(key=lambda nothing: (nothing.student, nothing.found))
-    note_namesakes(pile.submissions)
-    return pile
+    submissions.sort(key=lambda s: (s.student, s.platform_id, s.origin))
+    without.sort(key=lambda nothing: (nothing.student, nothing.found))
+    note_namesakes(submissions)
+    return Pile(submissions, without)
+
+
+def rebuilt_from(
+    files: Iterable[File], exercise_set: ExerciseSet
+) -> tuple[list[tuple[File, Rebuilt]], list[File]]:
+    """The notebooks of one person's files with their answers, and the other files."""
+    found, others = [], []
+    for read in Reader().contents(files):  # one at a time: figures do not stay in memory
+        file = replace(read, content=b"", read=bytes)
+        if file.is_work and file.problem != A_LINK:
+            found.append((file, rebuild(read, exercise_set)))
+        else:
+            others.append(file)
+    return found, others
 
 
 def best(owner: Owner, found: Sequence[tuple[File, Rebuilt]]) -> Submission:
     """Of a student's notebooks with answers the newest; of several at once, the most complete."""
-    newest = max((file.modified for file, rebuilt in found if rebuilt.recognised), default=None)
+    times = [file.modified for file, rebuilt in found if rebuilt.recognised]
+    newest = max(times, default=datetime.max)
 
     def rank(pair: tuple[File, Rebuilt]) -> tuple[object, ...]:
         file, rebuilt = pair
-        is_new = newest is not None and newest - file.modified < AT_ONCE
         answers = rebuilt.recognised
-        is_read = rebuilt.answers is not None
-        return answers > 0, is_new and answers, is_read, file.modified, file.parts
+        is_new = newest - file.modified < AT_ONCE
+        return is_new and answers, answers, rebuilt.answers is not None, file.modified, file.parts
 
     *others, (file, kept) = sorted(found, key=rank)
     notes = list(kept.notes)
-    if others:
-        names = []
-        for other, rebuilt in reversed(others):
-            more = rebuilt.recognised > kept.recognised
-            why = other.problem or (f"with {rebuilt.recognised} answers" if more else "")
-            names.append(other.origin + (f" ({why})" if why else ""))
+    names = []
+    for other, rebuilt in reversed(others):
+        more = rebuilt.recognised > kept.recognised
+        why = other.problem or (f"with {rebuilt.recognised} answers" if more else "")
+        names.append(other.origin + (f" ({why})" if why else ""))
+    if names:
         notes.append(f"one of {len(found)} notebooks counts; not graded: {listed(names)}")
     level = len(owner.container)
     by = named_by(file.parts[level])

@@ -4,8 +4,6 @@ Whatever a student sends may be meant to harm. Files are only ever read, links a
 nothing is unpacked to disk, and what is wrong with a file stands in its `problem`.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import re
@@ -17,6 +15,8 @@ from datetime import datetime
 from functools import cache, lru_cache, partial
 from pathlib import Path
 
+from grading.collecting.text import printable
+
 LARGEST_FILE = 50 * 1024**2  # bytes; larger ones are not read
 MOST_OF_ONE = 500 * 1024**2  # bytes that are read of one student
 MOST_NOTEBOOKS = 50  # that are read of one student, the newest
@@ -25,7 +25,6 @@ MOST_IN_ZIP = 100_000  # files in a zip that may be a class's
 DEEPEST_ZIP = 3  # zips within zips
 LONGEST_NAME = 255  # letters, as on a disk
 LATEST = 2**32  # seconds: some tools write times that no calendar has
-LONGEST_TEXT = 300  # letters of what a person reads in a line
 
 TOO_LARGE = f"larger than {LARGEST_FILE // 1024**2} MB, or one of very many"
 A_LINK = "a link, which is not followed"
@@ -62,7 +61,6 @@ class File:
 
     @property
     def is_zip(self) -> bool:
-        """Whether it is named as one."""
         return self.parts[-1].lower().endswith(".zip") and not self.is_hidden
 
     @property
@@ -80,35 +78,31 @@ class File:
         return f"an archive of another kind: {name}" if OTHER_ARCHIVE.search(name) else name
 
 
-def printable(text: str) -> str:
-    """Text in one line, cut short, no part of which steers a terminal or breaks a file."""
-    text = text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
-    return "".join(a if a.isprintable() else ascii(a)[1:-1] for a in text)
-
-
-def files_in(folder: Path) -> Iterator[File]:
-    """Everything below a folder, and what the zips there hold; nothing of it is read yet."""
-    waiting = [folder]
+def files_in(root: Path) -> Iterator[File]:
+    """A file, or everything below a folder, and what zips hold; nothing of it is read yet."""
+    folder = root if root.is_dir() else root.parent
+    waiting = [root]
     while waiting:  # not by recursion: folders may be very deep
         path = waiting.pop()
         parts = path.relative_to(folder).parts
         try:
-            status = path.lstat() if parts else path.stat()
+            status = path.stat() if path == root else path.lstat()
             modified = datetime.fromtimestamp(min(max(status.st_mtime, 0), LATEST))
             file = File(parts, modified, size=status.st_size, read=path.read_bytes)
             if stat.S_ISDIR(status.st_mode):
                 inside = [p for p in sorted(path.iterdir()) if not LEFT_BY_TOOLS.fullmatch(p.name)]
                 waiting += inside
-                if parts and not inside:
+                if not inside:
                     yield replace(file, parts=(*parts, ""))
             elif not stat.S_ISREG(status.st_mode):
                 is_link = stat.S_ISLNK(status.st_mode)
                 yield replace(file, problem=A_LINK if is_link else "not a plain file")
+            elif file.is_zip:
+                yield from members(file, partial(opened, path, modified))
             else:
-                is_zip = file.is_zip
-                yield from members(file, partial(opened, path, modified)) if is_zip else [file]
+                yield file
         except OSError as error:
-            if not parts:
+            if path == root:
                 raise
             yield File(parts, datetime.min, problem=str(error.strerror))
 
@@ -204,7 +198,5 @@ class Reader:
             return replace(file, problem=TOO_LARGE)
         try:
             return replace(file, content=file.read())
-        except OSError as error:
-            return replace(file, problem=str(error.strerror))
-        except Exception:  # zipfile and its libraries raise several kinds
-            return replace(file, problem="damaged in its zip")
+        except Exception as error:  # zipfile and its libraries raise several kinds
+            return replace(file, problem=getattr(error, "strerror", None) or "damaged in its zip")

@@ -1,21 +1,15 @@
 """One person's notebook, graded to plain data that other systems can show."""
 
-from __future__ import annotations
-
-import shutil
-import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from grading.authoring.sets import Check, Exercise, ExerciseSet
-from grading.collecting.answers import Rebuilt, rebuild
+from grading.authoring.sets import ExerciseSet
 from grading.collecting.batch import nothing
-from grading.collecting.collect import Submission, best
-from grading.collecting.files import A_LINK, File, Reader, SubmissionsError, files_in
+from grading.collecting.collect import Submission, best, rebuilt_from
+from grading.collecting.files import SubmissionsError, files_in
 from grading.collecting.owners import Owner
-from grading.collecting.tables import plain
-from grading.marking.marking import Outcome, mark
+from grading.collecting.text import on_page
+from grading.marking.marking import mark
 from grading.marking.sandbox import Limits
 
 NOTHING = "no notebook (.ipynb) was handed in"
@@ -24,13 +18,28 @@ AS_TEXT = {"name_format": "text", "output_format": "text"}  # Gradescope escapes
 
 def grade_one(path: Path, exercise_set: ExerciseSet, limits: Limits) -> dict[str, Any]:
     """Grade a notebook, or the best one in a folder that holds a single person's files."""
-    found = notebooks(path, exercise_set)
+    if not path.exists():
+        raise SubmissionsError(f"the notebook must be a file, or a folder with one; got {path}")
+    found, _ = rebuilt_from(files_in(path), exercise_set)
     one = best(Owner(""), found) if found else Submission("", "", "", None, [NOTHING])
     problem = "" if one.answers else "; ".join(one.notes)
     if one.answers:
         marks = mark(exercise_set, one.answers, limits)
     else:
         marks = nothing(exercise_set, problem)
+    exercises = [
+        {"id": e.id, "title": e.title, "points": marks.points(e), "of": e.points}
+        for e in exercise_set.exercises
+    ]
+    checks = []
+    for exercise in exercise_set.exercises:
+        for check in exercise.checks:
+            outcome = marks.outcomes[exercise.id, check.id]
+            about = {"id": check.id, "about": check.about, "hidden": check.hidden}
+            message = on_page(outcome.message)
+            result = {"passed": outcome.passed, "kind": outcome.kind, "message": message}
+            points = {"points": check.points * outcome.passed, "of": check.points}
+            checks.append({"exercise": exercise.id, **about, **result, **points})
     return {
         "set": exercise_set.name,
         "variant": exercise_set.variant,
@@ -38,41 +47,10 @@ def grade_one(path: Path, exercise_set: ExerciseSet, limits: Limits) -> dict[str
         "problem": problem,
         "points": marks.total(exercise_set),
         "of": exercise_set.points,
-        "exercises": [
-            {"id": e.id, "title": e.title, "points": marks.points(e), "of": e.points}
-            for e in exercise_set.exercises
-        ],
-        "checks": [
-            checked(exercise, check, marks.outcomes[exercise.id, check.id])
-            for exercise in exercise_set.exercises
-            for check in exercise.checks
-        ],
-        "notes": [plain(note, keep="\n\t") for note in one.notes + marks.notes],
+        "exercises": exercises,
+        "checks": checks,
+        "notes": [on_page(note) for note in one.notes + marks.notes],
     }
-
-
-def checked(exercise: Exercise, check: Check, outcome: Outcome) -> dict[str, Any]:
-    """What a check found."""
-    which = {"exercise": exercise.id, "id": check.id, "about": check.about, "hidden": check.hidden}
-    found = {
-        "passed": outcome.passed,
-        "kind": outcome.kind,
-        "message": plain(outcome.message, keep="\n\t"),
-    }
-    return {**which, **found, "points": check.points * outcome.passed, "of": check.points}
-
-
-def notebooks(path: Path, exercise_set: ExerciseSet) -> list[tuple[File, Rebuilt]]:
-    """The notebooks of a folder, or a single file, read with the same care."""
-    if path.is_dir():
-        read = Reader().contents(files_in(path))
-        sent = (f for f in read if f.is_work and f.problem != A_LINK)
-        return [(replace(file, content=b""), rebuild(file, exercise_set)) for file in sent]
-    if not path.is_file():
-        raise SubmissionsError(f"the notebook must be a file, or a folder with one; got {path}")
-    with tempfile.TemporaryDirectory(prefix="grading-") as folder:
-        shutil.copy2(path, folder)
-        return notebooks(Path(folder), exercise_set)
 
 
 def for_gradescope(graded: dict[str, Any]) -> dict[str, Any]:

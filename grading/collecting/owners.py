@@ -4,8 +4,7 @@ A student's own folders and zips may be named like anything, also like a classma
 believed at one level alone: the outermost, below what lies around everybody's work.
 """
 
-from __future__ import annotations
-
+import contextlib
 import re
 import unicodedata
 from collections import Counter
@@ -14,7 +13,8 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from grading.collecting.files import NOTEBOOK, File, Reader, printable
+from grading.collecting.files import NOTEBOOK, File, Reader
+from grading.collecting.text import printable
 
 GROUP = " and "  # between the names of those who sent something together
 LARGEST_LIST = 2 * 1024**2  # bytes
@@ -65,19 +65,20 @@ class Level:
     def __init__(self, files: Sequence[File], set_name: str) -> None:
         self.set_name = set_name
         work = [file.parts for file in files if file.is_work]
-        depth = depth_of(work)
-        self.depth = depth + are_containers([parts[depth:] for parts in work])
+        self.depth = depth_of(work)
         stems = {stem_of(parts[self.depth]) for parts in work}
         numbers = Counter(found["id"] for stem in stems if (found := CANVAS.fullmatch(stem)))
         self.not_canvas = {number for number, times in numbers.items() if times > 1}
-        self.is_classroom = is_classroom(
-            {parts[-1] for parts in work if len(parts) == self.depth + 1}, set_name
-        )
-        self.people = {
-            file.parts[:-1]: people_in(file)
-            for file in files
-            if file.parts[-1] == GRADESCOPE_LIST and len(file.parts) == self.depth + 1
-        }
+        loose = [parts[-1] for parts in work if len(parts) == self.depth + 1]
+        self.is_classroom = is_classroom(loose, set_name)
+        # What Gradescope's lists say, by the paths of what was sent.
+        self.members: dict[tuple[str, ...], tuple[str, ...]] = {}
+        for file in files:
+            is_list = file.parts[-1] == GRADESCOPE_LIST and file.size <= LARGEST_LIST
+            if is_list and len(file.parts) == self.depth + 1:
+                for sent, names in members_in(file).items():
+                    self.members[(*file.parts[:-1], sent)] = names
+                    self.members[file.parts] = ()  # it was read
 
     def owner_of(self, file: File) -> Owner | None:
         """Who sent a file, or None where a tool made it."""
@@ -88,14 +89,17 @@ class Level:
             return None
         if len(file.parts) <= level or file.parts[level].startswith("."):
             return Owner("", part=file.parts[0])
-        container, part = file.parts[:level], file.parts[level]
-        people, is_loose = self.people.get(container, {}), len(file.parts) == level + 1
-        if part == GRADESCOPE_LIST and people:
+        container, part, is_loose = (
+            file.parts[:level],
+            file.parts[level],
+            file.parts[level + 1 :] == (),
+        )
+        if is_loose and file.parts in self.members:
             return None
         found = named_by(part)
         if found and not (found.re is CANVAS and found["id"] in self.not_canvas):
             number = found["id"].split("_")[0]
-            members = people.get(part, ())
+            members = self.members.get(file.parts[: level + 1], ())
             name = GROUP.join(members) or shown(found["name"])
             is_moodle = found.re is MOODLE
             place = f"{found['name']}_{number}_assignsubmission_file_" if is_moodle else ""
@@ -132,26 +136,26 @@ def named_by(part: str) -> re.Match[str] | None:
 
 
 def depth_of(work: Sequence[tuple[str, ...]]) -> int:
-    """How many folders and zips, one in the other, lie around everybody's work."""
+    """How many folders and zips, one in the other, lie around everybody's work.
+
+    These are the only ones at their level, and at the next one groups or sections, which hold
+    nothing but a platform's names.
+    """
     depth = 0
     while len({parts[depth] for parts in work}) == 1 and not named_by(work[0][depth]):
         depth += 1
         if any(len(parts) == depth for parts in work):  # all is one student's
             return int(work[0][0].lower() in HANDED_IN)
-    return depth
-
-
-def are_containers(work: Sequence[tuple[str, ...]]) -> bool:
-    """Whether all that lies outermost holds nothing but a platform's names: groups, sections."""
     people: dict[str, set[str]] = {}
     least = 1
-    for first, *rest in work:
+    for first, *rest in (parts[depth:] for parts in work):
         found = named_by(rest[0]) if rest and not named_by(first) else None
         if not found:
-            return False
+            return depth
         people.setdefault(first, set()).add(found["id"])
         least = 2 if found.re in BY_CHANCE else least
-    return bool(people) and all(len(ids) >= least for ids in people.values())
+    is_deeper = people and all(len(ids) >= least for ids in people.values())
+    return depth + 1 if is_deeper else depth
 
 
 def is_classroom(loose: Iterable[str], set_name: str) -> bool:
@@ -161,22 +165,19 @@ def is_classroom(loose: Iterable[str], set_name: str) -> bool:
     return kept and not any(match is None or set_name in match["name"] for match in found)
 
 
-def people_in(file: File) -> dict[str, tuple[str, ...]]:
+def members_in(file: File) -> dict[str, tuple[str, ...]]:
     """Who sent which submission by Gradescope's list; nobody is named by an odd one."""
     loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # makes text alone, no other objects
-    people: dict[str, tuple[str, ...]] = {}
     depth = 0
-    if file.size > LARGEST_LIST:
-        return people
-    try:
+    with contextlib.suppress(Exception):
         text = Reader().content(file).content.decode("utf-8-sig")
         for event in yaml.parse(text, loader):
             depth += isinstance(event, yaml.CollectionStartEvent)
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > DEEPEST_LIST or isinstance(event, yaml.AliasEvent):
-                return people
-        for submission, entry in yaml.load(text, loader).items():
-            people[submission] = tuple(shown(one[":name"]) for one in entry[":submitters"])
-    except Exception:
-        people.clear()
-    return people
+                return {}
+        return {
+            sent: tuple(shown(one[":name"]) for one in entry[":submitters"])
+            for sent, entry in yaml.load(text, loader).items()
+        }
+    return {}

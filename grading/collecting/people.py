@@ -1,20 +1,17 @@
 """Who is who in two lists: by the platform's number first, then by the exact full name."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from grading.collecting.tables import ResultsError, harmless
+from grading.collecting.tables import ResultsError, Table
+from grading.collecting.text import harmless
 
-NAME_COLUMNS = (
-    *(("full name",), ("name",), ("student",)),
-    *(("first name", "last name"), ("first name", "surname")),
-)
+FIRST = "first name"
+NAME_COLUMNS = (("full name",), ("name",), ("student",), (FIRST, "last name"), (FIRST, "surname"))
 ID_COLUMNS = ("identifier", "id")
 
 
@@ -28,22 +25,31 @@ class Person:
     def __str__(self) -> str:
         return self.name or self.identifier or "nobody in particular"
 
-    @property
+    @cached_property
     def number(self) -> str:
         """The identifier, of which "Participant 12" holds more than the number."""
         return re.sub(r"^\D+ (?=\d+$)", "", folded(self.identifier))
 
-    def keys(self) -> tuple[str, set[str], str]:
-        """The number without the zeros that spreadsheets take away, full names, a joined name.
+    @cached_property
+    def short_number(self) -> str:
+        """The number without the zeros that spreadsheets take away."""
+        return self.number.lstrip("0") if self.number.isdecimal() else self.number
 
-        Canvas joins names in names of files: surname first, nothing between.
-        """
+    @cached_property
+    def names(self) -> tuple[str, str]:
+        """The full name, and how Canvas writes it in files' names: surname first, all joined."""
         last, comma, first = self.name.partition(",")
         if not comma:
             first, _, last = self.name.strip().rpartition(" ")
         joined = "".join(letter for letter in folded(last + first) if letter.isalnum())
-        number = self.number.lstrip("0") if self.number.isdecimal() else self.number
-        return number, {folded(self.name), folded(f"{first} {last}")} - {""}, joined
+        return folded(f"{first} {last}"), joined
+
+    def is_namesake(self, other: "Person") -> bool:
+        """Whether both have the same full name, one of them perhaps as Canvas writes it."""
+        (full, joined), (other_full, other_joined) = self.names, other.names
+        if not full or not other_full:
+            return False
+        return full in (other_full, other_joined) or joined == other_full
 
 
 def person_of(named: Any) -> Person:
@@ -56,20 +62,18 @@ def folded(text: str) -> str:
     return harmless(" ".join(unicodedata.normalize("NFC", text).split()).casefold())
 
 
-def people_in(rows: Sequence[Sequence[str]], what: str) -> list[Person]:
+def people_in(table: Table, what: str) -> list[Person]:
     """Everybody in a table; `what` names it where it has no column with names or identifiers."""
-    header = [cell.strip().casefold() for cell in rows[0]] if rows else []
+    header = {column.strip().casefold(): column for column in table.columns}
     names = next((columns for columns in NAME_COLUMNS if set(columns) <= set(header)), ())
     ids = [name for name in ID_COLUMNS if name in header][:1]
     if not names and not ids:
         allowed = ", ".join(" with ".join(columns) for columns in (*NAME_COLUMNS, ID_COLUMNS[:1]))
         raise ResultsError(f"{what} must have a column {allowed}; it has {', '.join(header)}")
-    found = []
-    for row in rows[1:]:
-        entries = dict(zip(header, row, strict=False))
-        both = (" ".join(entries.get(name, "") for name in columns) for columns in (names, ids))
-        found.append(Person(*(text.strip() for text in both)))
-    return found
+    return [
+        Person(*(" ".join(row[header[one]] for one in found).strip() for found in (names, ids)))
+        for row in table.rows
+    ]
 
 
 class Match:
@@ -87,26 +91,17 @@ class Match:
 
 def look_up(people: Sequence[Person], others: Sequence[Person]) -> list[set[int]]:
     """For each of the people the places of those who may be the same."""
-    index: dict[tuple[str, str], set[int]] = defaultdict(set)
-    for k, other in enumerate(others):
-        number, names, joined = other.keys()
-        for key in ("number", number), ("joined", joined), *(("name", name) for name in names):
-            index[key].add(k)
-    by_number, by_name = [], []
-    for person in people:
-        number, names, joined = person.keys()
-        alike = index.get(("number", number), set()) if number else set()
-        alike = {k for k in alike if others[k].number == person.number} or alike
-        keys = [(kind, name) for kind in ("name", "joined") for name in names] + [("name", joined)]
-        named = {k for key in keys if key[1] for k in index.get(key, ())}
-        # Where number and name disagree, it is nobody.
-        by_number.append(None if not alike else alike & named or (set() if named else alike))
-        by_name.append(named)
     # Numbers that meet are of one platform: there another number is another person.
-    meet = any(by_number)
-    return [
-        {k for k in named if not (meet and person.number and others[k].number)}
-        if alike is None
-        else alike
-        for person, alike, named in zip(people, by_number, by_name, strict=True)
-    ]
+    meet = {one.short_number for one in people} & {one.short_number for one in others} - {""}
+    found = []
+    for person in people:
+        named = {k for k, other in enumerate(others) if person.is_namesake(other)}
+        if person.short_number in meet:
+            same = {k for k, one in enumerate(others) if one.short_number == person.short_number}
+            same = {k for k in same if others[k].number == person.number} or same
+            # Where number and name tell of different people, it is nobody.
+            found.append(same & named if named else same)
+        else:
+            is_other = bool(meet and person.number)
+            found.append({k for k in named if not (is_other and others[k].number)})
+    return found
