@@ -22,9 +22,12 @@ from grading.__main__ import main
 from grading.authoring.assignments import NEEDED, as_toml, autograder, requirements
 from grading.authoring.sets import read_set, set_names
 from grading.authoring.try_out import cases
+from grading.collecting import one
+from grading.collecting.batch import nothing
 from grading.collecting.one import NOTHING, for_gradescope, grade_one
 from grading.marking import sandbox
-from grading.marking.marking import USUAL, mark, untouched
+from grading.marking.marking import USUAL, mark, reference, untouched
+from grading.marking.sandbox import Limits
 
 ROOT = Path(__file__).parents[1]
 OPTIONAL = {"numba"}  # what the library goes without
@@ -157,6 +160,20 @@ def test_what_a_student_reads_is_plain_text(image, exercises):
     for part in [json.loads(text), *json.loads(text)["tests"]]:
         assert part["output_format"] == part.get("name_format", "text") == "text"
     assert json.loads(text)["stdout_visibility"] == "hidden"
+
+
+def test_what_is_read_at_once_comes_from_a_process_without_hidden_checks(exercises, monkeypatch):
+    """There an answer could keep a hidden check's data, and tell them in a message."""
+    seen = []
+
+    def look(exercise_set, answers, limits):
+        seen.append({check.hidden for e in exercise_set.exercises for check in e.checks})
+        return nothing(exercise_set, "not run")
+
+    monkeypatch.setattr(one, "mark_apart", look)
+    marks = one.marks_of(exercises, reference(exercises), Limits())
+    assert seen == [{False}, {True}]
+    assert len(marks.outcomes) == sum(len(e.checks) for e in exercises.exercises)
 
 
 # --- which notebook counts, and what cannot be read ---

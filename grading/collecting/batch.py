@@ -17,6 +17,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import psutil
+
 from grading.authoring.sets import ExerciseSet
 from grading.collecting.collect import Submission
 from grading.marking import sandbox
@@ -25,8 +27,8 @@ from grading.marking.sandbox import Limits
 
 MARKING = Path(sandbox.__file__).parent
 KEPT_FILE = ".marks.jsonl"
-MOST_MEMORY = 8 * 1024**3  # bytes that checks may take, with all that they import
-STARTS = 600  # seconds beside those of answers, for processes to start
+MOST_MEMORY = 3 * 1024**3  # bytes that checks may take, beside what is imported
+STARTS = 300  # seconds beside those of answers, for processes to start
 UNREADABLE = "The notebook could not be read."
 
 
@@ -63,11 +65,23 @@ def mark_all(
         for key, marks in finished:
             if isinstance(marks, Marks):
                 keep(kept, key, marks)
-            else:
-                marks = nothing(exercise_set, NOT_GRADED, f"the grader failed: {marks}")
-            known[key] = marks
+            known[key] = marks_in(marks, exercise_set)
             done(number[key])
     return [known[key] for key in keys], to_run
+
+
+def mark_apart(exercise_set: ExerciseSet, answers: Answers, limits: Limits) -> Marks:
+    """One submission's marks, by a process of its own: nothing can keep it, or fill this one."""
+    marks_of = functools.partial(mark, exercise_set, limits=limits)
+    [(_, marks)] = each_marked({"": answers}, marks_of, 1, limits.all_seconds + STARTS)
+    return marks_in(marks, exercise_set)
+
+
+def marks_in(found: Marks | str, exercise_set: ExerciseSet) -> Marks:
+    """What a process has found, or nothing and the reason why."""
+    if isinstance(found, Marks):
+        return found
+    return nothing(exercise_set, NOT_GRADED, f"the grader failed: {found}")
 
 
 def nothing(exercise_set: ExerciseSet, why: str, *notes: str) -> Marks:
@@ -127,7 +141,8 @@ def send_marks(
     # What an answer gives to a check must neither fill the machine nor keep a check for ever.
     import resource  # not there on Windows, where pages can be made
 
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    most = psutil.Process().memory_info().vms + MOST_MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
     faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__)
     try:
         writer.send(marks_of(answers))
