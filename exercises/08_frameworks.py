@@ -340,7 +340,9 @@ for n, batch_size in ((10, 4), (8, 4), (5, 9), (7, 1)):
     place = f"{n} rows in batches of {batch_size}"
     sizes = [len(rows) for rows in seen]
     assert result is not None, "evaluate returned None; is a return missing?"
-    assert np.shape(result) == (2,), f"evaluate should return two numbers, not {result!r}"
+    assert np.shape(result) == (2,), (
+        f"evaluate should return two numbers, not {result!r}"
+    )
     assert np.allclose(result, 1), (
         f"{place}: all errors are 1, and so are both numbers; yours are {result}"
     )
