@@ -299,7 +299,8 @@ for _ in range(4):
     same = np.allclose(
         np.concatenate([np.zeros((0, 3)), *(A for A, _ in batches)]), X[rows]
     )
-    assert same and np.allclose(targets, y[rows]), (
+    same &= np.allclose(targets, y[rows])
+    assert same, (
         "some batches hold rows with targets of other rows; are features and targets "
         "picked with the same row numbers?"
     )
