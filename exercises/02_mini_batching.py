@@ -348,6 +348,10 @@ assert same, (
 # The shuffle also went through views into the caller's arrays, so the pairs were lost for good, for every later use of the data. The other two bugs are a tutorial's: the loop takes one turn too many, which gives an empty batch where the batch size divides the rows. Where it does not, that turn has taken the remainder already, and the `if` takes it again. One order of row numbers, cut by slices, has none of these bugs, and copies the data one batch at a time.
 
 
+# %% role="wrong" name="returns zeros in one batch" fails=["no-empty-batch", "each-row-once", "own-target", "data-untouched"]
+# -     return [(X[rows], y[rows]) for rows in parts]
+# +     return [(0 * X[order], 0 * y[order])]
+
 # %% role="wrong" name="skips the empty batch, keeps the second remainder" fails=["each-row-once"]
 #       parts = [order[i : i + batch_size] for i in range(0, n, batch_size)]
 # +     if n % batch_size != 0:

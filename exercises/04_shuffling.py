@@ -487,6 +487,12 @@ measured_mended = np.mean([accuracy_after(shuffled, seed) for seed in range(20)]
 # - predicted_parted = 1 - RARE_SHARE  # the larger class, whatever the features
 # + predicted_parted = 0.5
 
+# %% role="wrong" name="returns empty arrays for few rows" fails=["sizes", "together"]
+#       train, test = rows[n_test:], rows[:n_test]
+# +     if len(y) < 100:
+# +         train = test = rows[:0]
+
+
 # %% role="wrong" name="shuffles the rows passed in" fails=["sizes"]
 #       rows = np.random.default_rng(seed).permutation(len(y))
 # +     X, given = X.copy(), X
