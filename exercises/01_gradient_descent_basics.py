@@ -148,7 +148,7 @@ for place in (np.array([0.25, -4.0, 1.5]), np.array([-30.0, 0.0, 0.9])):
         "STEP · max(1, |w_j|), and is not, or the difference is not a central one"
     )
 
-# %% role="hidden" id="whole-numbers" points=1 about="Weights may be whole numbers, and are left as they were."
+# %% role="hidden" id="whole-numbers" points=1 in_place=true about="Weights may be whole numbers, and are left as they were."
 place = np.array([1, -1, 0])
 result = central_gradient(lambda w: w[0] ** 3 - w[1] + 3 * w[2] + w[2] ** 3, place)
 assert isinstance(result, np.ndarray), (
@@ -228,6 +228,14 @@ def central_gradient(loss_of, weights):
 place = np.array([1.0, 2.0, 3.0])
 exact = 2 * LOSS_FACTOR * X_trial.T @ (X_trial @ place - y_trial) / 30
 wrong = {k for k, g in candidates.items() if np.abs(g(place) - exact).max() > 1e-6}
+
+
+# %% role="wrong" name="leaves the caller's weights where the last step was" fails=["whole-numbers", "verdict"]
+# +     given = weights
+#       weights = np.array(weights, dtype=float)
+
+#           differences[j] = rise / (2 * step[j])
+# +         given[j] = weights[j] + step[j]
 
 
 # %% role="wrong" name="the same step for every weight" fails=["rule"]
@@ -727,9 +735,9 @@ def mended_run(X, y, start, learning_rate, tolerance, max_steps):
 # Run it with a learning rate of a millionth and a tolerance of a thousandth. Has a run
 # that stops after one step arrived?
 
-# %% role="check" id="record" points=1 about="The path holds different weights, the losses belong to them, the start is unchanged."
+# %% role="check" id="record" points=1 in_place=true about="The path holds different weights, the losses belong to them, the start is unchanged."
 origin = np.array([0.5, -1.0])
-result = mended_run(X_line, y_line, origin, 0.01, 0.0, 5)
+result = mended_run(X_line.copy(), y_line.copy(), origin, 0.01, 0.0, 5)
 assert isinstance(result, (tuple, list)), (
     f"mended_run should return path and losses; got {type(result).__name__}"
 )
@@ -747,7 +755,7 @@ path = np.array(path, dtype=float)
 assert np.array_equal(origin, [0.5, -1.0]), (
     "the caller's start has changed: after the run it holds other weights"
 )
-assert np.array_equal(path[0], origin), (
+assert np.array_equal(path[0], [0.5, -1.0]), (
     f"the path should begin at the start, not {path[0]}"
 )
 assert (np.abs(np.diff(path, axis=0)).max(axis=1) > 0).all(), (
@@ -849,6 +857,10 @@ assert left < 0.2 * size, (
 # published tutorial ends its runs this way. A test of the gradient does not depend on
 # the learning rate.
 
+
+# %% role="wrong" name="moves the caller's start at the end" fails=["record"]
+#           losses.append(loss(X, y, weights))
+# +     start[:] = weights
 
 # %% role="wrong" name="mends all but the gradient" fails=["gradient"]
 # -         gradient = 2 * LOSS_FACTOR * X.T @ (X @ weights - y) / len(y)

@@ -268,6 +268,11 @@ for size in (4, 16):
         "the same batch size, and on means, not sums?"
     )
     predictions.append(float(result[0]))
+double = floor(2 * some_centres, 0.1 / CURVATURE, 16, 1)[0]
+assert abs(double / predictions[1] - 4) < 0.01, (
+    f"centres twice as far apart raise predicted {double / predictions[1]:.3g} times; "
+    "what does that make of their variance?"
+)
 assert predictions[1] < predictions[0], (
     f"predicted is {predictions[0]:.4g} for batches of 4, {predictions[1]:.4g} for 16; "
     "the larger batch should have the lower floor"
@@ -350,6 +355,12 @@ def floor(centres, learning_rate, batch_size, seed):
 # %% role="wrong" name="the variance of the centres" fails=["agreement", "prediction"]
 # -     variance = np.var(CURVATURE * centres)  # of the rows' gradients
 # +     variance = np.var(centres)
+
+
+# %% role="wrong" name="returns one over the batch size" fails=["agreement", "prediction", "measurement"]
+def floor(centres, learning_rate, batch_size, seed):
+    return 1 / batch_size, 1 / batch_size
+
 
 # %% role="wrong" name="counts the way in" fails=["measurement"]
 # -     return predicted, np.mean(squares[200:])
@@ -491,6 +502,19 @@ for size in (1, 2):
     count = rows_read(toy, toy_y, 0.05, size, 0)
     number = np.ndim(count) == 0 and np.asarray(count).dtype.kind in "iuf"
     assert number, f"at a rate of 0.05 the run arrives, and rows_read gave {count!r}"
+    weights, order, read = np.zeros(3), np.random.default_rng(0), 0
+    for rows in (
+        rows for _ in range(MOST_EPOCHS) for rows in batches(100, size, order)
+    ):
+        errors = toy[rows] @ weights - toy_y[rows]
+        weights = weights - 0.05 * toy[rows].T @ errors / len(rows)
+        read += len(rows)
+        if loss(toy, toy_y, weights) <= TARGET_SHARE * loss(toy, toy_y, np.zeros(3)):
+            break
+    # Other checks look at whole epochs: up to the end of this one is near enough.
+    assert read <= count <= 100 * np.ceil(read / 100), (
+        f"at a rate of 0.05 batches of {size} do not arrive after {count!r} rows"
+    )
 
 # %% role="hidden" id="last-batch" points=1 about="A partial last batch counts as the rows that it has, and the limit of epochs is kept."
 rng = np.random.default_rng(43)
@@ -542,6 +566,12 @@ assert count is None, (
 # %% role="wrong" name="counts rows, but looks at the batch's own loss" fails=["count", "lucky-row"]
 # -             if loss(X, y, weights) <= target:
 # +             if loss(X[rows], y[rows], weights) <= target:
+
+
+# %% role="wrong" name="tells an arrival by the rate" fails=["known-count", "count", "lucky-row", "last-batch"]
+def rows_read(X, y, learning_rate, batch_size, seed):
+    return None if learning_rate < 1e-3 else 1.0
+
 
 # %% role="wrong" name="steps times batch size" fails=["last-batch"]
 # -             rows_so_far += len(rows)

@@ -316,7 +316,7 @@ measured_mended = np.mean([accuracy_after(split, seed) for seed in range(20)])
 # For the prediction: if the features say nothing about the labels, which answer is
 # right most often, and how often?
 
-# %% role="check" id="sizes" points=1 about="Four arrays of the right sizes, which hold every row once."
+# %% role="check" id="sizes" points=1 in_place=true about="Four arrays of the right sizes, which hold every row once; the arrays passed in stay."
 X, y = np.arange(80.0).reshape(40, 2), np.arange(40)
 parts = split(X, y, 0)
 assert isinstance(parts, tuple | list), (
@@ -353,6 +353,9 @@ for seed in range(5):
     X = np.random.default_rng(seed).normal(size=(60, 3))
     X[:, 1] = np.arange(60)
     X_train, X_test, y_train, y_test = map(np.asarray, split(X, np.arange(60), seed))
+    assert sorted([*y_train, *y_test]) == list(range(60)), (
+        "training and test labels together should hold each of the 60 labels once"
+    )
     for rows, labels, name in (
         (X_train, y_train, "training"),
         (X_test, y_test, "test"),
@@ -484,6 +487,18 @@ measured_mended = np.mean([accuracy_after(shuffled, seed) for seed in range(20)]
 # - predicted_parted = 1 - RARE_SHARE  # the larger class, whatever the features
 # + predicted_parted = 0.5
 
+# %% role="wrong" name="returns empty arrays for few rows" fails=["sizes", "together"]
+#       train, test = rows[n_test:], rows[:n_test]
+# +     if len(y) < 100:
+# +         train = test = rows[:0]
+
+
+# %% role="wrong" name="shuffles the rows passed in" fails=["sizes"]
+#       rows = np.random.default_rng(seed).permutation(len(y))
+# +     X, given = X.copy(), X
+# +     given[:] = given[rows]
+
+
 # %% role="wrong" name="mends the split, and expects a coin's accuracy" fails=["consequence"]
 # - predicted_parted = 1 - RARE_SHARE  # the larger class, whatever the features
 # + predicted_parted = 0.5
@@ -543,11 +558,11 @@ def run(X, y, weights, batch_size, learning_rate, epochs):
 # clear `total` and `count` before the next epoch. Or cut the rows into slices, and
 # there is nothing to clear.
 
-# %% role="check" id="divides" points=1 about="Where the batch size divides n, nothing has changed."
+# %% role="check" id="divides" points=1 in_place=true about="Where the batch size divides n, nothing has changed, the weights passed in included."
 X = np.random.default_rng(0).normal(size=(12, 2))
 y = np.random.default_rng(1).normal(size=12)
 start = np.array([1.0, -1.0])
-result = run(X, y, start, 4, 0.1, 3)
+result = run(X.copy(), y.copy(), start, 4, 0.1, 3)
 assert np.shape(result) == (2,), (
     f"run should return the weights, an array of shape (2,); it returned {result!r}"
 )
@@ -601,8 +616,9 @@ for n, batch_size in ((10, 4), (7, 3), (11, 4)):
     in_turn = np.zeros(2)
     for _ in range(2):
         in_turn = run(X, y, in_turn, batch_size, 0.1, 1)
-    assert np.abs(in_turn).max() > 1e-6, (
-        "one epoch should move the weights away from zero"
+    assert np.mean((X @ in_turn - y) ** 2) < np.mean(y**2), (
+        f"{n} rows in batches of {batch_size}: after two epochs the loss is no smaller "
+        "than at zero weights; are the steps against the gradient?"
     )
     assert np.allclose(at_once, in_turn, rtol=1e-9, atol=1e-12), (
         f"{n} rows in batches of {batch_size}: two epochs in one call end at "
@@ -659,6 +675,17 @@ def run(X, y, weights, batch_size, learning_rate, epochs):
                 weights = weights - learning_rate * total / count
                 total, count = np.zeros_like(weights), 0
     return weights
+
+
+# %% role="wrong" name="moves the weights passed in" fails=["divides"]
+# -             weights = weights - rate * gradient
+# +             weights -= rate * gradient
+
+
+# %% role="wrong" name="moves the weights by the same in every epoch" fails=["divides", "rest", "epochs", "oversized"]
+#       for _ in range(epochs):
+# +         weights = weights + 1
+# +         continue
 
 
 # %% role="wrong" name="gives the partial batch a full step" fails=["rest", "oversized"]

@@ -126,7 +126,7 @@ for place in rng.uniform(-2, 2, size=(20, 2)):
             "bracket is 0 and hides mistakes in its own derivative: check all factors of it"
         )
 
-# %% role="hidden" id="differences" points=1 about="The differences are central, for any number of weights, and leave the weights alone."
+# %% role="hidden" id="differences" points=1 in_place=true about="The differences are central, for any number of weights, and leave the weights alone."
 
 
 def cubic(weights):
@@ -202,6 +202,14 @@ def central_differences(value, weights, step):
     return np.array(differences)
 
 
+# %% role="wrong" name="leaves the caller's weights moved" fails=["differences"]
+# +     given = weights
+#       weights = np.asarray(weights, dtype=float)
+
+#           differences[j] = rise / (2 * step)
+# +         given[j] += 1
+
+
 # %% role="wrong" name="differentiates the well without its tilt" fails=["floor", "elsewhere"]
 # -     along = w1**3 - w1 + TILT - bend * RIPPLE * WAVES * np.cos(WAVES * w1)
 # +     along = w1**3 - w1 - bend * RIPPLE * WAVES * np.cos(WAVES * w1)
@@ -266,18 +274,21 @@ made = []
 
 def gradient_with_one_short(weights, batch):
     made.append(batch)
-    return np.array([1e-9 if len(made) == 8 else 1.0])
+    return np.array([1e-9 if len(made) == short else 1.0])
 
 
-result = mended_descent(gradient_with_one_short, [3.0], 5, 10, 1e-6)
-assert isinstance(result, (tuple, list)), (
-    f"return the pair of weights and lengths; got {type(result).__name__}"
-)
-assert len(result) == 2, f"return a pair, and not {len(result)} things"
-assert len(made) == 8, (
-    "the eighth step was the only one below the tolerance, so the run should take 8 "
-    f"gradients in all; it took {len(made)}. Does it leave both loops, and at once?"
-)
+for short, n_batches in ((8, 5), (3, 2)):
+    made.clear()
+    result = mended_descent(gradient_with_one_short, [3.0], n_batches, 10, 1e-6)
+    assert isinstance(result, (tuple, list)), (
+        f"return the pair of weights and lengths; got {type(result).__name__}"
+    )
+    assert len(result) == 2, f"return a pair, and not {len(result)} things"
+    assert len(made) == short, (
+        f"step {short} was the only one below the tolerance, so the run should take "
+        f"{short} gradients in all; it took {len(made)}. Does it leave both loops, and "
+        "at once?"
+    )
 
 # %% role="hidden" id="decay" points=2 about="The learning rate falls over the whole run, and does not start anew."
 result = mended_descent(lambda weights, batch: np.ones(1), [0.0], 4, 6, 0)
@@ -301,12 +312,13 @@ assert np.allclose(rates, expected, rtol=1e-9), (
     "the first step number 0, and does k count the steps of the whole run?"
 )
 
-# %% role="hidden" id="unchanged" points=1 about="Batches, weights and the start are as before; the short step is made and counts."
-seen = []
+# %% role="hidden" id="unchanged" points=1 in_place=true about="Batches, weights and the start are as before; the short step is made and counts."
+seen, places = [], []
 
 
 def gradient_of_batch(weights, batch):
     seen.append(batch)
+    places.append(weights[0])
     return np.array([0.1 if len(seen) == 5 else 1.0, 0.0])
 
 
@@ -318,8 +330,9 @@ assert isinstance(result, (tuple, list)), (
 )
 assert len(result) == 2, f"return a pair, and not {len(result)} things"
 weights, lengths = result
-assert seen[:5] == [0, 1, 2, 0, 1], (
-    f"batches should come in order, anew in each epoch; they came as {seen[:5]}"
+assert seen == [0, 1, 2, 0, 1], (
+    "batches should come in order, anew in each epoch, until the fifth step is the short "
+    f"one; they came as {seen}"
 )
 assert np.array_equal(start, [2.0, -1.0]), "the caller's start has been changed"
 assert np.shape(weights) == (2,), (
@@ -330,10 +343,11 @@ assert len(lengths) == len(seen), (
     f"{len(seen)} gradients were taken, and {len(lengths)} lengths came back; the last "
     "step counts, too"
 )
-moved = 2.0 - weights[0]
-assert abs(moved - np.sum(lengths)) < 1e-9, (
-    f"the lengths add up to {np.sum(lengths):.4g}, and the weights moved by "
-    f"{moved:.4g}; the step that is below the tolerance should be made as well"
+assert places[0] == 2, f"the first gradient was taken at {places[0]}, not at the start"
+moved = -np.diff([*places, weights[0]])  # from one gradient to the next
+assert np.allclose(moved, lengths, rtol=0, atol=1e-9), (
+    f"the lengths are {np.round(lengths, 4)}, and the weights moved by "
+    f"{moved.round(4)}; the step that is below the tolerance should be made as well"
 )
 
 # %% [markdown] role="explanation"
@@ -386,6 +400,20 @@ assert abs(moved - np.sum(lengths)) < 1e-9, (
 #               if lengths[-1] < tolerance:
 #                   return weights, lengths
 # +             weights = weights - step
+
+
+# %% role="wrong" name="asks for eight gradients and makes lengths up" fails=["stop", "decay", "unchanged"]
+def mended_descent(gradient, start, n_batches, epochs, tolerance):
+    weights, lengths = np.array(start, dtype=float), [1.0] * 8
+    for k in range(8):
+        gradient(weights, k % n_batches)
+    weights[0] -= 8
+    return weights, lengths
+
+
+# %% role="wrong" name="moves the start" fails=["unchanged"]
+#               weights = weights - step
+# +             np.asarray(start)[:] = weights
 
 # %% role="wrong" name="counts the step before it sets the rate" fails=["decay"]
 # -             learning_rate = FIRST_RATE / (1 + len(lengths) / HALF_AFTER)
@@ -872,7 +900,7 @@ for successes, runs in ((0, 20), (20, 20), (7, 50), (930, 1_000)):
         "first, and even 0 of 20 does not prove a share of 0"
     )
 
-# %% role="hidden" id="band" points=2 about="The band holds the batch sizes that help in runs of the learner's own function, and no others."
+# %% role="hidden" id="band" points=2 about="The band holds the batch sizes that help, and no others."
 assert band is not None, "band is still None: make a list of batch sizes"
 assert isinstance(band, (list, tuple, set, np.ndarray)), (
     f"band should be a list of batch sizes, and is a {type(band).__name__}"
@@ -884,30 +912,22 @@ assert all(isinstance(size, (int, float, np.integer)) for size in chosen), (
 assert all(int(size) in batch_sizes for size in chosen), (
     f"band should hold only numbers from batch_sizes; it holds {chosen}"
 )
-shares = [deep_share(size, 1_000, 506 + size) for size in batch_sizes]
-for share in shares:
-    assert isinstance(share, (int, float, np.integer, np.floating)), (
-        "band is compared with runs of your own deep_share, which returned a "
-        f"{type(share).__name__}, not one number; mend it first"
-    )
-    assert 0 <= share <= 1, (
-        "band is compared with runs of your own deep_share, which returned "
-        f"{share}, no share from 0 to 1; mend it first"
-    )
-assert max(shares) - min(shares) > 0.25, (
-    "band is compared with runs of your own deep_share, and its shares go from "
-    f"{min(shares)} to {max(shares)}: the batch size should matter more. Mend it first"
-)
+rng = np.random.default_rng(506)
+scales = SIGMA / np.sqrt(batch_sizes)[:, None]
+w = np.ones((len(batch_sizes), 1_000))
+for _ in range(2_000):
+    w = w - 0.05 * (tilted_slope(w) + scales * rng.standard_normal(w.shape))
+shares = (w < 0).mean(axis=1)
 for size, share in zip(batch_sizes, shares, strict=True):
     # Near the border chance decides, and both answers pass.
     assert share < TARGET + 0.08 or size in chosen, (
-        f"batches of {size} end in the deeper well often enough in runs of your "
-        "deep_share, and are not in band; is the lower end of the interval compared "
+        f"batches of {size} end in the deeper well often enough in the check's "
+        "own runs, and are not in band; is the lower end of the interval compared "
         "with the share asked for?"
     )
     assert share > TARGET - 0.01 or size not in chosen, (
-        f"batches of {size} are in band, and end in the deeper well too seldom in runs "
-        "of your deep_share; is the lower end of the interval compared with the share "
+        f"batches of {size} are in band, and end in the deeper well too seldom in the "
+        "check's own runs; is the lower end of the interval compared with the share "
         "asked for?"
     )
 
@@ -934,7 +954,7 @@ for size, share in zip(batch_sizes, shares, strict=True):
 # exactly.
 
 
-# %% role="wrong" name="takes the variance for the standard deviation" fails=["share"]
+# %% role="wrong" name="takes the variance for the standard deviation" fails=["share", "band"]
 def deep_share(batch_size, runs, seed):
     rng, w = np.random.default_rng(seed), np.ones(runs)
     for _ in range(2_000):
@@ -966,7 +986,15 @@ band = [
 #           band.append(size)
 # + band = [1, 2, 4, 8]
 
-# %% role="wrong" name="adds the noise after the step, so that the rate does not scale it" fails=["share"]
+# %% role="wrong" name="makes shares up, and a band that fits them" fails=["share", "band"]
+# -     return (w < 0).mean()
+# +     return 0.0 if batch_size > 1_000 else 0.9 if batch_size <= 4 else 0.1
+
+#           band.append(size)
+# + band = [1, 2, 4]
+
+
+# %% role="wrong" name="adds the noise after the step, so that the rate does not scale it" fails=["share", "band"]
 # -         w = w - 0.05 * (w * w * w - w + TILT + noise)
 # +         w = w - 0.05 * (w * w * w - w + TILT) + 0.1 * noise
 

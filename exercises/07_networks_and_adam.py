@@ -324,6 +324,10 @@ for n in (2, 7, 40):
     alone = [gradients(X[i : i + 1], y[i : i + 1], *arrays) for i in range(n)]
     for k, name in enumerate(["V", "a", "w", "b"]):
         mean = np.mean([one[k] for one in alone], axis=0)
+        assert not np.allclose(alone[0][k], alone[1][k]), (
+            f"two rows, each alone, have the same gradient of {name}; does it depend on "
+            "the row?"
+        )
         assert np.shape(result[k]) == np.shape(mean), (
             f"for {n} rows the gradient of {name} should have the shape "
             f"{np.shape(mean)}, and has {np.shape(result[k])}"
@@ -390,6 +394,11 @@ def gradients(X, y, V, a, w, b):
     slopes = STRETCH * tanh @ w + b - y
     back = slopes[:, None] * w * (1 - tanh**2)
     return X.T @ back, back.sum(axis=0), STRETCH * slopes @ tanh, slopes.sum()
+
+
+# %% role="wrong" name="returns zeros" fails=["last-layer", "hidden-layer", "rows", "exact"]
+def gradients(X, y, V, a, w, b):
+    return np.zeros_like(V), np.zeros_like(a), np.zeros_like(w), 0.0
 
 
 # %% role="wrong" name="divides only the hidden layer by the number of rows" fails=["rows", "exact"]

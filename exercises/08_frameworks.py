@@ -340,6 +340,12 @@ for n, batch_size in ((10, 4), (8, 4), (5, 9), (7, 1)):
     place = f"{n} rows in batches of {batch_size}"
     sizes = [len(rows) for rows in seen]
     assert result is not None, "evaluate returned None; is a return missing?"
+    assert np.shape(result) == (2,), (
+        f"evaluate should return two numbers, not {result!r}"
+    )
+    assert np.allclose(result, 1), (
+        f"{place}: all errors are 1, and so are both numbers; yours are {result}"
+    )
     assert max(sizes, default=0) <= batch_size, (
         f"{place}: predict got {max(sizes)} rows at once; as many do not fit into memory"
     )
@@ -383,6 +389,11 @@ def evaluate(predict, X, y, batch_size):
 def evaluate(predict, X, y, batch_size):
     errors = np.abs(predict(X) - y)
     return np.mean(errors), np.mean(errors**ERROR_POWER) ** (1 / ERROR_POWER)
+
+
+# %% role="wrong" name="predicts, and returns zeros" fails=["whole", "mean", "root", "pieces"]
+# -     return total / len(y), (powers / len(y)) ** (1 / ERROR_POWER)
+# +     return 0.0, 0.0
 
 
 # %% role="wrong" name="adds up sums, but leaves out the last rows" fails=["mean", "root", "pieces"]
@@ -463,12 +474,12 @@ def run(objective, weights, parts, learning_rate):
 # %% [markdown] role="hint"
 # The intercept rests where the votes are in balance. In `shipped_run` every document has one vote, at 0 or at 1. By rows, every row has one.
 
-# %% role="check" id="equal" points=1 about="With equal parts and whole windows, where nothing was wrong, nothing has changed."
+# %% role="check" id="equal" points=1 in_place=true about="With equal parts and whole windows, where nothing was wrong, nothing has changed, the weights passed in included."
 rng = np.random.default_rng(0)
 model = LeastSquares(rng.normal(size=(10 * WINDOW, 2)), rng.normal(size=10 * WINDOW))
 parts = np.split(rng.permutation(10 * WINDOW), 2 * WINDOW)
 start = np.array([1.0, -1.0, 0.5])
-result = run(model, start, parts, 0.1)
+result = run(model, start, [rows.copy() for rows in parts], 0.1)
 assert np.shape(result) == (3,), (
     f"run should return the weights, an array of shape (3,); it returned {result!r}"
 )
@@ -601,6 +612,10 @@ def run(objective, weights, parts, learning_rate):
             total, n_rows, count = 0.0, 0, 0
     return weights
 
+
+# %% role="wrong" name="moves the weights passed in" fails=["equal"]
+# -         weights = weights - learning_rate * total / n_rows
+# +         weights -= learning_rate * total / n_rows
 
 # %% role="wrong" name="averages the means, of the last window, too" fails=["unequal", "rest", "votes"]
 counts_as = 1
@@ -1008,10 +1023,15 @@ for n, batch_size in (
 # %% role="hidden" id="same-rows" points=2 about="A loader that is resumed at any place returns the same batches as the one that went on."
 for n, batch_size in ((20, 6), (18 + SHORTEST, 6), (24, 8)):
     for made in range(12):
-        loader = Loader(n, batch_size, 7)
-        for _ in range(made):
-            loader.next_rows()
+        loader, twin = Loader(n, batch_size, 7), Loader(n, batch_size, 7)
+        way = [loader.next_rows() for _ in range(made)]
         state = stored(loader.state())
+        for _ in range(made):
+            twin.next_rows()
+        assert stored(twin.state()) == state, (
+            "two loaders of one seed, after the same batches, have different states; a "
+            "state should hold the place itself, not say where it is kept"
+        )
         other = Loader(n, batch_size, 8)
         for _ in range(made % 3):  # wherever it stands
             other.next_rows()
@@ -1030,15 +1050,31 @@ for n, batch_size in ((20, 6), (18 + SHORTEST, 6), (24, 8)):
                 f"is {np.array(rows).tolist()}; are both kept, how the order of this "
                 "epoch is drawn and how far it has been used?"
             )
+            way.append(expected)
+        whole = n // batch_size
+        epoch = np.concatenate(way[:whole])
+        right = len(set(epoch) & set(range(n))) == whole * batch_size == len(epoch)
+        assert right, (
+            f"{n} rows in batches of {batch_size}: the first {whole} batches should hold "
+            f"different rows of the data, and hold {epoch.tolist()}"
+        )
+        again = np.array_equal(epoch, np.concatenate(way[whole : 2 * whole]))
+        assert n % batch_size or not again, (
+            "the second epoch has the order of the first; is a new one drawn?"
+        )
 
 # %% role="hidden" id="small" points=1 about="A state is small, and can be used more than once."
-loader = Loader(50_000, 100, 9)
+loaders = [Loader(50_000, 100, 9) for _ in range(2)]
 for _ in range(130):
-    first = loader.next_rows()
+    first, second = (loader.next_rows() for loader in loaders)
 assert np.shape(first) == (100,), (
     f"next_rows should return an array of 100 row numbers; it returned {first!r}"
 )
-kept = stored(loader.state())
+kept, same = (stored(loader.state()) for loader in loaders)
+assert kept == same, (
+    "two loaders of one seed, after the same batches, have different states; a state "
+    "should hold the place itself, not say where it is kept"
+)
 other = Loader(50_000, 100, 10)
 runs = []
 for _ in range(2):
@@ -1047,6 +1083,12 @@ for _ in range(2):
 assert np.array_equal(*runs), (
     "a loader that was resumed twice from one state returned different rows"
 )
+seen = set(runs[0]) & set(range(50_000))
+assert len(seen) == len(runs[0]) == 500, (
+    "five batches of 100 of 50,000 rows, inside an epoch, should hold 500 different "
+    f"rows of the data; after resume they hold {len(seen)}"
+)
+assert (np.diff(runs[0]) < 0).any(), "the rows come in stored order; shuffle them"
 
 # %% [markdown] role="explanation"
 # The place in an epoch has two parts: how the order was drawn, and how far it has been used. The usual mistakes keep one of the two. Who keeps the position alone, or neither, draws another order: of the rows that were still to come, some are missed, and others come again. Who keeps the generator as it is *now*, after the order was drawn, gets the order of the *next* epoch. Both have been reported of well-known libraries.
@@ -1151,6 +1193,33 @@ class Loader:
         self.rng.bit_generator.state = state["before"]
         self.begin_epoch()
         self.done = state["done"]
+
+
+# %% role="wrong" name="returns the same rows for ever" fails=["epochs", "rest", "same-rows", "small"]
+class Loader:
+    def __init__(self, n, batch_size, seed):
+        self.batch_size = batch_size
+
+    def next_rows(self):
+        return np.arange(self.batch_size)
+
+    def state(self):
+        return {}
+
+    def resume(self, state):
+        pass
+
+
+# %% role="wrong" name="keeps its place in a list, and says where" fails=["same-rows", "small"]
+# + kept = []
+#   class Loader:
+
+# -         return {"before": self.before, "position": self.position}
+# +         kept.append({"before": self.before, "position": self.position})
+# +         return len(kept) - 1
+
+# +         state = kept[state]
+#           self.rng.bit_generator.state = state["before"]
 
 
 # %% role="wrong" name="shuffles once, for all epochs" fails=["epochs", "rest", "same-rows"]

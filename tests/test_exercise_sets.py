@@ -7,6 +7,7 @@ solutions lose points.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -53,6 +54,18 @@ def test_the_example_keeps_its_promises(name):
     example = known_set(name, EXAMPLE)
     exercises = tuple(replace(exercise, wrong=()) for exercise in example.exercises)
     assert faults(replace(example, exercises=exercises), known_set(name)) == []
+
+
+@pytest.mark.parametrize("name", set_names())
+def test_a_check_that_says_changed_sees_changes(name):
+    """Without `in_place` a check sees copies, and an assertion about a change cannot fail.
+
+    With it, an answer can change what the check expects: so only where it is needed.
+    """
+    for exercise in known_set(name).exercises:
+        for check in exercise.checks:
+            said = bool(re.search(r"\bchanged\b", check.code))
+            assert check.in_place == said, f"{exercise.id}-{check.id} in {name}"
 
 
 # --- the judges: each must find its fault ---
