@@ -194,8 +194,8 @@ def grade(options: argparse.Namespace) -> None:
             say(f"{person_of(result.submission)}: {'; '.join(notes)}")
     for person in unknown:
         say(f"{PROJECT_FILE}: move these marks to the right row, they fit nobody: {person}")
-    for *_, why in missing:
-        say(why)
+    for _, kind, why in missing:
+        say(f"{kind}: {why}")
     there = ", ".join(name for name in OURS if (folder / name).exists())
     print(f"{folder}: {there}, and {PROJECT_FILE} for the project;")
     print("grade again when it is filled in: totals and feedback will have it, nothing runs again.")

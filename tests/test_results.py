@@ -349,6 +349,7 @@ NAMED = {
     "UTF-8 read as cp1252": (("JosÃ© NuÃ±ez", "7"), ("José Nuñez", "7"), True),
     "a suffix after a comma": (("Deb Jr", ""), ("Deb, Jr", ""), True),
     "the platform's user name": (("Ann Lee", "alee"), ("alee", "alee"), True),
+    "a group before the name": (("Li Na", "7"), ("Red-Li Na", "7"), True),
     "anonymous": (("Ann Lee", "7"), ("Participant", "7"), True),
     "an apostrophe that Moodle strips": (("Conan O'Brien", ""), ("Conan OBrien", "7"), True),
 }
@@ -411,11 +412,11 @@ def test_roster_says_who_is_missing(exercises, folder, form):
     found = not_graded(submissions, without, folder / "roster.csv")
     number = form in ("numbers", "moodle", "canvas")
     zoe = {"numbers": "14", "moodle": "Zoe (Participant 14)", "canvas": "Zoe (14)"}.get(form, "Zoe")
-    assert [why for *_, why in found] == [
-        "Bob (13): no notebook, but report.pdf",
-        "a file of nobody's: x.7z",
+    assert [f"{kind}: {why}" for _, kind, why in found] == [
+        "nothing to grade: Bob (13): report.pdf",
+        "nothing to grade: a file of nobody's: x.7z",
         f"handed in nothing: {zoe}",
-        "graded, but not on the roster: Guest (99)",
+        "not on the roster: Guest (99)",
     ]
     write_results(everybody, exercises, folder, found)
     header, *lines = table(folder / "not_graded.csv")
@@ -437,14 +438,14 @@ MISSING = {
     "a name with a hyphen": (
         "Name\nPaul Lee\nZoe\n",
         [("Jean-Paul Lee", "13"), ("Zoe", "14")],
-        ["handed in nothing: Paul Lee", "graded, but not on the roster: Jean-Paul Lee (13)"],
+        ["handed in nothing: Paul Lee", "not on the roster: Jean-Paul Lee (13)"],
     ),
     "a number that somebody else has written": (
         "Student,ID\nZoe,12\nEve,77\n",
         [("zoe", ""), ("eve", "12")],
         [
             "handed in nothing: Eve (77): eve (12) has another identifier",
-            "graded, but not on the roster: eve (12): Zoe (12) has another name, "
+            "not on the roster: eve (12): Zoe (12) has another name, "
             "Eve (77) has another identifier",
         ],
     ),
@@ -457,7 +458,8 @@ def test_roster_misleads_nobody(folder, case):
     folder.mkdir()
     (folder / "roster.csv").write_text(text, encoding="utf-8")
     pile = [Submission(*person, "a.ipynb", None) for person in people]
-    assert [why for *_, why in not_graded(pile, [], folder / "roster.csv")] == expected
+    told = not_graded(pile, [], folder / "roster.csv")
+    assert [f"{kind}: {why}" for _, kind, why in told] == expected
 
 
 def test_roster_of_names_for_anonymous_work(folder):
@@ -756,6 +758,7 @@ def test_anonymous_marking_in_moodle(exercises, folder):
 # A name in Canvas' table, a name in the pile, and whether these are one person.
 SPELLINGS = {
     "as it is": ("Marie Curie", "Marie Curie", True),
+    "a short first name": ("Nguyen, Vi", "Vi Nguyen", True),
     "surname first": ("Curie, Marie", "Marie Curie", True),
     "joined": ("Curie, Marie", "curiemarie", True),
     "joined, but by no platform": ("Curie, Marie", "curiemarie", False),
@@ -836,7 +839,7 @@ def test_name_like_canvas_row_of_points(exercises, folder):
     people = [("Eve Points Possible", "13"), ("Points Possible", "")]
     everybody = [result(exercises, *person, passed=0) for person in people]
     row = "Eve Points Possible,13,x3,eve,S1,12,80\n"
-    lines, found = exported(exercises, folder, "canvas", TABLES["canvas"][0] + row, everybody)
+    lines, _ = exported(exercises, folder, "canvas", TABLES["canvas"][0] + row, everybody)
     assert lines[2] == "    Points Possible,,,,,11"
     assert lines[-1] == "Eve Points Possible,13,x3,eve,S1,0"
     folder.joinpath("table.csv").write_text(

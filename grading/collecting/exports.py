@@ -6,7 +6,6 @@ with one column filled in. Nothing else in it changes.
 """
 
 import csv
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +66,8 @@ def export(
     match = Match(people_in(grades, POINTS_FILE), people_in(filled, "TABLE"))
     points = {match.pairs[k]: row["points"] for k, row in enumerate(grades.rows)}
     for k, row in enumerate(filled.rows):
-        about_points = is_about_points(row)
+        student, number = (row.get(name, "").strip() for name in ("Student", "ID"))
+        about_points = student == "Points Possible" and not number  # a row of Canvas'
         most_at = grade if about_points else how.most
         check_most(row.get(most_at, ""), most)
         if k in points and not about_points:
@@ -82,11 +82,6 @@ def export(
     unused = [match.told(k) for k, place in enumerate(match.pairs) if place is None]
     missing = sum(row["project"] != "marked" for row in grades.rows)
     return path, Exported(len(grades.rows) - len(unused), len(filled.rows), unused, missing)
-
-
-def is_about_points(row: Mapping[str, str]) -> bool:
-    """Whether this is Canvas' row of what can be reached, and no student of that name."""
-    return row.get("Student", "").strip() == "Points Possible" and not row.get("ID", "").strip()
 
 
 def check_most(stated: str, most: str) -> None:

@@ -16,12 +16,10 @@ from grading.collecting.text import harmless
 FIRST = "first name"
 NAME_COLUMNS = (("full name",), ("name",), ("student",), (FIRST, "last name"), (FIRST, "surname"))
 ID_COLUMNS = ("identifier", "id")
-
-
 LOST = str.maketrans("łøđħŧı\ufffd", "lodhti?")  # what programs write where they lack a letter
 NOT_IN_FILES = re.compile(r"[&<>\"`|':\\/’]")  # Moodle leaves these out
 GROUP = re.compile(r"^[^-]*[\d ][^-]*-(?=\S)")  # which Moodle writes before a name
-SUFFIX = re.compile(r"(jr|sr|[iv]+)\.?", re.IGNORECASE)
+SUFFIX = re.compile(r"(jr|sr)\.?|ii|iii|iv", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,9 @@ class Person:
     @cached_property
     def names(self) -> tuple[str, str, str]:
         """The full name; surname first and all joined, as in Canvas' files; without a group."""
-        name = NOT_IN_FILES.sub("", mended(self.name)).strip()
+        name = NOT_IN_FILES.sub("", self.name).strip()
+        with contextlib.suppress(UnicodeError):  # UTF-8 that a program took for cp1252
+            name = name.encode("cp1252").decode("utf-8")
         last, comma, first = name.partition(",")
         if not comma or SUFFIX.fullmatch(first.strip()):
             first, _, last = name.replace(",", "").rpartition(" ")
@@ -72,25 +72,20 @@ class Person:
 
     def agrees(self, other: "Person") -> bool:
         """Whether the names leave it possible that one number is one person's."""
-        for one in (self, other):  # "Participant" is whoever is anonymous
-            if one.names[0] in ("", "participant", folded(one.identifier)):
+        for one, two in ((self, other), (other, self)):
+            name, number = one.names[0], folded(one.identifier)
+            no_name = name in ("", "participant", number)  # that of anonymous work
+            if no_name or name.endswith(f"-{two.names[0]}"):  # after a group's
                 return True
-        both = [*product(self.bare_names, other.bare_names)]
-        both += [pair[::-1] for pair in both]
-        spoilt = any(fnmatchcase(one, two.replace("?", "*")) for one, two in both)
-        return spoilt or self.is_namesake(other)
+            for mine, theirs in product(one.bare_names, two.bare_names):
+                if fnmatchcase(mine, theirs.replace("?", "*")):
+                    return True
+        return False
 
 
 def person_of(named: Any) -> Person:
     """The student whom a platform has named, with a submission or without one."""
     return Person(named.student, named.platform_id)
-
-
-def mended(text: str) -> str:
-    """Text in UTF-8 that a program took for cp1252; all other text stays as it is."""
-    with contextlib.suppress(UnicodeError):
-        return text.encode("cp1252").decode("utf-8")
-    return text
 
 
 def folded(text: str) -> str:
@@ -139,25 +134,23 @@ class Match:
 
 def look_up(people: Sequence[Person], others: Sequence[Person]) -> list[set[int]]:
     """For each of the people the places of those who may be the same."""
-    places: dict[str, set[int]] = {}
-    for k, other in enumerate(others):
-        places.setdefault(other.short_number, set()).add(k)
-    meet = {one.short_number for one in people} & set(places) - {""}
+    meet = {one.short_number for one in people} & {one.short_number for one in others} - {""}
     # A number decides nothing where the names tell of different people.
-    agreeing = [
-        {k for k in places[one.short_number] if one.agrees(others[k])}
-        if one.short_number in meet
+    by_number = [
+        {k for k, two in enumerate(others) if two.short_number == number and one.agrees(two)}
+        if (number := one.short_number) in meet
         else set()
         for one in people
     ]
     # Numbers that agree are of one platform: there another number is another person.
-    is_one = any(agreeing)
+    is_one = any(by_number)
     found = []
-    for one, same in zip(people, agreeing, strict=True):
+    for one, same in zip(people, by_number, strict=True):
         named = {k for k, other in enumerate(others) if one.is_namesake(other)}
-        apart = {k for k in named - same if one.number and others[k].number}
-        if not is_one and one.short_number not in meet:
-            apart = {k for k in apart if others[k].short_number in meet}
+        for k in named - same:
+            numbers = {one.short_number, others[k].short_number}
+            if "" not in numbers and (is_one or numbers & meet):
+                named.remove(k)
         same = {k for k in same if others[k].number == one.number} or same
-        found.append(same & (named - apart or same) if same else named - apart)
+        found.append(same & (named or same) if same else named)
     return found

@@ -161,8 +161,9 @@ def not_graded(
     """Who has no marks, and who is not on the roster, with the reason."""
     told: list[NotGraded] = []
     for one in without:
-        who = f"{person_of(one)}: no notebook, but" if one.student else "a file of nobody's:"
-        told.append((person_of(one), "nothing to grade", f"{who} {one.found}"))
+        person = person_of(one)
+        owner = person if one.student else "a file of nobody's"
+        told.append((person, "nothing to grade", f"{owner}: {one.found}"))
     if roster is None:
         return told
     listed = people_in(read_table(roster, "ROSTER"), f"ROSTER {roster}")
@@ -175,13 +176,12 @@ def not_graded(
             f"ROSTER {roster} names none of those who handed in, such as {sent[0]}: is it this "
             "class's? Anonymous work needs a column identifier"
         )
-    for k, person in enumerate(listed):
-        if not wanted.places[k]:
-            told.append((person, "handed in nothing", f"handed in nothing: {wanted.told(k)}"))
-    for k, person in enumerate(graded):
-        if not found.places[k]:
-            why = f"graded, but not on the roster: {found.told(k)}"
-            told.append((person, "not on the roster", why))
+    for match, people, kind in (
+        (wanted, listed, "handed in nothing"),
+        (found, graded, "not on the roster"),
+    ):
+        alone = [k for k in range(len(people)) if not match.places[k]]
+        told += [(people[k], kind, match.told(k)) for k in alone]
     return told
 
 
