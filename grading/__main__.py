@@ -39,6 +39,7 @@ ASSIGNMENTS, GRADES = PROJECT / "assignments", PROJECT / "grades"
 FAULTS = (SourceError, VariantError, SubmissionsError, ResultsError, SandboxError, OSError)
 INTERRUPTED = 130  # what shells give for Ctrl-C
 MADE_FROM = "made from "  # how the note on another set or variant begins
+MANY = 3  # submissions: what most of them have in common is told once
 LONGEST_SHOWN, LONGEST_ERROR = 500, 10_000  # letters
 
 
@@ -189,12 +190,12 @@ def grade(options: argparse.Namespace) -> None:
     results = [Result(*of_one) for of_one in zip(submissions, marks, project, strict=True)]
     write_results(results, exercise_set, folder, missing)
     for result in results:
-        if notes := [note for note in result.notes if note != told]:
-            say(f"{result.submission.student}: {'; '.join(notes)}")
+        if notes := [note for note in result.notes if note not in told]:
+            say(f"{person_of(result.submission)}: {'; '.join(notes)}")
     for person in unknown:
-        say(f"{PROJECT_FILE}: these marks fit nobody for certain: {person}")
-    for person, why in missing:
-        say(f"{person}: {why}")
+        say(f"{PROJECT_FILE}: move these marks to the right row, they fit nobody: {person}")
+    for _, kind, why in missing:
+        say(f"{kind}: {why}")
     there = ", ".join(name for name in OURS if (folder / name).exists())
     print(f"{folder}: {there}, and {PROJECT_FILE} for the project;")
     print("grade again when it is filled in: totals and feedback will have it, nothing runs again.")
@@ -204,21 +205,22 @@ def grade(options: argparse.Namespace) -> None:
     print(f"{len(submissions)} submissions in {seconds:.0f} s: {each}")
 
 
-def tell_of_all(submissions: list[Submission], exercise_set: ExerciseSet) -> str:
-    """Say before the run what most notebooks have in common, and return that note."""
+def tell_of_all(submissions: list[Submission], exercise_set: ExerciseSet) -> set[str]:
+    """Say before the run what most notebooks have in common, and return these notes."""
     answers = [cells for one in submissions for cells in (one.answers or {}).values()]
     if not any(cell.is_answer for cells in answers for cell in cells):
         print(f"Nobody answered anything of {exercise_set.name}: is SET right?")
-    notes = [note for one in submissions for note in one.notes if note.startswith(MADE_FROM)]
-    note, number = Counter(notes).most_common(1)[0] if notes else ("", 0)
-    if 2 * number <= len(submissions):
-        return ""
     variant = f"with VARIANT {exercise_set.variant}" if exercise_set.variant else "without VARIANT"
-    say(
-        f"{number} of {len(submissions)} notebooks were {note}; they are graded as "
-        f"{exercise_set.name} {variant}"
-    )
-    return note
+    numbers = Counter(note for one in submissions for note in one.notes)
+    told = set()
+    for note, number in numbers.items():
+        is_other = note.startswith(MADE_FROM)
+        if 2 * number > len(submissions) and (is_other or number >= MANY):
+            told.add(note)
+            graded_as = f"; they are graded as {exercise_set.name} {variant}" if is_other else ""
+            were = "were " if is_other else "each: "
+            say(f"{number} of {len(submissions)} notebooks {were}{note}{graded_as}")
+    return told
 
 
 def export_grades(options: argparse.Namespace) -> None:
@@ -230,7 +232,7 @@ def export_grades(options: argparse.Namespace) -> None:
     if exported.without_project:
         print(f"totals of {exported.without_project} are without the project: not marked yet")
     for student in exported.not_in_table:
-        say(f"graded, but not in the table (or not the only one of that name): {student}")
+        say(f"graded, but not in the table: {student}")
 
 
 # --- the command line ---

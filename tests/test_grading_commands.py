@@ -198,7 +198,7 @@ def test_graded_again_with_the_projects_marks(exercises, tmp_path, capsys):
     capsys.readouterr()
     assert main(arguments) == 0
     told = capsys.readouterr().out
-    assert "project.csv: these marks fit nobody for certain: Zoe" in told
+    assert "project.csv: move these marks to the right row, they fit nobody: Zoe\n" in told
     assert told.splitlines()[-1].endswith(": all were marked before")
     assert rows(out)["Ann"][5:7] == ["3", "9"]
     assert path.read_bytes() == before
@@ -232,15 +232,20 @@ def test_whoever_is_missing_is_told_and_written(monkeypatch, capsys, tmp_path):
     pile = [Submission("Ann", "1", "a.ipynb", None), Submission("Eve", "9", "e.ipynb", None)]
     told = told_of(monkeypatch, capsys, tmp_path, pile, without, "--roster", roster)
     expected = {
-        "Bob": "no notebook, but report.pdf",
-        "": "no notebook, but 02.ipynb.txt (rename it)",
-        "Zoe": "handed in nothing",
-        "Eve": "graded, but not on the roster",
+        "Bob": "Bob (2): report.pdf",
+        "": "a file of nobody's: 02.ipynb.txt (rename it)",
+        "Zoe": "Zoe (3)",
+        "Eve": "Eve (9)",
     }
     found = rows(tmp_path / "out", "not_graded.csv")
-    assert {name: row[2] for name, row in found.items() if name != "student"} == expected
+    assert {name: row[3] for name, row in found.items() if name != "student"} == expected
+    kinds = {name: row[2] for name, row in found.items()}
     for name, why in expected.items():
-        assert f"{name or 'nobody in particular'}: {why}\n" in told
+        assert f"{kinds[name]}: {why}\n" in told
+    assert list(kinds.values())[1:] == ["nothing to grade"] * 2 + [
+        "handed in nothing",
+        "not on the roster",
+    ]
 
 
 @pytest.mark.usefixtures("small_sources")
@@ -271,6 +276,39 @@ def test_another_variant_is_told_once(monkeypatch, capsys, tmp_path):
         "without VARIANT"
     )
     assert told.index(line) < told.index("S0: late")
+
+
+@pytest.mark.usefixtures("small_sources")
+def test_notes_of_most_are_told_once(monkeypatch, capsys, tmp_path):
+    """As where SET is another one than the class has worked on."""
+    pile = [Submission(f"S{k}", "", "a.ipynb", None, ["no answer", "no half"]) for k in range(30)]
+    pile[3].notes[1] = "late"
+    told = told_of(monkeypatch, capsys, tmp_path, pile).splitlines()
+    assert told[:3] == [
+        "Nobody answered anything of 07_halves: is SET right?",
+        "30 of 30 notebooks each: no answer",
+        "29 of 30 notebooks each: no half",
+    ]
+    assert [line for line in told[3:] if line.startswith("S")] == ["S3: late"]
+
+
+@pytest.mark.usefixtures("small_sources")
+def test_project_marks_of_an_earlier_submission(monkeypatch, capsys, tmp_path):
+    """On Gradescope, each attempt has a number of its own."""
+    first, other, again = (
+        Submission(n, k, "a", None) for n, k in (("Li Na", "6"), ("Bo", "7"), ("Li Na", "66"))
+    )
+    told_of(monkeypatch, capsys, tmp_path, [first, other])
+    path = tmp_path / "out" / "07_halves" / "project.csv"
+    text = path.read_text(encoding="utf-8-sig")
+    for row in ('"Li Na","6",', '"Bo","7",'):
+        text = text.replace(f'{row}"",""', f'{row}"1","1"')
+    path.write_text(text, encoding="utf-8")
+    assert (
+        "project.csv: move these marks to the right row, they fit nobody: Li Na (6): Li Na (66) "
+        "has another identifier\n"
+    ) in told_of(monkeypatch, capsys, tmp_path, [again, other])
+    assert '"Li Na","66","",""' in path.read_text(encoding="utf-8-sig")
 
 
 @pytest.mark.usefixtures("small_sources")

@@ -127,7 +127,7 @@ def test_tables_hold_no_formula_however_they_are_split(exercises, folder, delimi
     parts = [f"{before}{sign}cmd" for before in (*",;|\t\n", '";"', "; ") for sign in signs]
     hostile = [*signs, *(f"x{part}" for part in parts)]
     everybody = [result(exercises, text, text, notes=[text], origin=text) for text in hostile]
-    told = [(Person(text, text), text) for text in hostile]
+    told = [(Person(text, text), text, text) for text in hostile]
     write_results(everybody, exercises, folder, told)
     for path in folder.glob("*.csv"):
         text = path.read_text(encoding="utf-8-sig")
@@ -338,6 +338,20 @@ NAMED = {
     "the same letters": (("May", ""), ("Amy", ""), False),
     "words in another order": (("Lee Ann", ""), ("Ann Lee", ""), False),
     "a middle name": (("Ann B. Lee", ""), ("Ann Lee", ""), False),
+    "another name of the same number": (("Zoe", "7"), ("Ann", "7"), False),
+    "another name in other letters": (("李娜", "7"), ("王芳", "7"), False),
+    "a part of the name": (("Ann", "7"), ("Ann Lee", "7"), False),
+    "no name": (("", "7"), ("Ann", "7"), True),
+    "no number but zeros": (("Zoe", "0"), ("Ann", ""), False),
+    "some letters lost": (("J?rg Mu?oz", "7"), ("Jörg Muñoz", "7"), True),
+    "accents lost": (("Lukasz Nunez", "7"), ("Łukasz Núñez", "7"), True),
+    "lost accents without a number": (("Nunez", ""), ("Núñez", ""), False),
+    "UTF-8 read as cp1252": (("JosÃ© NuÃ±ez", "7"), ("José Nuñez", "7"), True),
+    "a suffix after a comma": (("Deb Jr", ""), ("Deb, Jr", ""), True),
+    "the platform's user name": (("Ann Lee", "alee"), ("alee", "alee"), True),
+    "a group before the name": (("Li Na", "7"), ("Red-Li Na", "7"), True),
+    "anonymous": (("Ann Lee", "7"), ("Participant", "7"), True),
+    "an apostrophe that Moodle strips": (("Conan O'Brien", ""), ("Conan OBrien", "7"), True),
 }
 
 
@@ -368,7 +382,7 @@ def test_two_rows_with_marks_for_one_student_count_for_nobody(exercises, folder)
     path = written(folder, f"{HEADER}\nAnn,,1,2,\nAnn,,1,1,\n")
     marks, unknown = marks_for([Person("Ann")], read_project_file(path, exercises))
     assert marks == [None]
-    assert unknown == [Person("Ann"), Person("Ann")]
+    assert unknown == ["Ann: Ann fits others, too"] * 2
     write_results([result(exercises, "Ann")], exercises, folder)
     assert len(table(path)) == 3
 
@@ -396,17 +410,64 @@ def test_roster_says_who_is_missing(exercises, folder, form):
     bob = {"student": "Bob", "platform_id": "13", "found": "report.pdf"}
     without = [SimpleNamespace(**bob), SimpleNamespace(**nobody)]
     found = not_graded(submissions, without, folder / "roster.csv")
-    assert [(person.name or person.identifier, why) for person, why in found] == [
-        ("Bob", "no notebook, but report.pdf"),
-        ("", "no notebook, but x.7z"),
-        ("14" if form == "numbers" else "Zoe", "handed in nothing"),
-        ("Guest", "graded, but not on the roster"),
+    number = form in ("numbers", "moodle", "canvas")
+    zoe = {"numbers": "14", "moodle": "Zoe (Participant 14)", "canvas": "Zoe (14)"}.get(form, "Zoe")
+    assert [f"{kind}: {why}" for _, kind, why in found] == [
+        "nothing to grade: Bob (13): report.pdf",
+        "nothing to grade: a file of nobody's: x.7z",
+        f"handed in nothing: {zoe}",
+        "not on the roster: Guest (99)",
     ]
     write_results(everybody, exercises, folder, found)
-    assert table(folder / "not_graded.csv")[1:3] == [
-        ["Bob", "13", "no notebook, but report.pdf"],
-        ["", "", "no notebook, but x.7z"],
-    ]
+    header, *lines = table(folder / "not_graded.csv")
+    assert header == ["student", "id", "kind", "why"]
+    kinds = ["nothing to grade"] * 2 + ["handed in nothing", "not on the roster"]
+    assert [line[2] for line in lines] == kinds
+    assert lines[0][:2] == ["Bob", "13"]
+    assert bool(lines[2][1]) == number
+
+
+# Names on a roster, whose work there is with which number, and what is told.
+MISSING = {
+    "a sign that Moodle strips": ("Name\nConan O'Brien\n", [("Conan OBrien", "13")], []),
+    "a group before the name": (
+        "Name\nBo Ek\nLi Na\n",
+        [("Group A-Bo Ek", "13"), ("G2-Li Na", "14")],
+        [],
+    ),
+    "a name with a hyphen": (
+        "Name\nPaul Lee\nZoe\n",
+        [("Jean-Paul Lee", "13"), ("Zoe", "14")],
+        ["handed in nothing: Paul Lee", "not on the roster: Jean-Paul Lee (13)"],
+    ),
+    "a number that somebody else has written": (
+        "Student,ID\nZoe,12\nEve,77\n",
+        [("zoe", ""), ("eve", "12")],
+        [
+            "handed in nothing: Eve (77): eve (12) has another identifier",
+            "not on the roster: eve (12): Zoe (12) has another name, "
+            "Eve (77) has another identifier",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MISSING)
+def test_roster_misleads_nobody(folder, case):
+    text, people, expected = MISSING[case]
+    folder.mkdir()
+    (folder / "roster.csv").write_text(text, encoding="utf-8")
+    pile = [Submission(*person, "a.ipynb", None) for person in people]
+    told = not_graded(pile, [], folder / "roster.csv")
+    assert [f"{kind}: {why}" for _, kind, why in told] == expected
+
+
+def test_roster_of_names_for_anonymous_work(folder):
+    folder.mkdir()
+    (folder / "roster.csv").write_text("Name\nAnn\nZoe\n", encoding="utf-8")
+    pile = [Submission("Participant", number, "a.ipynb", None) for number in ("12", "13")]
+    with pytest.raises(ResultsError, match=r"such as Participant \(12\).* column identifier"):
+        not_graded(pile, [], folder / "roster.csv")
 
 
 def test_roster_without_names_and_numbers(folder):
@@ -531,6 +592,7 @@ def test_files_of_feedback(exercises):
     assert len({file.lower() for file in files}) == len(names)
     assert not any("/" in file or "\x00" in file or file.startswith(".") for file in files)
     assert max(len(f"{file}.html".encode()) for file in files) <= 255
+    assert free_name(result(exercises, "x" * 100, "12"), used).startswith("12_xxx")
 
 
 def test_zip_for_moodle_has_no_page_in_a_classmates_place(exercises, folder):
@@ -545,7 +607,7 @@ def test_zip_for_moodle_has_no_page_in_a_classmates_place(exercises, folder):
     with zipfile.ZipFile(folder / "moodle_feedback.zip") as archive:
         assert archive.namelist() == [f"{place}/feedback.html"]
         page = archive.read(f"{place}/feedback.html").decode()
-    assert page == (folder / "feedback/Ann Lee_12.html").read_text(encoding="utf-8")
+    assert page == (folder / "feedback/12_Ann Lee.html").read_text(encoding="utf-8")
 
 
 def test_no_zip_for_moodle_where_nothing_came_from_there(exercises, folder):
@@ -696,8 +758,10 @@ def test_anonymous_marking_in_moodle(exercises, folder):
 # A name in Canvas' table, a name in the pile, and whether these are one person.
 SPELLINGS = {
     "as it is": ("Marie Curie", "Marie Curie", True),
+    "a short first name": ("Nguyen, Vi", "Vi Nguyen", True),
     "surname first": ("Curie, Marie", "Marie Curie", True),
     "joined": ("Curie, Marie", "curiemarie", True),
+    "joined, but by no platform": ("Curie, Marie", "curiemarie", False),
     "joined, by the last word": ("Marie Curie", "curiemarie", True),
     "several words": ("van der Berg, Ann Lee", "vanderbergannlee", True),
     "accents": ("Núñez, José", "núñezjosé", True),
@@ -712,9 +776,10 @@ SPELLINGS = {
 def test_spellings_of_a_name(exercises, folder, case):
     name, student, is_same = SPELLINGS[case]
     text = f'Student,ID\n"{name}",\n'
-    _, found = exported(exercises, folder, "canvas", text, [result(exercises, student)])
+    number = "" if "no platform" in case else "12"
+    _, found = exported(exercises, folder, "canvas", text, [result(exercises, student, number)])
     assert found.filled == is_same
-    assert found.not_in_table == ([] if is_same else [student])
+    assert found.not_in_table == ([] if is_same else [str(Person(student, number))])
 
 
 MOODLE = "Identifier,Full name,Grade\n"
@@ -742,7 +807,8 @@ def test_total_of_nobody_in_particular_is_not_exported(exercises, folder, name):
     everybody = [result(exercises, *person, passed=5) for person in people]
     lines, found = exported(exercises, folder, "moodle", MOODLE + rows, everybody)
     assert found.filled == 0
-    assert found.not_in_table == [student for student, _ in people]
+    told = [str(Person(*person)) for person in people]
+    assert [line.partition(": ")[0] for line in found.not_in_table] == told
     assert not any(",6," in line for line in lines)
 
 
@@ -752,7 +818,35 @@ def test_namesake_who_handed_in_nothing_gets_nothing(exercises, folder):
     rows = "Participant 5,Ann,\nParticipant 8,Zoe,\n"
     lines, found = exported(exercises, folder, "moodle", MOODLE + rows, everybody)
     assert lines[1:] == ["Participant 5,Ann,", "Participant 8,Zoe,0"]
-    assert found.not_in_table == ["Ann"]
+    assert found.not_in_table == ["Ann (7): Ann (Participant 5) has another identifier"]
+
+
+def test_numbers_of_another_platform_give_nobody_points(exercises, folder):
+    """They meet by chance; who has no number there is found by the name."""
+    people = [("Ann Lee", "12"), ("Bo", "13"), ("Li Na", "300"), ("Zoe", "")]
+    everybody = [result(exercises, *person, passed=5) for person in people]
+    rows = "Zoe,12,\nYan,13,\nAnn B. Lee,14,\nBo Ek,15,\nLi Na,77,\n"
+    lines, found = exported(exercises, folder, "canvas", f"Student,ID,\n{rows}", everybody)
+    assert [line.rpartition(",")[2] for line in lines[1:]] == ["6", "", "", "", "6"]
+    assert found.not_in_table == [
+        "Ann Lee (12): Zoe (12) has another name",
+        "Bo (13): Yan (13) has another name",
+    ]
+
+
+def test_name_like_canvas_row_of_points(exercises, folder):
+    """Neither gets a student of that name what can be reached, nor that row a student's points."""
+    people = [("Eve Points Possible", "13"), ("Points Possible", "")]
+    everybody = [result(exercises, *person, passed=0) for person in people]
+    row = "Eve Points Possible,13,x3,eve,S1,12,80\n"
+    lines, _ = exported(exercises, folder, "canvas", TABLES["canvas"][0] + row, everybody)
+    assert lines[2] == "    Points Possible,,,,,11"
+    assert lines[-1] == "Eve Points Possible,13,x3,eve,S1,0"
+    folder.joinpath("table.csv").write_text(
+        (TABLES["canvas"][0] + row).replace("Possible,,,,,5", "Possible,,,,,11"), encoding="utf-8"
+    )
+    path, _ = export(exercises, "canvas", folder / "table.csv", folder, "Quiz (1)")
+    assert path.read_text(encoding="utf-8-sig").splitlines()[-1].endswith(",0")
 
 
 def test_two_of_one_name_are_told_apart_by_number(exercises, folder):

@@ -63,13 +63,15 @@ def export(
                 "platform's own table, downloaded in English?"
             )
     grade = column or how.grade or f"Exercises: {exercise_set.title}"
-    places = Match(people_in(filled, "TABLE"), people_in(grades, POINTS_FILE)).pairs
-    for row, place in zip(filled.rows, places, strict=True):
-        about_points = "points possible" in row.get("Student", "").lower()  # a row of Canvas'
+    match = Match(people_in(grades, POINTS_FILE), people_in(filled, "TABLE"))
+    points = {match.pairs[k]: row["points"] for k, row in enumerate(grades.rows)}
+    for k, row in enumerate(filled.rows):
+        student, number = (row.get(name, "").strip() for name in ("Student", "ID"))
+        about_points = student == "Points Possible" and not number  # a row of Canvas'
         most_at = grade if about_points else how.most
         check_most(row.get(most_at, ""), most)
-        if place is not None:
-            row[grade] = grades.rows[place]["points"].replace(",", ".")
+        if k in points and not about_points:
+            row[grade] = points[k].replace(",", ".")
         if about_points or how.adds_most:
             row[most_at] = row.get(most_at) or most
     filled.columns = [c for c in filled.columns if c in (*how.kept, grade) or not how.kept]
@@ -77,9 +79,9 @@ def export(
     filled.columns += [name for name in added if name not in filled.columns]
     path, filled.delimiter = folder / f"{platform}.csv", ","  # whatever a spreadsheet has made
     filled.write(path, csv.QUOTE_MINIMAL)
-    unused = [str(p) for k, p in enumerate(people_in(grades, POINTS_FILE)) if k not in places]
+    unused = [match.told(k) for k, place in enumerate(match.pairs) if place is None]
     missing = sum(row["project"] != "marked" for row in grades.rows)
-    return path, Exported(len(places) - places.count(None), len(places), unused, missing)
+    return path, Exported(len(grades.rows) - len(unused), len(filled.rows), unused, missing)
 
 
 def check_most(stated: str, most: str) -> None:

@@ -1,10 +1,13 @@
 """Who is who in two lists: by the platform's number first, then by the exact full name."""
 
+import contextlib
 import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 from grading.collecting.tables import ResultsError, Table
@@ -13,6 +16,10 @@ from grading.collecting.text import harmless
 FIRST = "first name"
 NAME_COLUMNS = (("full name",), ("name",), ("student",), (FIRST, "last name"), (FIRST, "surname"))
 ID_COLUMNS = ("identifier", "id")
+LOST = str.maketrans("łøđħŧı\ufffd", "lodhti?")  # what programs write where they lack a letter
+NOT_IN_FILES = re.compile(r"[&<>\"`|':\\/’]")  # Moodle leaves these out
+GROUP = re.compile(r"^[^-]*[\d ][^-]*-(?=\S)")  # which Moodle writes before a name
+SUFFIX = re.compile(r"(jr|sr)\.?|ii|iii|iv", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -23,7 +30,8 @@ class Person:
     identifier: str = ""
 
     def __str__(self) -> str:
-        return self.name or self.identifier or "nobody in particular"
+        both = self.name and self.identifier
+        return f"{self.name} ({self.identifier})" if both else self.name or self.identifier
 
     @cached_property
     def number(self) -> str:
@@ -33,23 +41,46 @@ class Person:
     @cached_property
     def short_number(self) -> str:
         """The number without the zeros that spreadsheets take away."""
-        return self.number.lstrip("0") if self.number.isdecimal() else self.number
+        return (self.number.isdecimal() and self.number.lstrip("0")) or self.number
 
     @cached_property
-    def names(self) -> tuple[str, str]:
-        """The full name, and how Canvas writes it in files' names: surname first, all joined."""
-        last, comma, first = self.name.partition(",")
-        if not comma:
-            first, _, last = self.name.strip().rpartition(" ")
+    def names(self) -> tuple[str, str, str]:
+        """The full name; surname first and all joined, as in Canvas' files; without a group."""
+        name = NOT_IN_FILES.sub("", self.name).strip()
+        with contextlib.suppress(UnicodeError):  # UTF-8 that a program took for cp1252
+            name = name.encode("cp1252").decode("utf-8")
+        last, comma, first = name.partition(",")
+        if not comma or SUFFIX.fullmatch(first.strip()):
+            first, _, last = name.replace(",", "").rpartition(" ")
         joined = "".join(letter for letter in folded(last + first) if letter.isalnum())
-        return folded(f"{first} {last}"), joined
+        full = folded(f"{first} {last}")
+        return full, joined, GROUP.sub("", full)
+
+    @cached_property
+    def bare_names(self) -> list[str]:
+        """The names without accents and signs, with ? for letters that were lost."""
+        letters = (unicodedata.normalize("NFKD", name.translate(LOST)) for name in self.names)
+        return ["".join(c for c in name if c.isalnum() or c == "?") for name in letters]
 
     def is_namesake(self, other: "Person") -> bool:
-        """Whether both have the same full name, one of them perhaps as Canvas writes it."""
-        (full, joined), (other_full, other_joined) = self.names, other.names
-        if not full or not other_full:
-            return False
-        return full in (other_full, other_joined) or joined == other_full
+        """Whether both have one full name, perhaps as platforms, which give numbers, write it."""
+        (full, joined, alone), (other_full, other_joined, other_alone) = self.names, other.names
+        same = full == other_full
+        same |= bool(self.number) and (full == other_joined or alone == other_full)
+        same |= bool(other.number) and (other_full == joined or other_alone == full)
+        return same and bool(full and other_full)
+
+    def agrees(self, other: "Person") -> bool:
+        """Whether the names leave it possible that one number is one person's."""
+        for one, two in ((self, other), (other, self)):
+            name, number = one.names[0], folded(one.identifier)
+            no_name = name in ("", "participant", number)  # that of anonymous work
+            if no_name or name.endswith(f"-{two.names[0]}"):  # after a group's
+                return True
+            for mine, theirs in product(one.bare_names, two.bare_names):
+                if fnmatchcase(mine, theirs.replace("?", "*")):
+                    return True
+        return False
 
 
 def person_of(named: Any) -> Person:
@@ -80,6 +111,7 @@ class Match:
     """Two lists side by side: who in one may be who in the other."""
 
     def __init__(self, people: Sequence[Person], others: Sequence[Person]) -> None:
+        self.people, self.others = people, others
         self.places = look_up(people, others)
         self.back = look_up(others, people)
         # The place of each of the people among the others, or None where it is not certain.
@@ -88,20 +120,37 @@ class Match:
             for k, found in enumerate(self.places)
         ]
 
+    def told(self, k: int) -> str:
+        """One of the people, and why this is none of the others for certain."""
+        one, found = self.people[k], [self.others[place] for place in sorted(self.places[k])]
+        why = [f"{other} fits{' others, too' if len(found) == 1 else ''}" for other in found]
+        for other in () if found else self.others:
+            if one.is_namesake(other):
+                why.append(f"{other} has another identifier")
+            elif one.number and one.short_number == other.short_number:
+                why.append(f"{other} has another name")
+        return f"{one}: {', '.join(why)}" if why else str(one)
+
 
 def look_up(people: Sequence[Person], others: Sequence[Person]) -> list[set[int]]:
     """For each of the people the places of those who may be the same."""
-    # Numbers that meet are of one platform: there another number is another person.
     meet = {one.short_number for one in people} & {one.short_number for one in others} - {""}
+    # A number decides nothing where the names tell of different people.
+    by_number = [
+        {k for k, two in enumerate(others) if two.short_number == number and one.agrees(two)}
+        if (number := one.short_number) in meet
+        else set()
+        for one in people
+    ]
+    # Numbers that agree are of one platform: there another number is another person.
+    is_one = any(by_number)
     found = []
-    for person in people:
-        named = {k for k, other in enumerate(others) if person.is_namesake(other)}
-        if person.short_number in meet:
-            same = {k for k, one in enumerate(others) if one.short_number == person.short_number}
-            same = {k for k in same if others[k].number == person.number} or same
-            # Where number and name tell of different people, it is nobody.
-            found.append(same & named if named else same)
-        else:
-            is_other = bool(meet and person.number)
-            found.append({k for k in named if not (is_other and others[k].number)})
+    for one, same in zip(people, by_number, strict=True):
+        named = {k for k, other in enumerate(others) if one.is_namesake(other)}
+        for k in named - same:
+            numbers = {one.short_number, others[k].short_number}
+            if "" not in numbers and (is_one or numbers & meet):
+                named.remove(k)
+        same = {k for k in same if others[k].number == one.number} or same
+        found.append(same & (named or same) if same else named)
     return found

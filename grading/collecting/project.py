@@ -69,17 +69,12 @@ def points_in(cell: str, criterion: Criterion, place: str) -> float:
 
 def marks_for(
     students: Sequence[Person], given: Sequence[tuple[Person, ProjectMarks]]
-) -> tuple[list[ProjectMarks | None], list[Person]]:
-    """Each student's marks, and whose marks are nobody's for certain; those count for nobody."""
-    marks: list[ProjectMarks | None] = [None] * len(students)
-    unknown = []
-    places = Match([person for person, _ in given], students).pairs
-    for place, (person, found) in zip(places, given, strict=True):
-        if place is None:
-            unknown.append(person)
-        else:
-            marks[place] = found
-    return marks, unknown
+) -> tuple[list[ProjectMarks | None], list[str]]:
+    """Each student's marks, and whose marks count for nobody, since they are not certain."""
+    match = Match([person for person, _ in given], students)
+    marks = {place: found for place, (_, found) in zip(match.pairs, given, strict=True)}
+    unknown = [match.told(k) for k, place in enumerate(match.pairs) if place is None]
+    return [marks.get(k) for k in range(len(students))], unknown
 
 
 def add_to_project_file(students: Sequence[Person], exercise_set: ExerciseSet, path: Path) -> None:

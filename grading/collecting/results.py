@@ -15,7 +15,7 @@ from grading.authoring.sets import ExerciseSet
 from grading.collecting.collect import Submission
 from grading.collecting.people import Match, Person, folded, people_in, person_of
 from grading.collecting.project import PROJECT_FILE, ProjectMarks, add_to_project_file
-from grading.collecting.tables import read_table, write_csv
+from grading.collecting.tables import ResultsError, read_table, write_csv
 from grading.collecting.text import on_page
 from grading.marking.marking import Marks
 
@@ -26,6 +26,7 @@ OURS = (GRADES_FILE, CHECKS_FILE, POINTS_FILE, NOT_GRADED_FILE, FEEDBACK, MOODLE
 LONGEST_NAME = 60  # letters; every file system takes 255 bytes
 
 Rows = Iterable[dict[str, object]]
+NotGraded = tuple[Person, str, str]  # of what kind, and what to tell
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def write_results(
     results: Sequence[Result],
     exercise_set: ExerciseSet,
     folder: Path,
-    not_graded: Sequence[tuple[Person, str]] = (),
+    not_graded: Sequence[NotGraded] = (),
 ) -> None:
     """Write tables and feedback; what lay there before is kept in `earlier`.
 
@@ -83,8 +84,11 @@ def write_results(
         write_csv(new / GRADES_FILE, grades_rows(results, exercise_set))
         write_csv(new / CHECKS_FILE, checks_rows(results, exercise_set))
         write_csv(new / POINTS_FILE, points_rows(results, exercise_set))
-        missing = ({"student": p.name, "id": p.identifier, "why": why} for p, why in not_graded)
-        write_csv(new / NOT_GRADED_FILE, missing, ["student", "id", "why"])
+        missing = [
+            {"student": person.name, "id": person.identifier, "kind": kind, "why": why}
+            for person, kind, why in not_graded
+        ]
+        write_csv(new / NOT_GRADED_FILE, missing, ["student", "id", "kind", "why"])
         write_feedback(results, exercise_set, new)
         keep_earlier(folder)
         for name in reversed(OURS):
@@ -153,19 +157,32 @@ def checks_rows(results: Sequence[Result], exercise_set: ExerciseSet) -> Rows:
 
 def not_graded(
     submissions: Sequence[Submission], without: Sequence[Any], roster: Path | None
-) -> list[tuple[Person, str]]:
+) -> list[NotGraded]:
     """Who has no marks, and who is not on the roster, with the reason."""
-    told = [(person_of(one), f"no notebook, but {one.found}") for one in without]
+    told: list[NotGraded] = []
+    for one in without:
+        person = person_of(one)
+        owner = person if one.student else "a file of nobody's"
+        told.append((person, "nothing to grade", f"{owner}: {one.found}"))
     if roster is None:
         return told
     listed = people_in(read_table(roster, "ROSTER"), f"ROSTER {roster}")
     listed = [p for p in listed if folded(p.name) not in ("", "points possible") or p.identifier]
     graded = [person for submission in submissions for person in members_of(submission)]
-    match = Match(listed, graded + [person for person, _ in told])
-    nothing = [p for p, found in zip(listed, match.places, strict=True) if not found]
-    guests = [p for p, found in zip(graded, match.back, strict=False) if not found]
-    told += [(person, "handed in nothing") for person in nothing]
-    return told + [(person, "graded, but not on the roster") for person in guests]
+    sent = graded + [person_of(one) for one in without]
+    wanted, found = Match(listed, sent), Match(sent, listed)
+    if listed and not any(wanted.places):
+        raise ResultsError(
+            f"ROSTER {roster} names none of those who handed in, such as {sent[0]}: is it this "
+            "class's? Anonymous work needs a column identifier"
+        )
+    for match, people, kind in (
+        (wanted, listed, "handed in nothing"),
+        (found, graded, "not on the roster"),
+    ):
+        alone = [k for k in range(len(people)) if not match.places[k]]
+        told += [(people[k], kind, match.told(k)) for k in alone]
+    return told
 
 
 def write_feedback(results: Sequence[Result], exercise_set: ExerciseSet, folder: Path) -> None:
@@ -188,8 +205,8 @@ def write_feedback(results: Sequence[Result], exercise_set: ExerciseSet, folder:
 
 
 def free_name(result: Result, used: set[str]) -> str:
-    """A file name that no other student has, made of the student's name."""
-    names = filter(None, (result.submission.student, result.submission.platform_id))
+    """A file name that no other student has, made of the student's number and name."""
+    names = filter(None, (result.submission.platform_id, result.submission.student))
     name = re.sub(r"[^\w .-]", "_", "_".join(names)).strip(". ")[:LONGEST_NAME] or "student"
     free, k = name, 2
     while free.lower() in used:
