@@ -132,7 +132,9 @@ assert np.abs(result - [4.0, -6.0, 0.5]).max() < 1e-8, (
 
 # %% role="hidden" id="rule" points=2 about="The step of each weight follows the rule."
 for place in (np.array([0.25, -4.0, 1.5]), np.array([-30.0, 0.0, 0.9])):
-    result = central_gradient(lambda w: w[0] ** 3 + w[1] ** 3 - 2 * w[2] ** 3, place)
+    result = central_gradient(
+        lambda w: w[0] ** 3 + w[1] ** 3 - 2 * w[2] ** 3, place.copy()
+    )
     assert isinstance(result, np.ndarray), (
         f"central_gradient should return an array; got {type(result).__name__}"
     )
