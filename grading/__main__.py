@@ -18,12 +18,14 @@ from grading.authoring.assignments import WRITE, file_name
 from grading.authoring.pages import PRACTICE, add_practice, write_pages
 from grading.authoring.rules import set_faults
 from grading.authoring.sets import SOURCES, ExerciseSet, SourceError, find_set, read_set, set_names
-from grading.authoring.try_out import earned, faults
+from grading.authoring.try_out import earned, faults, published_marks, right_copies
 from grading.authoring.variants import VariantError, read_variant
+from grading.collecting.answers import MADE_FROM
 from grading.collecting.batch import KEPT_FILE, mark_all
 from grading.collecting.collect import Submission, collect
 from grading.collecting.exports import PLATFORMS, export
 from grading.collecting.files import SubmissionsError
+from grading.collecting.mine import check_mine
 from grading.collecting.one import for_gradescope, grade_one
 from grading.collecting.people import person_of
 from grading.collecting.project import PROJECT_FILE, marks_for, read_project_file
@@ -31,14 +33,12 @@ from grading.collecting.results import OURS, Result, not_graded, write_results
 from grading.collecting.tables import ResultsError
 from grading.collecting.text import printable
 from grading.marking import sandbox
-from grading.marking.mine import check_mine
 from grading.marking.sandbox import PROJECT, Limits, SandboxError
 
 VARIANTS = SOURCES / "variants"
 ASSIGNMENTS, GRADES = PROJECT / "assignments", PROJECT / "grades"
 FAULTS = (SourceError, VariantError, SubmissionsError, ResultsError, SandboxError, OSError)
 INTERRUPTED = 130  # what shells give for Ctrl-C
-MADE_FROM = "made from "  # how the note on another set or variant begins
 MANY = 3  # submissions: what most of them have in common is told once
 LONGEST_SHOWN, LONGEST_ERROR = 500, 10_000  # letters
 
@@ -121,14 +121,14 @@ def has_faults(exercise_sets: list[ExerciseSet]) -> bool:
     """Try sets out, and print what is wrong with each of them."""
     all_faults = 0
     for exercise_set in exercise_sets:
-        name, published = exercise_set.name, None
+        name, of_copies = exercise_set.name, ""
+        found = set_faults(exercise_set) + faults(exercise_set)
         if exercise_set.variant:
-            published = read_set(find_set(name))
-        found = set_faults(exercise_set) + faults(exercise_set, published)
-        for fault in found:
-            print(f"{name}: {fault}")
-        if published:
-            print(f"{name}: {earned(exercise_set, published)}")
+            marks = published_marks(exercise_set, read_set(find_set(name)))
+            found += right_copies(exercise_set, marks)
+            of_copies = earned(exercise_set, marks)
+        for line in filter(None, [*found, of_copies]):
+            print(f"{name}: {line}")
         wrong = sum(len(exercise.wrong) for exercise in exercise_set.exercises)
         print(
             f"{name}: {len(exercise_set.exercises)} exercises, {exercise_set.points} points, "

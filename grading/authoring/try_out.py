@@ -22,21 +22,13 @@ class Expected:
     kinds: tuple[str, ...] = ("failed",)
 
 
-def faults(exercise_set: ExerciseSet, published: ExerciseSet | None = None) -> list[str]:
-    """What a set does not keep of its promises; a variant is compared with the published set."""
+def faults(exercise_set: ExerciseSet) -> list[str]:
+    """What a set does not keep of its promises."""
     tried = list(cases(exercise_set))
     marked = mark_in_copies(exercise_set, [answers for _, answers in tried])
     found: list[str] = []
     for (expected, _), marks in zip(tried, marked, strict=True):
         found += broken(expected, marks)
-    if published:
-        [marks] = mark_in_copies(exercise_set, [reference(published)])
-        found += [
-            f"the published solution of {exercise.id} gets all points in the variant: change a "
-            f"parameter that this exercise uses: {', '.join(sorted(exercise.uses))}"
-            for exercise in exercise_set.exercises
-            if marks.points(exercise) == exercise.points
-        ]
     return found
 
 
@@ -54,9 +46,24 @@ def broken(expected: dict[str, Expected], marks: Marks) -> Iterator[str]:
             yield f"{answer.name} must fail {where} by what it asserts; got {outcome.message}"
 
 
-def earned(variant: ExerciseSet, published: ExerciseSet) -> str:
-    """What the published solutions bring somebody who hands them in to a variant."""
+def published_marks(variant: ExerciseSet, published: ExerciseSet) -> Marks:
+    """The marks of somebody who hands the published solutions in to a variant."""
     [marks] = mark_in_copies(variant, [reference(published)])
+    return marks
+
+
+def right_copies(variant: ExerciseSet, marks: Marks) -> list[str]:
+    """Where the published solutions lose nothing."""
+    return [
+        f"the published solution of {exercise.id} gets all points in the variant: change a "
+        f"parameter that this exercise uses: {', '.join(sorted(exercise.uses))}"
+        for exercise in variant.exercises
+        if marks.points(exercise) == exercise.points
+    ]
+
+
+def earned(variant: ExerciseSet, marks: Marks) -> str:
+    """What the published solutions bring, exercise by exercise."""
     parts = [f"{e.id} {marks.points(e)} of {e.points}" for e in variant.exercises]
     total = f"{marks.total(variant)} of {variant.points} points"
     return f"published solutions earn {total}: {', '.join(parts)}"

@@ -20,6 +20,7 @@ from grading.collecting.files import File
 from grading.collecting.text import printable
 from grading.marking.marking import Answers, StudentCell
 
+MADE_FROM = "made from "  # how the note on another set or variant begins
 NO_ANSWER = "holds no answer of this set"
 MOST_PARTS = 400_000  # lists, objects and entries in JSON: each may take two hundred bytes
 MOST_VALUES = 2_000_000  # in all of them, such as the points of a figure
@@ -142,7 +143,7 @@ def made_from(notebook: Any, exercise_set: ExerciseSet) -> list[str]:
     """A note where a notebook was made from another set or variant."""
     named = [text_at(notebook, "metadata", "exercises", key) for key in ("set", "variant")]
     is_ours = named in (["", ""], [exercise_set.name, exercise_set.variant])
-    return [] if is_ours else [f"made from {' '.join(named).strip()}"]
+    return [] if is_ours else [MADE_FROM + " ".join(named).strip()]
 
 
 def newer_syntax(notebook: Any, answers: Answers) -> list[str]:

@@ -17,15 +17,21 @@ NOTHING = "no notebook (.ipynb) was handed in"
 AS_TEXT = {"name_format": "text", "output_format": "text"}  # Gradescope escapes it
 
 
-def grade_one(path: Path, exercise_set: ExerciseSet, limits: Limits) -> dict[str, Any]:
-    """Grade a notebook, or the best one in a folder that holds a single person's files."""
+def grade_one(
+    path: Path, exercise_set: ExerciseSet, limits: Limits, is_own: bool = False
+) -> dict[str, Any]:
+    """Grade a notebook, or the best one in a folder that holds a single person's files.
+
+    To whom it is their own, with all checks in sight, one run of the answers is enough.
+    """
     if not path.exists():
         raise SubmissionsError(f"the notebook must be a file, or a folder with one; got {path}")
     found, _ = rebuilt_from(files_in(path), exercise_set)
     one = best(Owner(""), found) if found else Submission("", "", "", None, [NOTHING])
     problem = "" if one.answers else "; ".join(one.notes)
     if one.answers:
-        marks = marks_of(exercise_set, one.answers, limits)
+        mark = mark_apart if is_own else marks_of
+        marks = mark(exercise_set, one.answers, limits)
     else:
         marks = nothing(exercise_set, problem)
     exercises = [

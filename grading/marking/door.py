@@ -124,8 +124,10 @@ class Door:
         found = self.ask({"kind": "look_up", "names": names})
         with nothing_believed():
             found = {name: found[name] for name in names if name in found}
-        made = {n: Class(self, v._number) for n, v in found.items() if isinstance(v, Function)}
-        return found | {name: made[name] for name in classes if name in made}
+        for name in classes:
+            if isinstance(found.get(name), Function):
+                found[name] = Class(self, found[name]._number)
+        return found
 
     def call(self, thing: int, args: tuple, kwargs: dict) -> Any:
         """Call something of the student's."""

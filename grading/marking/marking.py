@@ -20,11 +20,11 @@ import numpy as np
 from grading.authoring.sets import Check, Exercise, ExerciseSet
 from grading.marking.door import AnswerError, Door, Stopped
 from grading.marking.sandbox import Limits
+from grading.marking.worker import MOST_MESSAGE
 
 USUAL = Limits()
 NOT_GRADED = "Not graded: a person has to look at this submission."
 START_SECONDS = 60  # for Python to start and the set's imports, on a machine that is busy
-MOST_MESSAGE = 1_500  # letters
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,6 @@ class Marks:
         for exercise in exercise_set.exercises:
             for check in exercise.checks:
                 self.outcomes.setdefault((exercise.id, check.id), Outcome(False, "stopped", why))
-
-    def failed(self) -> set[tuple[str, str]]:
-        """Which checks gave no points."""
-        return {which for which, outcome in self.outcomes.items() if not outcome.passed}
 
 
 @dataclass(frozen=True)
