@@ -1,4 +1,4 @@
-"""The library reference: every public name is on the page, described in full, with an example."""
+"""The library reference: every public name is on a page, described in full, with an example."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -17,11 +17,13 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 
 import mbgd_lib
 
 SITE = Path(__file__).parents[1] / "_build" / "html"
+#: In the text of one page; the longest chapters have as many.
+MOST_ELEMENTS = 12_000
 
 MODULES = [
     importlib.import_module(module.name)
@@ -152,28 +154,54 @@ def test_examples_need_only_what_the_page_says(module):
     assert plt.get_fignums() == []
 
 
-# --- the page ---
+# --- the pages ---
 
 
-@pytest.fixture(scope="module")
-def article() -> BeautifulSoup:
-    path = SITE / "book" / "reference.html"
+def article(path: Path) -> BeautifulSoup:
     if not path.is_file():
         pytest.fail(f"there is no {path}: run make site", pytrace=False)
     return BeautifulSoup(path.read_text("utf-8"), "html.parser").select_one("article")
 
 
 @pytest.fixture(scope="module")
-def shown(article) -> dict[str, BeautifulSoup]:
-    return {str(title["id"]): title.parent for title in article.select("dt.sig[id]")}
+def articles() -> list[BeautifulSoup]:
+    """The pages of modules, one for each group."""
+    return [article(path) for path in sorted((SITE / "book" / "reference").glob("*.html"))]
 
 
-def test_every_public_name_is_on_the_page_and_no_other(shown):
+@pytest.fixture(scope="module")
+def shown(articles) -> dict[str, BeautifulSoup]:
+    return {
+        str(title["id"]): title.parent
+        for article in articles
+        for title in article.select("dt.sig[id]")
+    }
+
+
+def targets(links: Iterable[Tag]) -> set[str]:
+    """Return the names of the entries that links lead to, on whatever page they are."""
+    return {str(link["href"]).partition("#")[2] for link in links}
+
+
+def test_overview_lists_every_public_name_with_its_line():
+    rows = article(SITE / "book" / "reference.html").select("table.autosummary tr")
+    named = targets(row.select_one("td a.reference.internal") for row in rows)
+    modules = {f"module-{module.__name__}" for module in MODULES}
+    assert named == {*NAMES, *modules}
+    assert all(row.select("td")[1].get_text(strip=True) for row in rows)
+
+
+def test_no_page_is_heavy(articles):
+    """Browsers and screen readers take seconds for a page of all modules."""
+    assert max(len(article.find_all(True)) for article in articles) <= MOST_ELEMENTS
+
+
+def test_every_public_name_is_on_a_page_and_no_other(shown):
     assert sorted(shown) == sorted(ENTRIES)
 
 
-def test_every_module_has_its_heading(article):
-    headings = [heading.contents[0] for heading in article.select("h2")]
+def test_every_module_has_its_heading(articles):
+    headings = [heading.contents[0] for article in articles for heading in article.select("h2")]
     assert sorted(f"mbgd_lib.{name}" for name in headings) == sorted(m.__name__ for m in MODULES)
 
 
@@ -189,20 +217,19 @@ def test_entry_shows_its_source_and_example(shown, name):
 
 def test_names_are_links_and_arguments_are_code(shown):
     entry = shown["mbgd_lib.descent.descend"]
-    links = {str(link["href"]) for link in entry.select("dd a.reference.internal")}
     assert {
-        "#mbgd_lib.loop.steps",
-        "#mbgd_lib.loop.Step",
-        "#mbgd_lib.descent.Run",
-        "#mbgd_lib.descent.DivergenceError",
-    } <= links
+        "mbgd_lib.loop.steps",
+        "mbgd_lib.loop.Step",
+        "mbgd_lib.descent.Run",
+        "mbgd_lib.descent.DivergenceError",
+    } <= targets(entry.select("dd a.reference.internal"))
     assert entry.find("code", string="objective")
     assert '{"stop", "raise"}' in entry.get_text()
 
 
 def test_inherited_methods_are_named(shown):
     links = shown["mbgd_lib.objectives.LeastSquares"].select("dd a.reference.internal")
-    assert "#mbgd_lib.objectives.LinearModel.value" in [link["href"] for link in links]
+    assert "mbgd_lib.objectives.LinearModel.value" in targets(links)
 
 
 def test_formulas_are_typeset(shown):

@@ -8,10 +8,11 @@ leads nowhere. In types, the names of classes become links.
 from __future__ import annotations
 
 import builtins
+import importlib
 import inspect
 import re
 import sys
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from docutils import nodes
@@ -19,6 +20,7 @@ from sphinx.addnodes import desc_content, pending_xref
 from sphinx.application import Sphinx
 from sphinx.domains.python import PyXRefRole
 from sphinx.environment import BuildEnvironment
+from sphinx.ext.autosummary import Autosummary
 from sphinx.ext.napoleon import NumpyDocstring
 from sphinx.util.docutils import ReferenceRole
 
@@ -163,8 +165,54 @@ def name_inherited(
             lines += ["", f"A kind of ``{base.__name__}``.", ""]
 
 
+# A name in single backticks, which in a table of summaries is no link.
+BACKTICKS = re.compile(r"(?<!`)`([^`]+)`(?!`)")
+
+
+class NamesOf(Autosummary):
+    """A table of the public names of modules, each with a link and the line that says what it is.
+
+    The argument is the modules' names, without the package's.
+    """
+
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def run(self) -> list[nodes.Node]:
+        """Return one table for all the modules, each with its functions and classes below it."""
+        self.options["nosignatures"] = True
+        modules = [
+            importlib.import_module(f"mbgd_lib.{name}") for name in self.arguments[0].split()
+        ]
+        for module in modules:
+            self.env.note_dependency(str(module.__file__))
+        self.content = [line for module in modules for line in names_to_list(module)]  # type: ignore[assignment]
+        return super().run()
+
+    def get_items(self, names: list[str]) -> list[tuple[str, str, str, str]]:
+        """Show names in a summary as code: some are of arguments, which have no entry."""
+        return [
+            (shown.removeprefix("mbgd_lib."), signature, BACKTICKS.sub(r"``\1``", summary), real)
+            for shown, signature, summary, real in super().get_items(names)
+        ]
+
+
+def names_to_list(module: ModuleType) -> list[str]:
+    """Return a module's name and those of its functions and classes, in the source's order."""
+    own = [
+        name
+        for name, thing in vars(module).items()
+        if (inspect.isclass(thing) or inspect.isfunction(thing))
+        and thing.__module__ == module.__name__
+        and not name.startswith("_")
+    ]
+    return [module.__name__, *(f"~{module.__name__}.{name}" for name in own)]
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the role and the changes with Sphinx."""
+    app.setup_extension("sphinx.ext.autosummary")
+    app.add_directive("names-of", NamesOf)
     app.add_role("name", Name())
     app.connect("object-description-transform", link_types)
     app.connect("autodoc-skip-member", hide_foreign_member)
