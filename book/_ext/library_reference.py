@@ -181,6 +181,8 @@ class NamesOf(Autosummary):
     def run(self) -> list[nodes.Node]:
         """Return one table for all the modules, each with its functions and classes below it."""
         self.options["nosignatures"] = True
+        # Names are given in full, which autosummary refuses within the page's module.
+        self.env.ref_context.pop("py:module", None)
         modules = [
             importlib.import_module(f"mbgd_lib.{name}") for name in self.arguments[0].split()
         ]
