@@ -27,6 +27,7 @@ LONGEST_NAME = 255  # letters, as on a disk
 LATEST = 2**32  # seconds: some tools write times that no calendar has
 
 TOO_LARGE = f"larger than {LARGEST_FILE // 1024**2} MB, or one of very many"
+TOO_MANY = f"a zip of more than {MOST_IN_ZIP} files: unpack it, if it is a class's"
 A_LINK = "a link, which is not followed"
 NOTEBOOK = re.compile(r"\.ipynb(\.(txt|json))?$", re.IGNORECASE)  # some browsers add an ending
 OTHER_ARCHIVE = re.compile(r"\.(7z|rar|tar|gz|tgz|bz2|xz|zst)$", re.IGNORECASE)
@@ -120,7 +121,7 @@ def members(file: File, archive: Callable[[], zipfile.ZipFile]) -> list[File]:
     except Exception:
         return [replace(file, problem="a damaged zip")]
     if len(listed) > MOST_IN_ZIP:
-        return [replace(file, problem=TOO_LARGE)]
+        return [replace(file, problem=TOO_MANY)]
     found = []
     for member in listed:
         parts = (*file.parts, *parts_of(member))

@@ -8,12 +8,14 @@ import contextlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import yaml
 
 from grading.collecting.files import NOTEBOOK, File, Reader
+from grading.collecting.people import Person
 from grading.collecting.text import printable
 
 GROUP = " and "  # between the names of those who sent something together
@@ -22,7 +24,7 @@ DEEPEST_LIST = 20  # lists within lists
 
 # How learning platforms name what they hand to a lecturer. Students choose how a name ends.
 MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_(file|onlinetext).*")
-BLACKBOARD = re.compile(r".+?_(?P<id>(?P<name>[^_]+))_attempt_\d{4}(-\d\d){5}.*")
+BLACKBOARD = re.compile(r"(?P<task>.+?_)(?P<id>(?P<name>[^_]+))_attempt_\d{4}(-\d\d){5}.*")
 BRIGHTSPACE = re.compile(r"(?P<id>\d+-\d+) - (?P<name>.+?) - .+\d{4}.*")
 CANVAS = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<id>\d+_\d+)_.+")
 GRADESCOPE = re.compile(r"(?P<name>submission_(?P<id>\d+))")
@@ -34,6 +36,7 @@ COPY = re.compile(r"( ?\(\d+\)|-copy\d*| - (copy|kopie))$", re.IGNORECASE)
 COPY_OF = re.compile(r"^(copy of|kopie von|copie de|copia de) ", re.IGNORECASE)
 MAIL = re.compile(r"(re|aw|fwd?|wg)[_:] ", re.IGNORECASE)  # a folder named by a mail's subject
 HANDED_IN = ("submitted", "submissions")  # nbgrader's folder, and others'
+TEAMS = ("submitted files", "working files")  # the second holds drafts
 NOT_SENT = (".git", ".ipynb_checkpoints")
 
 
@@ -45,8 +48,9 @@ class Owner:
     platform_id: str = ""
     container: tuple[str, ...] = ()  # what lies around it: its names are others' in another one
     part: str = ""  # the file's or folder's name, where that is all that is known
+    is_draft: bool = False  # not handed in
     place: str = field(default="", compare=False)  # Moodle's own folder
-    members: tuple[str, ...] = ()  # everybody who handed it in together, as on Gradescope
+    members: tuple[Person, ...] = ()  # everybody who handed it in together, as on Gradescope
 
 
 def by_owner(files: Sequence[File], set_name: str) -> dict[Owner, list[File]]:
@@ -66,19 +70,27 @@ class Level:
         self.set_name = set_name
         work = [file.parts for file in files if file.is_work]
         self.depth = depth_of(work)
-        stems = {stem_of(parts[self.depth]) for parts in work}
+        self.drafts = drafts_among(files, work[0][: self.depth] if work else ())
+        if self.drafts:
+            self.depth = len(self.drafts)
+        at_level = [parts[self.depth :] for parts in work if len(parts) > self.depth]
+        stems = {stem_of(part) for part, *_ in at_level}
         numbers = Counter(found["id"] for stem in stems if (found := CANVAS.fullmatch(stem)))
         self.not_canvas = {number for number, times in numbers.items() if times > 1}
-        loose = [parts[-1] for parts in work if len(parts) == self.depth + 1]
-        self.is_classroom = is_classroom(loose, set_name)
+        tasks = [found["task"] for stem in stems if (found := BLACKBOARD.fullmatch(stem))]
+        # On Blackboard the assignment's name stands before everybody's, which may hold a _, too.
+        words = zip(*(task.split("_")[:-1] for task in tasks), strict=False)
+        self.task = "".join(f"{word[0]}_" for word in takewhile(lambda w: len({*w}) == 1, words))
+        self.is_classroom = is_classroom(
+            [parts[0] for parts in at_level if not parts[1:]], set_name
+        )
         # What Gradescope's lists say, by the paths of what was sent.
-        self.members: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self.members: dict[tuple[str, ...], tuple[Person, ...]] = {}
         for file in files:
             is_list = file.parts[-1] == GRADESCOPE_LIST and file.size <= LARGEST_LIST
-            if is_list and len(file.parts) == self.depth + 1:
-                for sent, names in members_in(file).items():
-                    self.members[(*file.parts[:-1], sent)] = names
-                    self.members[file.parts] = ()  # it was read
+            if is_list and len(file.parts) == self.depth + 1 and (known := members_in(file)):
+                self.members |= {(*file.parts[:-1], sent): known[sent] for sent in known}
+                self.members[file.parts] = ()  # it was read
 
     def owner_of(self, file: File) -> Owner | None:
         """Who sent a file, or None where a tool made it."""
@@ -89,28 +101,34 @@ class Level:
             return None
         if len(file.parts) <= level or file.parts[level].startswith("."):
             return Owner("", part=file.parts[0])
-        container, part, is_loose = (
-            file.parts[:level],
-            file.parts[level],
-            file.parts[level + 1 :] == (),
-        )
+        container, part = file.parts[:level], file.parts[level]
+        is_loose = len(file.parts) == level + 1
         if is_loose and file.parts in self.members:
             return None
         found = named_by(part)
         if found and not (found.re is CANVAS and found["id"] in self.not_canvas):
-            number = found["id"].split("_")[0]
-            members = self.members.get(file.parts[: level + 1], ())
-            name = GROUP.join(members) or shown(found["name"])
-            is_moodle = found.re is MOODLE
-            place = f"{found['name']}_{number}_assignsubmission_file_" if is_moodle else ""
-            return Owner(name, number, container, place=place, members=members)
+            return self.named(found, container, part)
         stem = stem_of(part)
         if is_loose and self.is_classroom and (found := CLASSROOM.fullmatch(stem)):
             return Owner(shown(found["name"]), container=container)
         if is_loose and not file.is_work:
             return Owner("", part=part)
-        name = without_set(stem, self.set_name)
-        return Owner(shown(name or stem), container=container, part="" if name else part)
+        # Two things of one name may be two people's: a copy must not replace a classmate's work.
+        part = unicodedata.normalize("NFC", part)
+        is_draft = bool(self.drafts) and container == self.drafts
+        name = shown(without_set(stem, self.set_name) or stem)
+        return Owner(name, container=container, part=part, is_draft=is_draft)
+
+    def named(self, found: re.Match[str], container: tuple[str, ...], part: str) -> Owner:
+        """Whom a platform names."""
+        name, number, place = found["name"], found["id"].split("_")[0], ""
+        if found.re is BLACKBOARD:
+            name = number = found["task"].removeprefix(self.task) + found["id"]
+        if found.re is MOODLE:
+            place = f"{name}_{number}_assignsubmission_file_"
+        members = self.members.get((*container, part), ())
+        name = GROUP.join(person.name for person in members) or shown(name)
+        return Owner(name, number, container, place=place, members=members)
 
 
 def shown(name: str) -> str:
@@ -158,17 +176,29 @@ def depth_of(work: Sequence[tuple[str, ...]]) -> int:
     return depth + 1 if is_deeper else depth
 
 
-def is_classroom(loose: Iterable[str], set_name: str) -> bool:
-    """Whether all files are named "Name - file", as Google Classroom does."""
+def drafts_among(files: Sequence[File], around: tuple[str, ...]) -> tuple[str, ...]:
+    """The folder of drafts, which Teams puts beside the folder of what was handed in."""
+    for depth in range(len(around) + 1):
+        there = {f.parts[: depth + 1] for f in files if f.parts[:depth] == around[:depth]}
+        by_name = {path[-1].lower(): path for path in there}
+        if by_name.keys() >= set(TEAMS):
+            return by_name[TEAMS[1]]
+    return ()
+
+
+def is_classroom(loose: Sequence[str], set_name: str) -> bool:
+    """Whether most files are named "Name - file", as Google Classroom does."""
     found = [CLASSROOM.fullmatch(COPY.sub("", stem_of(part))) for part in loose]
-    kept = any(match and set_name in match["file"] for match in found)
-    return kept and not any(match is None or set_name in match["name"] for match in found)
+    named = [match for match in found if match]
+    kept = any(set_name in match["file"] for match in named)
+    return kept and 2 * len(named) > len(loose) and not any(set_name in m["name"] for m in named)
 
 
-def members_in(file: File) -> dict[str, tuple[str, ...]]:
-    """Who sent which submission by Gradescope's list; nobody is named by an odd one."""
+def members_in(file: File) -> dict[str, tuple[Person, ...]]:
+    """Who sent which submission by Gradescope's list; an odd entry names nobody."""
     loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # makes text alone, no other objects
     depth = 0
+    found = {}
     with contextlib.suppress(Exception):
         text = Reader().content(file).content.decode("utf-8-sig")
         for event in yaml.parse(text, loader):
@@ -176,8 +206,10 @@ def members_in(file: File) -> dict[str, tuple[str, ...]]:
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > DEEPEST_LIST or isinstance(event, yaml.AliasEvent):
                 return {}
-        return {
-            sent: tuple(shown(one[":name"]) for one in entry[":submitters"])
-            for sent, entry in yaml.load(text, loader).items()
-        }
-    return {}
+        for sent, entry in yaml.load(text, loader).items():
+            with contextlib.suppress(Exception):
+                submitters = entry[":submitters"]
+                found[sent] = tuple(
+                    Person(shown(one[":name"]), shown(one.get(":sid", ""))) for one in submitters
+                )
+    return found

@@ -15,7 +15,7 @@ from grading.collecting.text import harmless
 
 FIRST = "first name"
 NAME_COLUMNS = (("full name",), ("name",), ("student",), (FIRST, "last name"), (FIRST, "surname"))
-ID_COLUMNS = ("identifier", "id")
+ID_COLUMNS = ("identifier", "id", "sid")
 LOST = str.maketrans("łøđħŧı\ufffd", "lodhti?")  # what programs write where they lack a letter
 NOT_IN_FILES = re.compile(r"[&<>\"`|':\\/’]")  # Moodle leaves these out
 GROUP = re.compile(r"^[^-]*[\d ][^-]*-(?=\S)")  # which Moodle writes before a name

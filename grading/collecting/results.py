@@ -63,8 +63,7 @@ class Result:
 
 def members_of(submission: Submission) -> list[Person]:
     """Everybody whose work this is: on Gradescope, groups hand in together."""
-    names = submission.members or (submission.student,)
-    return [Person(name, submission.platform_id) for name in names]
+    return list(submission.members) or [person_of(submission)]
 
 
 def write_results(
@@ -163,7 +162,7 @@ def not_graded(
     for one in without:
         person = person_of(one)
         owner = person if one.student else "a file of nobody's"
-        told.append((person, "nothing to grade", f"{owner}: {one.found}"))
+        told.append((person, one.kind, f"{owner}: {one.found}"))
     if roster is None:
         return told
     listed = people_in(read_table(roster, "ROSTER"), f"ROSTER {roster}")
