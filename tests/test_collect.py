@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import io
 import json
 import os
 import shutil
@@ -529,7 +530,7 @@ def test_students_of_a_pile(exercises, pile, name):
             made[path] = zipped({"x.ipynb": notebook(exercises)})
     put_all(pile, made)
     expected = [*PILES[name].values()]
-    if name not in ("mails with a file of one name", "things of one name"):  # of several people
+    if name not in ("mails with a file of one name", "things of one name", "Classroom"):
         expected = list(set(expected))
     assert students(pile, exercises) == sorted(expected)
     assert not collect(pile, exercises).without_notebook
@@ -594,6 +595,129 @@ def test_an_odd_entry_in_gradescopes_list_costs_no_other_name(exercises, pile):
     assert ann_and_li.members == (Person("Ann Lee", "1"), Person("Li Na"))
     assert anna.members == (Person("Anna"),)
     assert [one.student for one in (seven, eight)] == ["submission_7", "submission_8"]
+
+
+# Piles in which students choose the outer names, and what each of them wrote.
+BY_A_CLASSMATE = {
+    "Gradescope's list, sent by mail": {
+        "Li Na.ipynb": "Li Na",
+        "Bob.ipynb": "Bob",
+        "submission_metadata.yml": "Li Na.ipynb:\n  ':submitters': [{':name': X}]\n",
+    },
+    "Teams' folders, sent by mail": {
+        "Li Na.ipynb": "Li Na",
+        "Submitted files": "",
+        "Working files": "",
+    },
+    "a newer file of the same name": {
+        "Li Na - 07_halves.ipynb": "Li Na",
+        "Bob - 07_halves.ipynb": "Bob",
+        "Li Na - 07_halves_final.ipynb": "Li Na",
+    },
+    "numbers that are no platform's": {
+        "lee_1234567_2_halves.ipynb": "lee_1234567_2_halves",
+        "ek_1234568_2_halves.ipynb": "ek_1234568_2_halves",
+        "lee_1234567_9_halves.ipynb": "lee",
+    },
+    "two files of one name in a zip": {"all.zip": ("x", "x")},
+    "one spelling that looks like another": {
+        unicodedata.normalize(form, "Größe.ipynb"): "Größe" for form in ("NFC", "NFD")
+    },
+}
+
+
+@pytest.mark.parametrize("name", BY_A_CLASSMATE)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_no_classmate_takes_a_row_away(exercises, pile, name):
+    made = {}
+    for path, who in BY_A_CLASSMATE[name].items():
+        if isinstance(who, tuple):
+            buffer = io.BytesIO()
+            with zipfile.ZipFile(buffer, "w") as archive:
+                for _ in who:
+                    archive.writestr(f"{who[0]}.ipynb", as_bytes(notebook(exercises)))
+            made[path] = buffer.getvalue()
+        else:
+            made[path] = notebook(exercises) if path.endswith(".ipynb") else who
+    put_all(pile, made)
+    found = collect(pile, exercises)
+    if name.startswith("two files"):
+        assert [s.student for s in found.submissions] == ["x", "x (2)"]
+    else:
+        works = [who for path, who in BY_A_CLASSMATE[name].items() if path.endswith("ipynb")]
+        assert [s.student for s in found.submissions] == sorted(works)
+        others = [path for path in made if not path.endswith(".ipynb")]
+        assert [nothing.found for nothing in found.without_notebook] == others
+
+
+TITLES = {
+    "nali_13_346_x.ipynb": ("nali", "13"),
+    "curieeve_66_348_x-Li Na_13_assignsubmission_file_.ipynb": ("curieeve", "66"),
+    "bo_67_349_Li Na_attempt_2024-01-02-03-04-05_.ipynb": ("bo", "67"),
+}
+
+
+def test_a_title_in_another_platforms_form_is_a_title(exercises, pile):
+    put_all(pile, {path: notebook(exercises) for path in TITLES})
+    assert students(pile, exercises) == sorted(TITLES.values())
+
+
+@pytest.mark.parametrize("outside", ["", "all.zip/", "submitted/"])
+def test_only_one_has_notebooks_and_has_two(exercises, pile, outside):
+    put_all(
+        pile,
+        {
+            f"{outside}ann/x.ipynb": notebook(exercises),
+            f"{outside}ann/x-Copy1.ipynb": notebook(exercises),
+            f"{outside}bob/hw/report.pdf": b"",
+        },
+    )
+    assert only(pile, exercises).student == "ann"
+    assert collect(pile, exercises).without_notebook == [Nothing("bob", "", "hw/report.pdf")]
+
+
+@pytest.mark.parametrize("form", ["{}/exercise_2_{}_x.ipynb", "{}/submission_{}/x.ipynb"])
+def test_numbers_that_are_in_every_folder_are_nobodys(exercises, pile, form):
+    names = ["ann", "bob", "cleo"]
+    put_all(pile, {form.format(name, k): notebook(exercises) for name in names for k in (1, 2)})
+    assert [name for name, _ in students(pile, exercises)] == names
+
+
+@pytest.mark.parametrize("outside", ["MATH_101_2_set2.zip", "WS_2024_25_Num"])
+def test_a_class_whose_name_is_like_canvas(exercises, pile, outside):
+    paths = [f"{outside}/student {k}/x.ipynb" for k in range(9)]
+    put_all(pile, {path: notebook(exercises) for path in paths})
+    found = collect(pile, exercises)
+    named = [one.found for one in found.without_notebook]
+    assert {s.origin for s in found.submissions} | set(named) == set(paths)
+
+
+def test_a_task_before_the_name_is_not_the_name(exercises, pile):
+    put_all(pile, {f"Set 2 - S{k} - 07_halves.ipynb": notebook(exercises) for k in range(9)})
+    assert len(students(pile, exercises)) == 9
+
+
+def test_who_sent_only_what_a_mac_leaves_is_listed(exercises, pile):
+    put_all(pile, {f"all.zip/{ANN}/._x.ipynb": b"", f"all.zip/{LI}/x.ipynb": notebook(exercises)})
+    assert [one.student for one in collect(pile, exercises).without_notebook] == ["Ann Lee"]
+
+
+def test_an_old_zip_of_east_asia(exercises, pile):
+    """A letter's second byte may be a backslash, which parts nothing."""
+    names = {"許志明": "~~~~~~0.ipynb", "許美玲": "~~~~~~1.ipynb"}
+    content = zipped(dict.fromkeys(names.values(), notebook(exercises)))
+    for name, stand_in in names.items():
+        content = content.replace(stand_in[:6].encode(), name.encode("big5"))
+    put(pile, "all.zip", content)
+    assert len(students(pile, exercises)) == 2
+
+
+def test_a_folder_of_very_many_files_hides_no_notebook(exercises, pile, monkeypatch):
+    monkeypatch.setattr(files, "MOST_FILES", 50)
+    put_all(pile, {f"ann/venv/{k}.py": b"" for k in range(60)})
+    put(pile, "ann/x.ipynb", notebook(exercises), OLD)
+    put(pile, "bob/x.ipynb", notebook(exercises))
+    assert row(pile, exercises, "ann").answers["half"]
 
 
 LISTS_OF_STUDENTS = [

@@ -40,6 +40,7 @@ class Nothing:
     platform_id: str
     found: str
     kind: str = "nothing to grade"
+    members: tuple[Person, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,13 @@ def row_of(
     start = len(owner.container) + bool(owner.student)
     names = listed([file.described(min(start, len(file.parts) - 1)) for file in others])
     if not found:
-        return [], [Nothing(owner.student, owner.platform_id, names)]
+        return [], [Nothing(owner.student, owner.platform_id, names, members=owner.members)]
     submission = best(owner, found)
     # A zip alone may be a class's in which only one has sent a notebook.
     may_be_all = is_only and not owner.platform_id and not all(file.is_hidden for file in others)
     if names and (may_be_all or not any(rebuilt.recognised for _, rebuilt in found)):
         submission.notes.append(f"also sent: {names}")
-    perhaps = perhaps_classmates(owner, submission, found, others)
+    perhaps = perhaps_classmates(owner, submission, found, others, is_only)
     if perhaps:
         submission.notes.append(PERHAPS_A_CLASS)
     return [submission], perhaps
@@ -140,7 +141,11 @@ def best(owner: Owner, found: Sequence[tuple[File, Rebuilt]]) -> Submission:
 
 
 def perhaps_classmates(
-    owner: Owner, counted: Submission, found: Sequence[tuple[File, Rebuilt]], others: Sequence[File]
+    owner: Owner,
+    counted: Submission,
+    found: Sequence[tuple[File, Rebuilt]],
+    others: Sequence[File],
+    is_only: bool,
 ) -> list[Nothing]:
     """Who else may be in what counts as one student's, where it looks like a class's.
 
@@ -148,10 +153,16 @@ def perhaps_classmates(
     """
     level = len(owner.container) + 1
     inside = [file for file in (*(file for file, _ in found), *others) if len(file.parts) > level]
+    while len({f.parts[level] for f in inside}) == 1 and all(
+        len(f.parts) > level + 1 for f in inside
+    ):
+        level += 1  # what lies around all of it
     answered = [f.parts[level:] for f, rebuilt in found if rebuilt.recognised and f in inside]
     folders = {first for first, *rest in answered if rest}
     named = {f.parts[level] for f in inside if named_by(f.parts[level])}
-    if owner.platform_id or max(len(folders), len(named), len(answered) - MOST_NAMED) < 2:
+    rest = len(others) - MOST_NAMED if is_only else 0  # whom the note does not name
+    many = max(len(folders), len(named), len(answered) - MOST_NAMED, rest + 1)
+    if (owner.platform_id and not is_only) or many < 2:
         return []
     told = {}
     for file in inside:

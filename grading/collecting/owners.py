@@ -8,7 +8,7 @@ import contextlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -19,14 +19,15 @@ from grading.collecting.people import Person
 from grading.collecting.text import printable
 
 GROUP = " and "  # between the names of those who sent something together
-LARGEST_LIST = 2 * 1024**2  # bytes
+LARGEST_LIST = 10 * 1024**2  # bytes; of a large class, with an autograder's results
+MOST_OF_ONE = 5  # files that one student hands in on Google Classroom
 DEEPEST_LIST = 20  # lists within lists
 
 # How learning platforms name what they hand to a lecturer. Students choose how a name ends.
 MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_(file|onlinetext).*")
 BLACKBOARD = re.compile(r"(?P<task>.+?_)(?P<id>(?P<name>[^_]+))_attempt_\d{4}(-\d\d){5}.*")
 BRIGHTSPACE = re.compile(r"(?P<id>\d+-\d+) - (?P<name>.+?) - .+\d{4}.*")
-CANVAS = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<id>\d+_\d+)_.+")
+CANVAS = re.compile(r"(?P<name>[^_]+)_(?P<late>LATE_)?(?P<id>\d+(_\d+|(?=_(text|link)\.html$)))_.+")
 GRADESCOPE = re.compile(r"(?P<name>submission_(?P<id>\d+))")
 BY_CHANCE = (CANVAS, GRADESCOPE)  # students name files so, too
 CLASSROOM = re.compile(r"(?P<name>.+?) - (?P<file>.+)")
@@ -69,14 +70,23 @@ class Level:
     def __init__(self, files: Sequence[File], set_name: str) -> None:
         self.set_name = set_name
         work = [file.parts for file in files if file.is_work]
-        self.depth = depth_of(work)
+        self.depth = depth_of(work, [f.parts for f in files if not f.is_hidden])
         self.drafts = drafts_among(files, work[0][: self.depth] if work else ())
         if self.drafts:
             self.depth = len(self.drafts)
         at_level = [parts[self.depth :] for parts in work if len(parts) > self.depth]
         stems = {stem_of(part) for part, *_ in at_level}
-        numbers = Counter(found["id"] for stem in stems if (found := CANVAS.fullmatch(stem)))
-        self.not_canvas = {number for number, times in numbers.items() if times > 1}
+        canvas = [found for stem in stems if (found := CANVAS.fullmatch(stem))]
+        pairs = {(m["name"], m["id"].split("_")[0]) for m in canvas}  # a user has one name
+        users, names = Counter(user for _, user in pairs), Counter(name for name, _ in pairs)
+        sent = Counter(m["id"].split("_")[-1] for m in canvas)  # a file's number is its own
+        self.not_canvas = {
+            m["id"]
+            for m in canvas
+            if users[m["id"].split("_")[0]] > 1
+            or sent[m["id"].split("_")[-1]] > 1
+            or 2 * names[m["name"]] > max(len(pairs), 2)
+        }
         tasks = [found["task"] for stem in stems if (found := BLACKBOARD.fullmatch(stem))]
         # On Blackboard the assignment's name stands before everybody's, which may hold a _, too.
         words = zip(*(task.split("_")[:-1] for task in tasks), strict=False)
@@ -86,16 +96,23 @@ class Level:
         )
         # What Gradescope's lists say, by the paths of what was sent.
         self.members: dict[tuple[str, ...], tuple[Person, ...]] = {}
-        for file in files:
+        firsts = {part for part, *_ in at_level}
+        is_gradescope = 2 * sum(map(bool, map(GRADESCOPE.fullmatch, firsts))) > len(firsts)
+        for file in files if is_gradescope else ():
             is_list = file.parts[-1] == GRADESCOPE_LIST and file.size <= LARGEST_LIST
             if is_list and len(file.parts) == self.depth + 1 and (known := members_in(file)):
-                self.members |= {(*file.parts[:-1], sent): known[sent] for sent in known}
+                sent = filter(GRADESCOPE.fullmatch, known)
+                self.members |= {(*file.parts[:-1], one): known[one] for one in sent}
                 self.members[file.parts] = ()  # it was read
 
     def owner_of(self, file: File) -> Owner | None:
         """Who sent a file, or None where a tool made it."""
         level = self.depth
-        while len(file.parts) > level + 1 and MAIL.match(file.parts[level]):
+        while (
+            len(file.parts) > level + 1
+            and MAIL.match(file.parts[level])
+            and not file.parts[level].lower().endswith(".zip")
+        ):
             level += 1
         if any(part in NOT_SENT for part in file.parts[: level + 1]):
             return None
@@ -105,16 +122,16 @@ class Level:
         is_loose = len(file.parts) == level + 1
         if is_loose and file.parts in self.members:
             return None
-        found = named_by(part)
-        if found and not (found.re is CANVAS and found["id"] in self.not_canvas):
-            return self.named(found, container, part)
         stem = stem_of(part)
         if is_loose and self.is_classroom and (found := CLASSROOM.fullmatch(stem)):
-            return Owner(shown(found["name"]), container=container)
+            return Owner(shown(found["name"]), container=container, part=part)
+        if found := named_by(part, self.not_canvas):
+            return self.named(found, container, part)
         if is_loose and not file.is_work:
             return Owner("", part=part)
         # Two things of one name may be two people's: a copy must not replace a classmate's work.
-        part = unicodedata.normalize("NFC", part)
+        if not is_loose and not part.lower().endswith(".zip"):  # a folder, unpacked by two tools
+            part = unicodedata.normalize("NFC", part)
         is_draft = bool(self.drafts) and container == self.drafts
         name = shown(without_set(stem, self.set_name) or stem)
         return Owner(name, container=container, part=part, is_draft=is_draft)
@@ -147,13 +164,20 @@ def without_set(stem: str, set_name: str) -> str:
     return rest if COPY.sub("", f" {rest}").strip() else ""
 
 
-def named_by(part: str) -> re.Match[str] | None:
+def named_by(part: str, not_canvas: Collection[str] = ()) -> re.Match[str] | None:
     """What a platform says by this name, if it may be a platform's."""
-    found = (how.fullmatch(stem_of(part)) for how in (MOODLE, BLACKBOARD, BRIGHTSPACE, CANVAS))
-    return next(filter(None, found), None) or GRADESCOPE.fullmatch(part)
+    forms = (MOODLE, BLACKBOARD, BRIGHTSPACE, CANVAS)
+    found = filter(None, (how.fullmatch(stem_of(part)) for how in forms))
+    # What a student chose comes behind what the platform wrote.
+    first = min(
+        (m for m in found if m.re is not CANVAS or m["id"] not in not_canvas),
+        key=lambda m: m.end("id"),
+        default=None,
+    )
+    return first or GRADESCOPE.fullmatch(part)
 
 
-def depth_of(work: Sequence[tuple[str, ...]]) -> int:
+def depth_of(work: Sequence[tuple[str, ...]], sent: Sequence[tuple[str, ...]] = ()) -> int:
     """How many folders and zips, one in the other, lie around everybody's work.
 
     These are the only ones at their level, and at the next one groups or sections, which hold
@@ -161,6 +185,10 @@ def depth_of(work: Sequence[tuple[str, ...]]) -> int:
     """
     depth = 0
     while len({parts[depth] for parts in work}) == 1 and not named_by(work[0][depth]):
+        around = work[0][:depth]
+        beside = {parts[depth] for parts in sent if parts[:depth] == around and parts[depth + 1 :]}
+        if len(beside) > 1 and not all(named_by(p[depth + 1]) for p in work if p[depth + 1 :]):
+            return depth  # others have folders here, too
         depth += 1
         if any(len(parts) == depth for parts in work):  # all is one student's
             return int(work[0][0].lower() in HANDED_IN)
@@ -173,15 +201,23 @@ def depth_of(work: Sequence[tuple[str, ...]]) -> int:
         people.setdefault(first, set()).add(found["id"])
         least = 2 if found.re in BY_CHANCE else least
     is_deeper = people and all(len(ids) >= least for ids in people.values())
+    if least > 1:  # a platform's numbers are not everybody's
+        is_deeper = is_deeper and sum(map(len, people.values())) == len(
+            set().union(*people.values())
+        )
     return depth + 1 if is_deeper else depth
 
 
 def drafts_among(files: Sequence[File], around: tuple[str, ...]) -> tuple[str, ...]:
     """The folder of drafts, which Teams puts beside the folder of what was handed in."""
     for depth in range(len(around) + 1):
-        there = {f.parts[: depth + 1] for f in files if f.parts[:depth] == around[:depth]}
+        there = {
+            f.parts[: depth + 1]
+            for f in files
+            if f.parts[:depth] == around[:depth] and (f.is_work or len(f.parts) > depth + 1)
+        }
         by_name = {path[-1].lower(): path for path in there}
-        if by_name.keys() >= set(TEAMS):
+        if by_name.keys() == set(TEAMS):
             return by_name[TEAMS[1]]
     return ()
 
@@ -189,9 +225,12 @@ def drafts_among(files: Sequence[File], around: tuple[str, ...]) -> tuple[str, .
 def is_classroom(loose: Sequence[str], set_name: str) -> bool:
     """Whether most files are named "Name - file", as Google Classroom does."""
     found = [CLASSROOM.fullmatch(COPY.sub("", stem_of(part))) for part in loose]
-    named = [match for match in found if match]
+    named = [match for match in found if match and not named_by(match.string)]
     kept = any(set_name in match["file"] for match in named)
-    return kept and 2 * len(named) > len(loose) and not any(set_name in m["name"] for m in named)
+    own = sum(set_name in match["name"] for match in named)
+    most = max(Counter(match["name"] for match in named).values(), default=0)
+    is_one = most > MOST_OF_ONE and 2 * most > len(named)  # a word, not a student
+    return kept and 2 * len(named) > len(loose) and 2 * own < len(named) and not is_one
 
 
 def members_in(file: File) -> dict[str, tuple[Person, ...]]:
