@@ -39,7 +39,9 @@ def mend(html: str, page: Path) -> str:
     mark_references(soup)
     unlist_arguments(soup)
     keep_one_main_heading(soup)
+    name_folded_numbers(soup)
     size_images(soup, page)
+    link_pictures(soup)
     return str(soup)
 
 
@@ -131,6 +133,12 @@ def keep_one_main_heading(soup: BeautifulSoup) -> None:
         heading.name = "p"
 
 
+def name_folded_numbers(soup: BeautifulSoup) -> None:
+    """Say what is folded where numbers are with their code; MyST-NB has one prompt for both."""
+    for prompt in soup.select("details.hide:has(.cell_output) > summary > p"):
+        prompt.string = prompt.get_text().replace("the code", "the numbers and their code")
+
+
 def size_images(soup: BeautifulSoup, page: Path) -> None:
     """Give each image its size, so that text does not jump, and load later ones when needed."""
     for position, image in enumerate(soup.select("article img[src]")):
@@ -141,6 +149,15 @@ def size_images(soup: BeautifulSoup, page: Path) -> None:
         # The first may be on the first screen, where waiting would delay it.
         if position > 0:
             image["loading"] = "lazy"
+
+
+def link_pictures(soup: BeautifulSoup) -> None:
+    """Let a figure's picture be opened large; pictures.js does so without leaving the page."""
+    for image in soup.select("article figure img[src]"):
+        if not image.find_parent("a"):
+            link = soup.new_tag("a", href=image["src"], title="Open large")
+            link["class"] = "picture"
+            image.wrap(link)
 
 
 def pixel_size(path: Path) -> tuple[int, int] | None:
