@@ -29,6 +29,7 @@ def mend(html: str, page: Path) -> str:
     soup = BeautifulSoup(html, "html.parser")
     drop_icon_script(soup)
     leave_theme_open(soup)
+    say_title_once(soup)
     drop_repeated_viewports(soup)
     defer_scripts(soup)
     link_base_style(soup)
@@ -55,6 +56,14 @@ def leave_theme_open(soup: BeautifulSoup) -> None:
     """Let readers without scripts have the theme's colours: it has none for a theme called auto."""
     for page in soup.select('html[data-theme="auto"]'):
         del page["data-theme"]
+
+
+def say_title_once(soup: BeautifulSoup) -> None:
+    """Say the book's title once on its first page: other pages name themselves before it."""
+    for title in soup.select("head > title"):
+        page, _, book = title.get_text().partition(" — ")
+        if page == book:
+            title.string = book
 
 
 def drop_repeated_viewports(soup: BeautifulSoup) -> None:
