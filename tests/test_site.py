@@ -85,7 +85,7 @@ def foreign_hosts(page: Page) -> list[str]:
     """What the browser would fetch from elsewhere; a link that a reader may follow is none."""
     fetched = [str(tag["src"]) for tag in page.soup.select("[src]")]
     fetched += [str(tag["srcset"]) for tag in page.soup.select("[srcset]")]
-    fetched += [str(tag["href"]) for tag in page.soup.select("link[href]")]
+    fetched += [str(tag["href"]) for tag in page.soup.select('link[href]:not([rel="canonical"])')]
     fetched += [str(tag["data"]) for tag in page.soup.select("object[data]")]
     fetched += style_addresses("".join(tag.get_text() for tag in page.soup.select("style")))
     fetched += style_addresses(" ".join(str(tag["style"]) for tag in page.soup.select("[style]")))
@@ -203,10 +203,34 @@ def test_every_page_of_the_contents_is_built(pages):
     assert not missing
 
 
-def test_titles_differ(pages):
+def test_titles_differ_and_name_the_book_once(pages):
     titles = [page.soup.title.get_text() for page in pages.values() if page.soup.title]
     # The entrance only leads on to the first page and shares its title.
     assert len(set(titles)) >= len(titles) - 1
+    assert [
+        title for title in titles if title.count("Mini-batch gradient descent, measured") > 1
+    ] == []
+
+
+def test_first_page_has_one_way_in_and_says_how_long_chapters_take(pages):
+    first = pages[(SITE / "book" / "index.html").resolve()].soup
+    starts = [button["href"] for button in first.select(".sd-btn")]
+    assert starts == ["../notebooks/01_gradient_descent_basics.html"]
+    for row in first.select("table tbody tr:has(a)"):
+        link, minutes = row.a["href"], row.select("td")[-1].get_text()
+        chapter = pages[(SITE / "book" / link).resolve()].prose
+        assert re.search(rf"Time\. {minutes} minutes", chapter), link
+
+
+def test_pages_say_their_version(pages):
+    signed = [page for page in pages.values() if "Version " in page.html]
+    # The entrance, and what is shown where nothing lies, are plain.
+    assert len(signed) >= len(pages) - 2
+
+
+def test_hosts_serve_the_site_as_it_is():
+    assert (SITE / ".nojekyll").exists()
+    assert (SITE / "404.html").exists()
 
 
 def test_style_sheets_name_only_files_that_are_there(pages):

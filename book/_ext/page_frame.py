@@ -127,7 +127,10 @@ PLAIN = """\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 {head}
 <title>{title}</title>
-<style>:root {{ color-scheme: light dark; font-family: sans-serif }} main {{ max-width: 40rem; margin: 10vh auto }}</style>
+<style>
+:root {{ color-scheme: light dark; font-family: sans-serif }}
+main {{ max-width: 40rem; margin: 10vh auto; padding: 0 1rem }}
+</style>
 </head>
 <body>
 <main><h1>{title}</h1><p>{text}</p></main>

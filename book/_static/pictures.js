@@ -5,7 +5,7 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   const dialog = document.createElement("dialog");
   dialog.className = "large-picture";
-  dialog.setAttribute("aria-label", link.closest("figure").querySelector(".caption-number")?.textContent ?? "Picture");
+  dialog.setAttribute("aria-label", link.closest("figure").querySelector(".caption-number")?.textContent.trim() ?? "Picture");
   const close = document.createElement("button");
   close.textContent = "Close";
   dialog.append(close, link.querySelector("img").cloneNode());
