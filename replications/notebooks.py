@@ -35,7 +35,7 @@ def is_draft(notebook: nbformat.NotebookNode) -> bool:
 
 def minutes_of(notebook: nbformat.NotebookNode) -> int | None:
     """Return how long the page takes, as its first cell says."""
-    told = re.search(r"(?m)^\*\*Time\.\*\* (\d+) minutes\b", notebook.cells[0].source)
+    told = re.search(r"(?m)^(?:- )?\*\*Time\.\*\* (\d+) minutes?\b", notebook.cells[0].source)
     return int(told[1]) if told else None
 
 

@@ -165,7 +165,7 @@ def link_pictures(soup: BeautifulSoup) -> None:
     for image in soup.select("article figure img[src]"):
         if not image.find_parent("a"):
             link = soup.new_tag("a", href=image["src"], title="Open large")
-            link["class"] = "picture"
+            link["class"] = ["picture"]
             image.wrap(link)
 
 
