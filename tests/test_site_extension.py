@@ -244,6 +244,17 @@ def test_edition_names_the_commit_of_this_repository_alone(tmp_path):
         assert re.fullmatch(commit, page_frame.edition(ROOT))
 
 
+def test_nobody_is_sent_to_edit_what_the_build_makes():
+    app = SimpleNamespace(config=SimpleNamespace(html_theme_options={}))
+    for name, kept in (
+        ("book/exercises/01", ["other"]),
+        ("book/index", ["other", "source-edit-button"]),
+    ):
+        buttons = [{"label": "other"}, {"label": "source-edit-button"}]
+        page_frame.sign_page(app, name, "page.html", {"header_buttons": buttons}, None)
+        assert [button["label"] for button in buttons] == kept
+
+
 # --- formulas ---
 
 

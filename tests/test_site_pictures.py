@@ -92,6 +92,16 @@ def edge(table: Locator) -> float:
     return float(np.median(np.asarray(picture)[:, -6:-2]))
 
 
+def test_code_of_a_chapter_fits_a_desk(open_page):
+    """Lines of 76 characters do, which the contract of a page allows."""
+    page = open_page(CHAPTER, {"width": 1280, "height": 800})
+    scrolling = page.evaluate(
+        """() => [...document.querySelectorAll(".cell_input pre")]
+            .filter((pre) => pre.scrollWidth > pre.clientWidth).map((pre) => pre.textContent)"""
+    )
+    assert scrolling == []
+
+
 def test_code_is_folded_to_a_line(open_page):
     """Printed numbers are folded with it: they stand in the text."""
     page = open_page(CHAPTER, PHONE)

@@ -13,8 +13,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from bs4 import BeautifulSoup
 from docutils import nodes
-from markupsafe import Markup
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util.docutils import SphinxRole
@@ -35,8 +35,10 @@ def describe_page(
 ) -> None:
     """Describe a page by its first sentences."""
     text = first_paragraph(doctree) if doctree else ""
-    title = Markup(context.get("title", "")).striptags()
-    tags = description(app, title, text, app.builder.get_target_uri(pagename))
+    title = BeautifulSoup(context.get("title", ""), "html.parser").get_text()
+    tags = description(
+        app, title or app.config.html_title, text, app.builder.get_target_uri(pagename)
+    )
     context["metatags"] = context.get("metatags", "") + tags
 
 
