@@ -130,7 +130,7 @@ def embed_formula_fonts(app: Sphinx, exception: Exception | None) -> None:
     style.write_text(text, "utf-8")
 
 
-#: Runs before the text is there: a browser that learns of a font from the text has drawn it without.
+#: Runs before the text is there: who learns of a font from the text has drawn it without.
 LOAD_FONTS = """\
 for (const font of ["1em KaTeX_Main", "italic 1em KaTeX_Math"]) document.fonts.load(font);"""
 
@@ -142,6 +142,10 @@ ENTRANCE = """\
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
+<script>
+const mode = localStorage.getItem("mode");
+if (mode && mode !== "auto") document.querySelector('[name="color-scheme"]').content = mode;
+</script>
 <meta name="description" content="{title}">
 <meta http-equiv="refresh" content="0; url={first}">
 <title>{title}</title>

@@ -59,13 +59,15 @@ def drop_icon_script(soup: BeautifulSoup) -> None:
 
 
 def settle_theme(soup: BeautifulSoup) -> None:
-    """Settle light or dark before style sheets load, so that no reader in the dark sees white first.
+    """Settle light or dark before style sheets load, so that nobody in the dark sees white first.
 
     The theme does so in its last script; without scripts it has no colours for what it calls auto.
     """
     for page in soup.select('html[data-theme="auto"]'):
         page["data-theme"] = "light"
-        for choice in page.select("head > script[data-cfasync]"):  # the theme's: what the reader chose
+        for choice in page.select(
+            "head > script[data-cfasync]"
+        ):  # the theme's: what the reader chose
             choice.insert_before(BeautifulSoup(COLOUR_SCHEME, "html.parser"))
             choice.insert_after(BeautifulSoup(f"<script>{SETTLE}</script>", "html.parser"))
 
