@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -147,6 +148,12 @@ def faulty_head(page: Page) -> list[str]:
     return found
 
 
+def repeated_names(page: Page) -> list[str]:
+    """Names that stand twice on the page: a link, a label or a clip then finds the wrong one."""
+    names = Counter(str(tag["id"]) for tag in page.soup.select("[id]"))
+    return [f"{count} times #{name}" for name, count in names.items() if count > 1]
+
+
 def raw_markup(page: Page) -> list[str]:
     """Formulas, roles and fences that were printed rather than rendered."""
     found = [f"raw: {match.group()!r}" for match in RAW_MATH.finditer(page.prose)]
@@ -162,6 +169,7 @@ CHECKS = [
     uncaptioned_figures,
     unsized_images,
     faulty_head,
+    repeated_names,
     raw_markup,
 ]
 
@@ -284,6 +292,7 @@ def test_a_good_page_passes(check):
         (faulty_head, "What it is about", ""),
         (faulty_head, "<h1 ", "<h2 "),
         (faulty_head, "<pre>", "<h1>Another</h1><pre>"),
+        (repeated_names, "<pre>", '<pre id="top">'),
         (raw_markup, "Heading", "The rate $x^2$"),
         (raw_markup, "Heading", r"The rate \begin{aligned}"),
         (raw_markup, "Heading", "The {glue:text}`rate`"),

@@ -61,9 +61,11 @@ def soup(html: str) -> BeautifulSoup:
             '<meta content="1" name="viewport"/>',
         ),
         (
-            html_mends.leave_theme_open,
-            '<html data-mode="auto" data-theme="auto"></html>',
-            '<html data-mode="auto"></html>',
+            html_mends.settle_theme,
+            '<html data-theme="auto"><head><script data-cfasync="false"></script></head></html>',
+            f'<html data-theme="light"><head>{html_mends.COLOUR_SCHEME}'
+            '<script data-cfasync="false"></script>'
+            f"<script>{html_mends.SETTLE}</script></head></html>",
         ),
         (
             html_mends.drop_lone_applications,

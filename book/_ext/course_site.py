@@ -100,14 +100,9 @@ def embed_formula_fonts(app: Sphinx, exception: Exception | None) -> None:
     style.write_text(text, "utf-8")
 
 
-#: Runs before the text is there. The theme's script, which comes last, would give borders to boxes
-#: and tables only then; and a browser that learns of a font from the text has drawn it without.
-SETTLE = """{
-const { dataset } = document.documentElement;
-const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-if (dataset.mode === "auto") dataset.theme = dark ? "dark" : "light";
-for (const font of ["1em KaTeX_Main", "italic 1em KaTeX_Math"]) document.fonts.load(font);
-}"""
+#: Runs before the text is there: who learns of a font from the text has drawn it without.
+LOAD_FONTS = """\
+for (const font of ["1em KaTeX_Main", "italic 1em KaTeX_Math"]) document.fonts.load(font);"""
 
 
 def run_katex_directly() -> None:
@@ -140,7 +135,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     run_katex_directly()
     katex.KaTeXServer.start_server_process = start_katex
     app.written_pages = []  # type: ignore[attr-defined]
-    app.add_js_file(None, body=SETTLE)
+    app.add_js_file(None, body=LOAD_FONTS)
     app.connect("doctree-read", depend_on_pasted_notebooks)
     app.connect("html-page-context", report_bad_formulas)
     app.connect("html-page-context", note_written_page)

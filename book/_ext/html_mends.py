@@ -15,6 +15,15 @@ from PIL import Image
 #: Scripts that the page's own inline scripts call while it loads; they cannot wait.
 NEEDED_AT_ONCE = ("documentation_options.js",)
 
+#: What an empty page is painted in, before there is a style: as the system has it, or the reader.
+COLOUR_SCHEME = '<meta content="light dark" name="color-scheme"/>'
+SETTLE = """{
+const { dataset } = document.documentElement;
+const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+if (dataset.mode === "auto") dataset.theme = dark ? "dark" : "light";
+document.querySelector('meta[name="color-scheme"]').content = dataset.theme;
+}"""
+
 
 def mend(html: str, page: Path) -> str:
     """Apply every mend to one page.
@@ -28,7 +37,7 @@ def mend(html: str, page: Path) -> str:
     """
     soup = BeautifulSoup(html, "html.parser")
     drop_icon_script(soup)
-    leave_theme_open(soup)
+    settle_theme(soup)
     say_title_once(soup)
     drop_repeated_viewports(soup)
     defer_scripts(soup)
@@ -52,10 +61,18 @@ def drop_icon_script(soup: BeautifulSoup) -> None:
         script.decompose()
 
 
-def leave_theme_open(soup: BeautifulSoup) -> None:
-    """Let readers without scripts have the theme's colours: it has none for a theme called auto."""
+def settle_theme(soup: BeautifulSoup) -> None:
+    """Settle light or dark before style sheets load, so that nobody in the dark sees white first.
+
+    The theme does so in its last script; without scripts it has no colours for what it calls auto.
+    """
     for page in soup.select('html[data-theme="auto"]'):
-        del page["data-theme"]
+        page["data-theme"] = "light"
+        for choice in page.select(
+            "head > script[data-cfasync]"
+        ):  # the theme's: what the reader chose
+            choice.insert_before(BeautifulSoup(COLOUR_SCHEME, "html.parser"))
+            choice.insert_after(BeautifulSoup(f"<script>{SETTLE}</script>", "html.parser"))
 
 
 def say_title_once(soup: BeautifulSoup) -> None:

@@ -127,10 +127,15 @@ PLAIN = """\
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<script>
+const mode = localStorage.getItem("mode");
+if (mode && mode !== "auto") document.querySelector('[name="color-scheme"]').content = mode;
+</script>
 {head}
 <title>{title}</title>
 <style>
-:root {{ color-scheme: light dark; font-family: sans-serif }}
+:root {{ font-family: sans-serif }}
 main {{ max-width: 40rem; margin: 10vh auto; padding: 0 1rem }}
 </style>
 </head>
