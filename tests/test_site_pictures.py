@@ -86,6 +86,19 @@ def test_wide_table_shows_that_it_scrolls(open_page):
     assert edge(table) > before + 15
 
 
+def test_links_have_one_colour(open_page):
+    """In tables, as code and to files too; and a file's name is set as text."""
+    page = open_page(TABLES)
+    links = page.locator("article :is(a:not(.headerlink), a > code)")
+    page.locator("article a:not(.headerlink)").first.evaluate(
+        "link => { link.innerHTML = '<code>x</code>' }"
+    )
+    colours = links.evaluate_all("all => new Set(all.map((a) => getComputedStyle(a).color)).size")
+    assert colours == 1
+    text = page.evaluate("getComputedStyle(document.body).fontFamily")
+    expect(page.locator("a.download > code")).to_have_css("font-family", text)
+
+
 def edge(table: Locator) -> float:
     """Return how light the last pixels at the right side of a table are."""
     picture = Image.open(io.BytesIO(table.screenshot())).convert("L")
