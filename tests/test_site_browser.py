@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from browsing import MOST_SHIFT, PHONE, SITE, faults, layout_shift
+from browsing import MOST_SHIFT, PHONE, SITE, faults, layout_shift, watch
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -135,6 +135,34 @@ def test_search_finds_gradient(open_page):
     results = page.locator("#search-results li")
     expect(results.first).to_be_visible()
     expect(results.first).to_contain_text("gradient", ignore_case=True)
+
+
+def test_site_works_from_a_disk(browser):
+    """From the entrance to a figure that moves, a prediction, the dark and a search."""
+    start = f"{SITE.as_uri()}/"
+    troubles: list[str] = []
+    page = browser.new_page(color_scheme="light")
+    watch(page, start, troubles)
+    page.goto(f"{start}index.html")
+    page.wait_for_url(f"{start}{PAGES[0]}")
+    light = tone(page)
+    page.locator("button.theme-switch-button").first.click()
+    assert (light, tone(page)) == ("light", "dark")
+    page.goto(start + CHAPTER)
+    assert tone(page) == "dark"
+    sentence = page.locator(".interactive .sentence").first
+    before = sentence.inner_text()
+    page.locator('.interactive [data-do="step"]').first.click()
+    expect(sentence).not_to_have_text(before)
+    prediction = page.locator(".prediction").first
+    prediction.get_by_role("radio").first.check()
+    prediction.get_by_role("button", name="Commit").click()
+    expect(prediction.locator(".result")).to_be_visible()
+    page.goto(f"{start}search.html?q=gradient")
+    expect(page.locator(".search-summary")).to_contain_text("finished")
+    assert page.locator("#search-results li").count() > 5
+    page.close()
+    assert troubles == []
 
 
 def test_theme_button_switches(open_page):

