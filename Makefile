@@ -15,8 +15,9 @@ HERE := .venv/bin/python
 WITH_FRAMEWORKS := .venv-frameworks/bin/python
 CHOSEN := $(if $(FRAMEWORKS),$(WITH_FRAMEWORKS),$(HERE))
 # The test processes already fill the cores; BLAS threads on top would only make them wait for each other.
-# Notebooks are stored so too: another number of threads may round the last bit another way.
-ONE_BLAS_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+# Notebooks are stored so too: another number of threads, or a processor's own kernel, may round the last bit another way,
+# and after thousands of steps on a rugged surface a run then ends in another valley.
+ONE_BLAS_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_CORETYPE=Haswell
 PYTEST = $(ONE_BLAS_THREAD) $(HERE) -m pytest --numprocesses $(JOBS) --dist loadfile
 # Matplotlib lists the machine's fonts on its first import, and may say so in a notebook's outputs.
 LIST_FONTS = @$(CHOSEN) -c 'import matplotlib.font_manager' 2>/dev/null

@@ -318,6 +318,15 @@ assert len(seen) == 3, (
     "measured does not change with the seed; draw the batches with a generator made "
     "from it"
 )
+# Rows that agree have no noise: a run that is really made is still on its way, and the
+# formula has nothing to say of that.
+left = float(floor(np.full(60, 3.0), 0.1 / CURVATURE, 4, 5)[1])
+expected = np.mean([9 * 0.9 ** (2 * step) for step in range(201, 401)])
+assert expected / 2 < left < 2 * expected, (
+    f"measured is {left:.2g} where all centres are 3 and no batch has noise; the last "
+    f"200 of 400 steps from 0 are {expected:.2g} away. Is measured the mean square of "
+    "runs that were made?"
+)
 
 # %% [markdown] role="explanation"
 # For one weight and noise of constant size the formula is exact, up to the limit of
@@ -360,6 +369,14 @@ def floor(centres, learning_rate, batch_size, seed):
 # %% role="wrong" name="returns one over the batch size" fails=["agreement", "prediction", "measurement"]
 def floor(centres, learning_rate, batch_size, seed):
     return 1 / batch_size, 1 / batch_size
+
+
+# %% role="wrong" name="makes the measurement up" fails=["measurement"]
+def floor(centres, learning_rate, batch_size, seed):
+    variance = np.var(CURVATURE * centres)
+    scaled = learning_rate * CURVATURE
+    predicted = learning_rate * variance / (batch_size * CURVATURE * (2 - scaled))
+    return predicted, predicted * (1 + 0.01 * np.random.default_rng(seed).normal())
 
 
 # %% role="wrong" name="counts the way in" fails=["measurement"]

@@ -179,6 +179,8 @@ def grade(options: argparse.Namespace) -> None:
     project, unknown = marks_for([person_of(submission) for submission in submissions], given)
     folder.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=folder).close()  # an OSError comes here, before hours of work
+    for _, kind, why in missing:  # before hours of work: it may be the wrong folder
+        say(f"{kind}: {why}")
     told = tell_of_all(submissions, exercise_set)
     limits, kept = Limits(all_seconds=options.seconds), folder / KEPT_FILE
     begun = time.monotonic()
@@ -194,8 +196,6 @@ def grade(options: argparse.Namespace) -> None:
             say(f"{person_of(result.submission)}: {'; '.join(notes)}")
     for person in unknown:
         say(f"{PROJECT_FILE}: move these marks to the right row, they fit nobody: {person}")
-    for _, kind, why in missing:
-        say(f"{kind}: {why}")
     there = ", ".join(name for name in OURS if (folder / name).exists())
     print(f"{folder}: {there}, and {PROJECT_FILE} for the project;")
     print("grade again when it is filled in: totals and feedback will have it, nothing runs again.")

@@ -33,6 +33,12 @@ def is_draft(notebook: nbformat.NotebookNode) -> bool:
     return re.search(r"(?m)^\*\*Draft\.\*\*", notebook.cells[0].source) is not None
 
 
+def minutes_of(notebook: nbformat.NotebookNode) -> int | None:
+    """Return how long the page takes, as its first cell says."""
+    told = re.search(r"(?m)^(?:- )?\*\*Time\.\*\* (\d+) minutes?\b", notebook.cells[0].source)
+    return int(told[1]) if told else None
+
+
 def published() -> list[Path]:
     """Return the notebooks that are no drafts."""
     return [path for path in paths() if not is_draft(read(path))]

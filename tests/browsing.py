@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 SITE = Path(__file__).parents[1] / "_build" / "html"
 NARROW = {"width": 320, "height": 640}
 PHONE = {"width": 390, "height": 844}
+TABLET = {"width": 768, "height": 1024}
 DESK = {"width": 1440, "height": 900}
 # Half of what browsers still call good; most pages do not move at all.
 MOST_SHIFT = 0.05
@@ -82,12 +83,12 @@ def watch(page: Page, base: str, troubles: list[str]) -> None:
 
 
 def faults(page: Page) -> list[str]:
-    """Return what is wrong with an open page on a phone and on a desk, light and dark.
+    """Return what is wrong with an open page on a phone, a tablet and a desk, light and dark.
 
     On a desk only what is around the article differs for axe. The page is not whole afterwards.
     """
     found = []
-    for viewport in (NARROW, PHONE, DESK):
+    for viewport in (NARROW, PHONE, TABLET, DESK):
         page.set_viewport_size(viewport)
         found += [f"{viewport['width']} pixels: {fault}" for fault in too_wide(page)]
     for viewport, exclude in ((PHONE, []), (DESK, ["article"])):

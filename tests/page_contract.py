@@ -14,7 +14,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
 
-from replications.notebooks import ROLE, is_draft
+from replications.notebooks import ROLE, is_draft, minutes_of
 from replications.values import names_in
 
 ROOT = store_notebooks.NOTEBOOKS.parent
@@ -296,10 +296,11 @@ def page_problems(notebook: NotebookNode, kind: str = "chapter") -> list[str]:
     for opening in ("**Question.**", "**Answer.**"):
         if opening not in first.source:
             problems.append(f"the first cell lacks {opening}")
-    for item in ("What you will be able to do", "What you need", "Time"):
+    for item in ("What you will be able to do", "What you need"):
         # Alone or at the start of a list item, in bold, as a heading or as a directive's title.
         if not re.search(rf"(?m)^\W*(?:\w+\}} *)?{item}\b", first.source):
             problems.append(f"the first cell lacks the item {item}")
+    problems += time_problems(notebook)
     problems += box_problems(markdown(notebook), kind)
     sections = [(index, title) for index, level, title in found if level == 2]
     if not sections or sections[-1][1] != "What comes next":
@@ -327,6 +328,22 @@ def page_problems(notebook: NotebookNode, kind: str = "chapter") -> list[str]:
         if re.search(r"\b(TODO|FIXME)\b", cell.source):
             problems.append(f"cell {index}: unfinished (TODO, FIXME)")
     return problems
+
+
+#: Who reads prose alone reads so many words a minute. Code, figures and predictions take longer:
+#: a page takes between two and six times as long.
+WORDS_A_MINUTE = 230
+
+
+def time_problems(notebook: NotebookNode) -> list[str]:
+    """The page says how long it takes, and that is no wish."""
+    minutes = minutes_of(notebook)
+    if minutes is None:
+        return ["the first cell must say **Time.** and a number of minutes"]
+    prose = sizes(notebook)["words"] / WORDS_A_MINUTE
+    if not 2 * prose <= minutes <= 6 * prose:
+        return [f"it says that it takes {minutes} min; its prose alone takes {prose:.1f}"]
+    return []
 
 
 def box_problems(text: str, kind: str) -> list[str]:

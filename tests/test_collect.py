@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import io
 import json
 import os
+import shutil
 import sys
 import time
 import tracemalloc
@@ -32,8 +34,9 @@ from small_set import small_set
 from grading.authoring.notebooks import student_notebook
 from grading.collecting import answers as reading
 from grading.collecting import files
-from grading.collecting.collect import Nothing, Submission, collect
+from grading.collecting.collect import LARGEST_CLASS, Nothing, Submission, collect
 from grading.collecting.files import SubmissionsError
+from grading.collecting.people import Person
 from grading.collecting.text import LONGEST_LINE
 
 NAMES = ["Marie Curie", "Ünal Öztürk", "=HYPERLINK(1)", "Анна", "a.b", "O'Neil, Shaq", "{x}"]
@@ -430,6 +433,11 @@ PILES = {
         "Set 7_ann1_attempt_2024-01-02-03-04-05_x.ipynb": ("ann1", "ann1"),
         "Set 7_li2_attempt_2024-01-02-03-04-06_x.ipynb": ("li2", "li2"),
     },
+    "Blackboard, with names of several parts": {
+        "Set 7_ann_lee_attempt_2024-01-02-03-04-05_x.ipynb": ("ann_lee", "ann_lee"),
+        "Set 7_bob_lee_attempt_2024-01-02-03-04-06_x.ipynb": ("bob_lee", "bob_lee"),
+        "Set 7_eve_attempt_2024-01-02-03-04-06_x.ipynb": ("eve", "eve"),
+    },
     "Brightspace": {
         "123-45 - Ann Lee - Jan 5, 2024 1234 PM/x.ipynb": ("Ann Lee", "123-45"),
         "124-46 - Li Na - Jan 5, 2024 1235 PM - x.ipynb": ("Li Na", "124-46"),
@@ -441,6 +449,7 @@ PILES = {
         "Bo - Kopie von 07_halves.ipynb": ("Bo", ""),
         "Cleo - my own title.ipynb": ("Cleo", ""),
         "Dora - 07_halves (1).ipynb": ("Dora", ""),
+        "Untitled0.ipynb": ("Untitled0", ""),
     },
     "a dash in names of one's own": {
         "homework - ann.ipynb": ("homework - ann", ""),
@@ -470,6 +479,12 @@ PILES = {
         "07_halves (2).ipynb": ("07_halves (2)", ""),
         "Copy of 07_halves.ipynb": ("Copy of 07_halves", ""),
         "07_halves.zip/x.ipynb": ("07_halves", ""),
+    },
+    "things of one name": {
+        "ann.ipynb": ("ann", ""),
+        "ann.zip/x.ipynb": ("ann", ""),
+        "ann/x.ipynb": ("ann", ""),
+        "ann_07_halves.ipynb": ("ann", ""),
     },
     "copies of names": {"ann.ipynb": ("ann", ""), "ann (1).ipynb": ("ann (1)", "")},
     "folders of mails": {
@@ -501,7 +516,6 @@ PILES = {
     "two spellings of one name": {
         f"{unicodedata.normalize('NFC', 'Größe')}/x.ipynb": ("Größe", ""),
         f"{unicodedata.normalize('NFD', 'Größe')}/y.ipynb": ("Größe", ""),
-        "Größe.zip/z.ipynb": ("Größe", ""),
     },
     "names": {f"{name}/x.ipynb": (name, "") for name in NAMES},
     "names of files": {f"{name}.ipynb": (name, "") for name in NAMES},
@@ -516,7 +530,7 @@ def test_students_of_a_pile(exercises, pile, name):
             made[path] = zipped({"x.ipynb": notebook(exercises)})
     put_all(pile, made)
     expected = [*PILES[name].values()]
-    if name != "mails with a file of one name":  # two of which are told apart by their endings
+    if name not in ("mails with a file of one name", "things of one name", "Classroom"):
         expected = list(set(expected))
     assert students(pile, exercises) == sorted(expected)
     assert not collect(pile, exercises).without_notebook
@@ -571,6 +585,139 @@ def test_gradescopes_list_that_is_odd_is_named_and_names_nobody(exercises, pile,
     assert time.monotonic() - begun < 5
     assert [(s.student, s.platform_id) for s in found.submissions] == [("submission_5", "5")]
     assert found.without_notebook[0].found.startswith("submission_metadata.yml")
+
+
+def test_an_odd_entry_in_gradescopes_list_costs_no_other_name(exercises, pile):
+    put(pile, "submission_metadata.yml", f"{LIST}submission_7: 3\nsubmission_8: {{}}\n")
+    for number in (5, 6, 7, 8):
+        put(pile, f"submission_{number}/x.ipynb", notebook(exercises))
+    ann_and_li, anna, seven, eight = collect(pile, exercises).submissions
+    assert ann_and_li.members == (Person("Ann Lee", "1"), Person("Li Na"))
+    assert anna.members == (Person("Anna"),)
+    assert [one.student for one in (seven, eight)] == ["submission_7", "submission_8"]
+
+
+# Piles in which students choose the outer names, and what each of them wrote.
+BY_A_CLASSMATE = {
+    "Gradescope's list, sent by mail": {
+        "Li Na.ipynb": "Li Na",
+        "Bob.ipynb": "Bob",
+        "submission_metadata.yml": "Li Na.ipynb:\n  ':submitters': [{':name': X}]\n",
+    },
+    "Teams' folders, sent by mail": {
+        "Li Na.ipynb": "Li Na",
+        "Submitted files": "",
+        "Working files": "",
+    },
+    "a newer file of the same name": {
+        "Li Na - 07_halves.ipynb": "Li Na",
+        "Bob - 07_halves.ipynb": "Bob",
+        "Li Na - 07_halves_final.ipynb": "Li Na",
+    },
+    "numbers that are no platform's": {
+        "lee_1234567_2_halves.ipynb": "lee_1234567_2_halves",
+        "ek_1234568_2_halves.ipynb": "ek_1234568_2_halves",
+        "lee_1234567_9_halves.ipynb": "lee",
+    },
+    "two files of one name in a zip": {"all.zip": ("x", "x")},
+    "one spelling that looks like another": {
+        unicodedata.normalize(form, "Größe.ipynb"): "Größe" for form in ("NFC", "NFD")
+    },
+}
+
+
+@pytest.mark.parametrize("name", BY_A_CLASSMATE)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_no_classmate_takes_a_row_away(exercises, pile, name):
+    made = {}
+    for path, who in BY_A_CLASSMATE[name].items():
+        if isinstance(who, tuple):
+            buffer = io.BytesIO()
+            with zipfile.ZipFile(buffer, "w") as archive:
+                for _ in who:
+                    archive.writestr(f"{who[0]}.ipynb", as_bytes(notebook(exercises)))
+            made[path] = buffer.getvalue()
+        else:
+            made[path] = notebook(exercises) if path.endswith(".ipynb") else who
+    put_all(pile, made)
+    found = collect(pile, exercises)
+    if name.startswith("two files"):
+        assert [s.student for s in found.submissions] == ["x", "x (2)"]
+    else:
+        works = [who for path, who in BY_A_CLASSMATE[name].items() if path.endswith("ipynb")]
+        assert [s.student for s in found.submissions] == sorted(works)
+        others = [path for path in made if not path.endswith(".ipynb")]
+        assert [nothing.found for nothing in found.without_notebook] == others
+
+
+TITLES = {
+    "nali_13_346_x.ipynb": ("nali", "13"),
+    "curieeve_66_348_x-Li Na_13_assignsubmission_file_.ipynb": ("curieeve", "66"),
+    "bo_67_349_Li Na_attempt_2024-01-02-03-04-05_.ipynb": ("bo", "67"),
+}
+
+
+def test_a_title_in_another_platforms_form_is_a_title(exercises, pile):
+    put_all(pile, {path: notebook(exercises) for path in TITLES})
+    assert students(pile, exercises) == sorted(TITLES.values())
+
+
+@pytest.mark.parametrize("outside", ["", "all.zip/", "submitted/"])
+def test_only_one_has_notebooks_and_has_two(exercises, pile, outside):
+    put_all(
+        pile,
+        {
+            f"{outside}ann/x.ipynb": notebook(exercises),
+            f"{outside}ann/x-Copy1.ipynb": notebook(exercises),
+            f"{outside}bob/hw/report.pdf": b"",
+        },
+    )
+    assert only(pile, exercises).student == "ann"
+    assert collect(pile, exercises).without_notebook == [Nothing("bob", "", "hw/report.pdf")]
+
+
+@pytest.mark.parametrize("form", ["{}/exercise_2_{}_x.ipynb", "{}/submission_{}/x.ipynb"])
+def test_numbers_that_are_in_every_folder_are_nobodys(exercises, pile, form):
+    names = ["ann", "bob", "cleo"]
+    put_all(pile, {form.format(name, k): notebook(exercises) for name in names for k in (1, 2)})
+    assert [name for name, _ in students(pile, exercises)] == names
+
+
+@pytest.mark.parametrize("outside", ["MATH_101_2_set2.zip", "WS_2024_25_Num"])
+def test_a_class_whose_name_is_like_canvas(exercises, pile, outside):
+    paths = [f"{outside}/student {k}/x.ipynb" for k in range(9)]
+    put_all(pile, {path: notebook(exercises) for path in paths})
+    found = collect(pile, exercises)
+    named = [one.found for one in found.without_notebook]
+    assert {s.origin for s in found.submissions} | set(named) == set(paths)
+
+
+def test_a_task_before_the_name_is_not_the_name(exercises, pile):
+    put_all(pile, {f"Set 2 - S{k} - 07_halves.ipynb": notebook(exercises) for k in range(9)})
+    assert len(students(pile, exercises)) == 9
+
+
+def test_who_sent_only_what_a_mac_leaves_is_listed(exercises, pile):
+    put_all(pile, {f"all.zip/{ANN}/._x.ipynb": b"", f"all.zip/{LI}/x.ipynb": notebook(exercises)})
+    assert [one.student for one in collect(pile, exercises).without_notebook] == ["Ann Lee"]
+
+
+def test_an_old_zip_of_east_asia(exercises, pile):
+    """A letter's second byte may be a backslash, which parts nothing."""
+    names = {"許志明": "~~~~~~0.ipynb", "許美玲": "~~~~~~1.ipynb"}
+    content = zipped(dict.fromkeys(names.values(), notebook(exercises)))
+    for name, stand_in in names.items():
+        content = content.replace(stand_in[:6].encode(), name.encode("big5"))
+    put(pile, "all.zip", content)
+    assert len(students(pile, exercises)) == 2
+
+
+def test_a_folder_of_very_many_files_hides_no_notebook(exercises, pile, monkeypatch):
+    monkeypatch.setattr(files, "MOST_FILES", 50)
+    put_all(pile, {f"ann/venv/{k}.py": b"" for k in range(60)})
+    put(pile, "ann/x.ipynb", notebook(exercises), OLD)
+    put(pile, "bob/x.ipynb", notebook(exercises))
+    assert row(pile, exercises, "ann").answers["half"]
 
 
 LISTS_OF_STUDENTS = [
@@ -656,7 +803,60 @@ def test_a_class_among_others_is_asked_for(exercises, pile, inside, outside):
             **{f"{outside}/{name}/x.ipynb": notebook(exercises) for name in inside},
         },
     )
-    assert "is it a class?" in row(pile, exercises, outside.removesuffix(".zip")).notes[-1]
+    name = outside.removesuffix(".zip")
+    counted = row(pile, exercises, name)
+    assert "is it a class?" in counted.notes[-1]
+    (other,) = collect(pile, exercises).without_notebook
+    assert (other.found, other.kind) != (counted.origin, "nothing to grade")
+    assert other.found in {f"{outside}/{name}/x.ipynb" for name in inside}
+
+
+@pytest.mark.parametrize("outside", ["all.zip", "section A"])
+def test_nobody_in_a_class_among_others_is_lost(exercises, pile, outside):
+    """Nor who sent no notebook, and files without folders of their own."""
+    put_all(
+        pile,
+        {
+            "bob/x.ipynb": notebook(exercises),
+            f"{outside}/{LI}/x.ipynb": notebook(exercises),
+            f"{outside}/{ANN}/report.pdf": b"",
+            **{f"{outside}2/{k}.ipynb": notebook(exercises) for k in range(9)},
+        },
+    )
+    found = collect(pile, exercises)
+    names = {(one.student, one.platform_id) for one in found.without_notebook}
+    counted = row(pile, exercises, f"{outside}2").origin
+    assert names == {("Ann Lee", "12")} | {
+        (str(k), "") for k in range(9) if counted != f"{outside}2/{k}.ipynb"
+    }
+
+
+def test_a_class_of_which_one_has_sent_a_notebook(exercises, pile):
+    """It looks like one student's zip; the others are named."""
+    made = {"all.zip/ann.ipynb": notebook(exercises), "all.zip/bob.pdf": b""}
+    put_all(pile, made)
+    assert only(pile, exercises).notes == ["also sent: bob.pdf"]
+
+
+def test_drafts_on_teams_are_not_handed_in(exercises, pile):
+    files = {
+        "Submitted files/Ann Lee/Set 7/Version 2/x.ipynb": notebook(exercises),
+        "Working files/Ann Lee/Set 7/x.ipynb": notebook(exercises, half="half = 1"),
+        "Working files/Li Na/Set 7/x.ipynb": notebook(exercises),
+    }
+    for outside in ("", "Student Work/"):
+        put_all(pile, {f"{outside}{path}": made for path, made in files.items()})
+        found = collect(pile, exercises)
+        assert [(s.student, s.answers["half"][0].code) for s in found.submissions] == [
+            ("Ann Lee", HALF)
+        ]
+        place = f"{outside}Working files/Li Na/Set 7/x.ipynb"
+        draft = Nothing("Li Na", "", place, "a draft, not handed in")
+        assert found.without_notebook == [draft]
+        for path in files:
+            (pile / outside / path).unlink()
+        shutil.rmtree(pile / (outside or "Working files"), ignore_errors=True)
+        shutil.rmtree(pile / "Submitted files", ignore_errors=True)
 
 
 @pytest.mark.parametrize(
@@ -1031,7 +1231,7 @@ def test_a_zip_of_very_many_files_is_named(exercises, pile, monkeypatch):
     monkeypatch.setattr(files, "MOST_IN_ZIP", 100)
     put(pile, "eve.zip", zipped({f"{k}": b"" for k in range(101)}))
     put(pile, "li.ipynb", notebook(exercises))
-    assert row(pile, exercises, "eve").notes == [f"not read: {files.TOO_LARGE}"]
+    assert row(pile, exercises, "eve").notes == [f"not read: {files.TOO_MANY}"]
 
 
 LONG = ["a_1_" * 8_000 + "attempt_2024-1", "1-1 - a - " * 6_000, " " * 60_000]
@@ -1082,7 +1282,9 @@ def test_many_files_cost_little(exercises, pile, name, where):
     begun = time.monotonic()
     found = collect(pile, exercises)
     assert time.monotonic() - begun < 10
-    assert len(found.submissions) + len(found.without_notebook) == 2
+    lost = [one for one in found.without_notebook if one.kind == "nothing to grade"]
+    assert len(found.submissions) + len(lost) == 2
+    assert len(found.without_notebook) <= LARGEST_CLASS + 1
     assert all(len(note) < 2_000 for s in found.submissions for note in s.notes)
 
 

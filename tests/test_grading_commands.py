@@ -22,7 +22,7 @@ from small_set import SMALL, runs_answers, small_set
 from grading import __main__ as commands
 from grading.__main__ import main
 from grading.authoring import sets
-from grading.collecting.collect import Submission
+from grading.collecting.collect import Nothing, Submission
 from grading.marking import sandbox
 
 pytestmark = runs_answers
@@ -226,8 +226,8 @@ def told_of(monkeypatch, capsys, tmp_path, submissions, without=(), *options) ->
 def test_whoever_is_missing_is_told_and_written(monkeypatch, capsys, tmp_path):
     roster = put(tmp_path, "roster.csv", "name,id\nAnn,1\nBob,2\nZoe,3\n")
     without = [
-        SimpleNamespace(student="Bob", platform_id="2", found="report.pdf"),
-        SimpleNamespace(student="", platform_id="", found="02.ipynb.txt (rename it)"),
+        Nothing("Bob", "2", "report.pdf"),
+        Nothing("", "", "02.ipynb.txt (rename it)"),
     ]
     pile = [Submission("Ann", "1", "a.ipynb", None), Submission("Eve", "9", "e.ipynb", None)]
     told = told_of(monkeypatch, capsys, tmp_path, pile, without, "--roster", roster)

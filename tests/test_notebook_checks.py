@@ -118,7 +118,7 @@ OPENING = """\
 
 - **What you will be able to do.** Run it.
 - **What you need.** Nothing.
-- **Time.** A second.
+- **Time.** 1 minute.
 """
 
 EXPERIMENT = """\
@@ -433,7 +433,9 @@ BROKEN = {
     "no answer": (replace(0, "**Answer.**", ""), "Answer"),
     "no aims": (replace(0, "What you will be able to do", "Aims"), "able to do"),
     "no needs": (replace(0, "What you need", "Needs"), "What you need"),
-    "no time": (replace(0, "Time", "Duration"), "the item Time"),
+    "no time": (replace(0, "Time", "Duration"), "must say **Time.**"),
+    "no number of minutes": (replace(0, "1 minute", "A minute"), "must say **Time.**"),
+    "too short a time": (replace(5, "Yes.", "Yes, indeed. " * 100), "its prose alone takes 2.9"),
     "few predictions": (replace(2, "Predict again", "Again"), "fewer than 3"),
     "prediction elsewhere": (replace(2, "What colour", "## B\n\nWhat colour"), None),
     "figure without prediction": (

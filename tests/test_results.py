@@ -10,13 +10,12 @@ import zipfile
 from dataclasses import astuple, replace
 from html.parser import HTMLParser
 from itertools import pairwise
-from types import SimpleNamespace
 
 import pytest
 from small_set import secrets_in, small_set
 
 from grading.collecting import results as writing
-from grading.collecting.collect import Submission
+from grading.collecting.collect import Nothing, Submission
 from grading.collecting.exports import export
 from grading.collecting.people import Person
 from grading.collecting.project import ProjectMarks, marks_for, read_project_file
@@ -406,16 +405,15 @@ def test_roster_says_who_is_missing(exercises, folder, form):
     (folder / "roster.csv").write_text(ROSTERS[form], encoding="utf-8")
     everybody = [result(exercises, "Ann Lee", "12"), result(exercises, "Guest", "99")]
     submissions = [one.submission for one in everybody]
-    nobody = {"student": "", "platform_id": "", "found": "x.7z"}
-    bob = {"student": "Bob", "platform_id": "13", "found": "report.pdf"}
-    without = [SimpleNamespace(**bob), SimpleNamespace(**nobody)]
+    without = [Nothing("Bob", "13", "report.pdf"), Nothing("", "", "x.7z")]
     found = not_graded(submissions, without, folder / "roster.csv")
-    number = form in ("numbers", "moodle", "canvas")
-    zoe = {"numbers": "14", "moodle": "Zoe (Participant 14)", "canvas": "Zoe (14)"}.get(form, "Zoe")
+    number = form in ("numbers", "moodle", "canvas", "gradescope")
+    zoe = {"names": "Zoe", "first and last": "Zoe", "gradescope": "Zoe (7)"}
+    zoe |= {"numbers": "14", "moodle": "Zoe (Participant 14)", "canvas": "Zoe (14)"}
     assert [f"{kind}: {why}" for _, kind, why in found] == [
         "nothing to grade: Bob (13): report.pdf",
         "nothing to grade: a file of nobody's: x.7z",
-        f"handed in nothing: {zoe}",
+        f"handed in nothing: {zoe[form]}",
         "not on the roster: Guest (99)",
     ]
     write_results(everybody, exercises, folder, found)
@@ -704,7 +702,7 @@ def test_column_that_canvas_has_already(exercises, folder):
 def test_group_gets_its_points_together(exercises, folder):
     text = "Name,Email\nMarie Curie,m@x.org\nPierre Curie,p@x.org\nLi Na,l@x.org\n"
     group = result(exercises, "Marie Curie and Pierre Curie", "99", passed=5)
-    group.submission.members = ("Marie Curie", "Pierre Curie")
+    group.submission.members = (Person("Marie Curie"), Person("Pierre Curie"))
     lines, found = exported(exercises, folder, "gradescope", text, [group])
     assert lines[1:] == [
         "Marie Curie,m@x.org,6,11",
@@ -712,6 +710,16 @@ def test_group_gets_its_points_together(exercises, folder):
         "Li Na,l@x.org,,11",
     ]
     assert (found.filled, found.not_in_table, found.without_project) == (2, [], 2)
+
+
+def test_namesakes_on_gradescope_are_told_apart_by_their_numbers(exercises, folder):
+    text = "Name,SID\nAnn Lee,21\nAnn Lee,22\n"
+    both = [result(exercises, "Ann Lee", str(k), passed=k) for k in (1, 5)]
+    for one, number in zip(both, ("22", "21"), strict=True):
+        one.submission.members = (Person("Ann Lee", number),)
+    lines, found = exported(exercises, folder, "gradescope", text, both)
+    assert lines[1:] == ["Ann Lee,21,6,11", "Ann Lee,22,1,11"]
+    assert found.not_in_table == []
 
 
 def test_one_person_with_two_first_names_is_no_group(exercises, folder):
@@ -724,13 +732,13 @@ def test_one_person_with_two_first_names_is_no_group(exercises, folder):
 
 
 def test_points_for_platforms_without_a_table_of_ours(exercises, folder):
-    group = result(exercises, "Ann and Bob", "0131", passed=5)
-    group.submission.members = ("Ann", "Bob")
+    group = result(exercises, "Ann and Bob", "5", passed=5)
+    group.submission.members = (Person("Ann", "0131"), Person("Bob"))
     write_results([group, result(exercises, "Zoe", passed=1)], exercises, folder)
     assert table(folder / "points.csv") == [
         ["identifier", "name", "points", "of", "project"],
         ["0131", "Ann", "6", "11", "not marked"],
-        ["0131", "Bob", "6", "11", "not marked"],
+        ["", "Bob", "6", "11", "not marked"],
         ["", "Zoe", "1", "11", "not marked"],
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -85,7 +86,7 @@ def foreign_hosts(page: Page) -> list[str]:
     """What the browser would fetch from elsewhere; a link that a reader may follow is none."""
     fetched = [str(tag["src"]) for tag in page.soup.select("[src]")]
     fetched += [str(tag["srcset"]) for tag in page.soup.select("[srcset]")]
-    fetched += [str(tag["href"]) for tag in page.soup.select("link[href]")]
+    fetched += [str(tag["href"]) for tag in page.soup.select('link[href]:not([rel="canonical"])')]
     fetched += [str(tag["data"]) for tag in page.soup.select("object[data]")]
     fetched += style_addresses("".join(tag.get_text() for tag in page.soup.select("style")))
     fetched += style_addresses(" ".join(str(tag["style"]) for tag in page.soup.select("[style]")))
@@ -147,6 +148,12 @@ def faulty_head(page: Page) -> list[str]:
     return found
 
 
+def repeated_names(page: Page) -> list[str]:
+    """Names that stand twice on the page: a link, a label or a clip then finds the wrong one."""
+    names = Counter(str(tag["id"]) for tag in page.soup.select("[id]"))
+    return [f"{count} times #{name}" for name, count in names.items() if count > 1]
+
+
 def raw_markup(page: Page) -> list[str]:
     """Formulas, roles and fences that were printed rather than rendered."""
     found = [f"raw: {match.group()!r}" for match in RAW_MATH.finditer(page.prose)]
@@ -162,6 +169,7 @@ CHECKS = [
     uncaptioned_figures,
     unsized_images,
     faulty_head,
+    repeated_names,
     raw_markup,
 ]
 
@@ -203,10 +211,34 @@ def test_every_page_of_the_contents_is_built(pages):
     assert not missing
 
 
-def test_titles_differ(pages):
+def test_titles_differ_and_name_the_book_once(pages):
     titles = [page.soup.title.get_text() for page in pages.values() if page.soup.title]
     # The entrance only leads on to the first page and shares its title.
     assert len(set(titles)) >= len(titles) - 1
+    assert [
+        title for title in titles if title.count("Mini-batch gradient descent, measured") > 1
+    ] == []
+
+
+def test_first_page_has_one_way_in_and_says_how_long_chapters_take(pages):
+    first = pages[(SITE / "book" / "index.html").resolve()].soup
+    starts = [button["href"] for button in first.select(".sd-btn")]
+    assert starts == ["../notebooks/01_gradient_descent_basics.html"]
+    for row in first.select("table tbody tr:has(a)"):
+        link, minutes = row.a["href"], row.select("td")[-1].get_text()
+        chapter = pages[(SITE / "book" / link).resolve()].prose
+        assert re.search(rf"Time\. {minutes} minutes", chapter), link
+
+
+def test_pages_say_their_version(pages):
+    signed = [page for page in pages.values() if "Version " in page.html]
+    # The entrance, and what is shown where nothing lies, are plain.
+    assert len(signed) >= len(pages) - 2
+
+
+def test_hosts_serve_the_site_as_it_is():
+    assert (SITE / ".nojekyll").exists()
+    assert (SITE / "404.html").exists()
 
 
 def test_style_sheets_name_only_files_that_are_there(pages):
@@ -260,6 +292,7 @@ def test_a_good_page_passes(check):
         (faulty_head, "What it is about", ""),
         (faulty_head, "<h1 ", "<h2 "),
         (faulty_head, "<pre>", "<h1>Another</h1><pre>"),
+        (repeated_names, "<pre>", '<pre id="top">'),
         (raw_markup, "Heading", "The rate $x^2$"),
         (raw_markup, "Heading", r"The rate \begin{aligned}"),
         (raw_markup, "Heading", "The {glue:text}`rate`"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+from io import BytesIO
 from itertools import product
 from pathlib import Path
 
 import pytest
 import yaml
-from browsing import MOST_SHIFT, PHONE, SITE, faults, layout_shift
+from browsing import MOST_SHIFT, PHONE, SITE, faults, layout_shift, watch
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 ROOT = Path(__file__).parents[1]
@@ -57,15 +59,39 @@ def test_faults_are_found(open_page):
     assert [name for name in FAULTS if not any(fault.startswith(name) for fault in found)] == []
 
 
-def test_page_is_settled_before_its_scripts_come(browser, base):
-    """Colours, borders and the fonts of formulas: whatever comes late moves text."""
-    context = browser.new_context(color_scheme="dark")
-    page = context.new_page()
+def test_fonts_of_formulas_do_not_wait_for_scripts(browser, base):
+    """Whatever comes late moves text."""
+    page = browser.new_page()
     page.route("**/*.js*", lambda route: route.abort())
     page.goto(base + CHAPTER)
-    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     assert page.evaluate("document.fonts.check('1em KaTeX_Main')")
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("system", "chosen", "shown"),
+    [("dark", "", "dark"), ("light", "dark", "dark"), ("dark", "light", "light")],
+)
+def test_theme_is_settled_before_anything_is_painted(browser, base, system, chosen, shown):
+    """On the entrance and on a page: when neither style sheets nor scripts have come."""
+    context = browser.new_context(color_scheme=system, viewport=PHONE)
+    if chosen:
+        context.add_init_script(f"localStorage.mode = localStorage.theme = {chosen!r}")
+    page = context.new_page()
+    page.route("**/*.{js,css}*", lambda route: route.abort())
+    page.goto(base + PAGES[0])
+    expect(page.locator("html")).to_have_attribute("data-theme", shown)
+    assert tone(page) == shown
+    page.route(f"**/{PAGES[0]}", lambda route: route.fulfill(status=204))
+    page.goto(base + "index.html")
+    assert tone(page) == shown
     context.close()
+
+
+def tone(page: Page) -> str:
+    """Return whether the lower left corner of the window is light or dark."""
+    with Image.open(BytesIO(page.screenshot())) as picture:
+        return "dark" if picture.convert("L").getpixel((0, picture.height - 1)) < 128 else "light"
 
 
 def test_first_visit_is_light(open_page, base):
@@ -111,6 +137,34 @@ def test_search_finds_gradient(open_page):
     expect(results.first).to_contain_text("gradient", ignore_case=True)
 
 
+def test_site_works_from_a_disk(browser):
+    """From the entrance to a figure that moves, a prediction, the dark and a search."""
+    start = f"{SITE.as_uri()}/"
+    troubles: list[str] = []
+    page = browser.new_page(color_scheme="light")
+    watch(page, start, troubles)
+    page.goto(f"{start}index.html")
+    page.wait_for_url(f"{start}{PAGES[0]}")
+    light = tone(page)
+    page.locator("button.theme-switch-button").first.click()
+    assert (light, tone(page)) == ("light", "dark")
+    page.goto(start + CHAPTER)
+    assert tone(page) == "dark"
+    sentence = page.locator(".interactive .sentence").first
+    before = sentence.inner_text()
+    page.locator('.interactive [data-do="step"]').first.click()
+    expect(sentence).not_to_have_text(before)
+    prediction = page.locator(".prediction").first
+    prediction.get_by_role("radio").first.check()
+    prediction.get_by_role("button", name="Commit").click()
+    expect(prediction.locator(".result")).to_be_visible()
+    page.goto(f"{start}search.html?q=gradient")
+    expect(page.locator(".search-summary")).to_contain_text("finished")
+    assert page.locator("#search-results li").count() > 5
+    page.close()
+    assert troubles == []
+
+
 def test_theme_button_switches(open_page):
     page = open_page(PAGES[0], scheme="light")
     themes = set()
@@ -131,10 +185,13 @@ def test_contents_open_on_a_phone(open_page):
 
 
 def test_pages_can_be_read_without_scripts(browser, base):
-    """In the theme's colours: a figure's curve is one of its lines."""
-    context = browser.new_context(java_script_enabled=False)
+    """In the colours of the light theme, on a dark system too: a figure's curve is a line of it."""
+    context = browser.new_context(java_script_enabled=False, color_scheme="dark")
     page = context.new_page()
     page.goto(base + CHAPTER)
     expect(page.locator("h1")).to_be_visible()
     expect(page.locator(".interactive .curve").first).not_to_have_css("stroke", "none")
+    colours = "word => getComputedStyle(word).color !== getComputedStyle(word.parentElement).color"
+    assert page.locator("div.highlight .k").first.evaluate(colours)
+    assert tone(page) == "light"
     context.close()

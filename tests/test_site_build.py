@@ -14,6 +14,7 @@ from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).parents[1]
 
+ADDRESS, SOURCE = "https://site.example/book/", "https://github.com/group/course"
 TOC = "format: jb-book\nroot: book/index\nchapters:\n- file: book/other\n- file: notebooks/one\n"
 REFERENCES = "@book{known, author={A. Author}, title={Title}, year={2000}, publisher={P}}\n"
 INDEX = """\
@@ -124,8 +125,10 @@ PIXEL = (
 
 
 def copy_settings(folder: Path) -> None:
-    """Give a small book the course's settings, extensions and styles."""
-    shutil.copy(ROOT / "_config.yml", folder)
+    """Give a small book the course's settings, extensions and styles, and addresses."""
+    settings = (ROOT / "_config.yml").read_text("utf-8")
+    settings = settings.replace('baseurl: ""', f"baseurl: {ADDRESS}")
+    (folder / "_config.yml").write_text(settings.replace('url: ""', f"url: {SOURCE}"), "utf-8")
     for name in ("_ext", "_static"):
         shutil.copytree(ROOT / "book" / name, folder / "book" / name)
     (folder / "benchmarks").mkdir()
@@ -199,6 +202,23 @@ def test_entrance_leads_to_the_first_page(book):
     entrance = page(book, "index")
     assert 'lang="en"' in entrance
     assert "url=book/index.html" in entrance
+
+
+def test_pages_name_their_address_and_lead_to_their_source(book):
+    other = BeautifulSoup(page(book, "book/other"), "html.parser")
+    whole = f"{ADDRESS}book/other.html"
+    assert [link["href"] for link in other.select('link[rel="canonical"]')] == [whole]
+    card = {tag["property"]: tag["content"] for tag in other.select('meta[property^="og:"]')}
+    assert (card["og:title"], card["og:url"]) == ("Other page", whole)
+    picture = card["og:image"].removeprefix(ADDRESS)
+    assert (book / "_build" / "html" / picture).is_file()
+    sources = {link["href"] for link in other.select(f'a[href^="{SOURCE}"]')}
+    assert sources == {SOURCE, f"{SOURCE}/edit/main/book/other.md"}
+
+
+def test_a_lost_reader_is_led_back_from_any_depth(book):
+    links = BeautifulSoup(page(book, "404"), "html.parser").select("[href], [src]")
+    assert [link.get("href") for link in links] == [f"{ADDRESS}book/index.html"]
 
 
 def test_every_fault_is_reported_and_fails_the_build(book):

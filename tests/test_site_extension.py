@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from pathlib import Path
 from threading import Timer
@@ -9,11 +10,14 @@ from types import SimpleNamespace
 
 import course_site
 import html_mends
+import page_frame
 import pytest
 from bs4 import BeautifulSoup
 from docutils import nodes
 from docutils.core import publish_doctree
 from PIL import Image, ImageChops
+
+ROOT = Path(__file__).parents[1]
 
 
 def soup(html: str) -> BeautifulSoup:
@@ -29,14 +33,39 @@ def soup(html: str) -> BeautifulSoup:
             '<script src="a.js"></script>',
         ),
         (
+            html_mends.say_title_once,
+            "<head><title>Book — Book</title></head>",
+            "<head><title>Book</title></head>",
+        ),
+        (
+            html_mends.say_title_once,
+            "<head><title>Page — Book</title></head>",
+            "<head><title>Page — Book</title></head>",
+        ),
+        (
+            html_mends.name_folded_numbers,
+            '<details class="hide"><summary><p>Show the code</p></summary>'
+            '<div class="cell_output"></div></details>',
+            '<details class="hide"><summary><p>Show the numbers and their code</p></summary>'
+            '<div class="cell_output"></div></details>',
+        ),
+        (
+            html_mends.link_pictures,
+            '<article><figure><img src="a.png"/></figure><img src="b.png"/></article>',
+            '<article><figure><a class="picture" href="a.png" title="Open large">'
+            '<img src="a.png"/></a></figure><img src="b.png"/></article>',
+        ),
+        (
             html_mends.drop_repeated_viewports,
             '<meta name="viewport" content="1"/><meta name="viewport" content="2"/>',
             '<meta content="1" name="viewport"/>',
         ),
         (
-            html_mends.leave_theme_open,
-            '<html data-mode="auto" data-theme="auto"></html>',
-            '<html data-mode="auto"></html>',
+            html_mends.settle_theme,
+            '<html data-theme="auto"><head><script data-cfasync="false"></script></head></html>',
+            f'<html data-theme="light"><head>{html_mends.COLOUR_SCHEME}'
+            '<script data-cfasync="false"></script>'
+            f"<script>{html_mends.SETTLE}</script></head></html>",
         ),
         (
             html_mends.drop_lone_applications,
@@ -189,7 +218,7 @@ def test_first_paragraph_is_that_of_the_text():
     )
     # A title alone is lifted out of its section; a page of the book keeps it.
     doctree.children = [section(doctree)]
-    assert course_site.first_paragraph(doctree) == "The first one."
+    assert page_frame.first_paragraph(doctree) == "The first one."
 
 
 def section(doctree):
@@ -201,8 +230,31 @@ def section(doctree):
     [("one two", 10, "one two"), ("one two", 7, "one two"), ("one two", 6, "one…"), ("", 5, "")],
 )
 def test_shortened(text, length, short):
-    assert course_site.shortened(text, length) == short
+    assert page_frame.shortened(text, length) == short
     assert len(short) <= length
+
+
+# --- editions ---
+
+
+def test_edition_names_the_commit_of_this_repository_alone(tmp_path):
+    assert re.fullmatch(r"\d+\.\d+\.\d+", page_frame.edition(tmp_path))
+    (tmp_path / ".git").touch()
+    assert page_frame.edition.__wrapped__(tmp_path) == page_frame.edition(tmp_path)  # git fails
+    if (ROOT / ".git").exists():
+        commit = r"\d+\.\d+\.\d+, commit [0-9a-f]{7,} of \d{4}-\d{2}-\d{2}"
+        assert re.fullmatch(commit, page_frame.edition(ROOT))
+
+
+def test_nobody_is_sent_to_edit_what_the_build_makes():
+    app = SimpleNamespace(config=SimpleNamespace(html_theme_options={}))
+    for name, kept in (
+        ("book/exercises/01", ["other"]),
+        ("book/index", ["other", "source-edit-button"]),
+    ):
+        buttons = [{"label": "other"}, {"label": "source-edit-button"}]
+        page_frame.sign_page(app, name, "page.html", {"header_buttons": buttons}, None)
+        assert [button["label"] for button in buttons] == kept
 
 
 # --- formulas ---

@@ -207,6 +207,7 @@ def run_in_kernel(
             "MPLBACKEND": backend,
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
+            "OPENBLAS_CORETYPE": "Haswell",  # any x86 of ten years has these instructions
             "MKL_NUM_THREADS": "1",
         }
         try:

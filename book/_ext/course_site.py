@@ -6,7 +6,6 @@ import base64
 import os
 import socket
 import time
-from html import escape
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import Any
@@ -22,40 +21,11 @@ from sphinxcontrib import katex
 
 logger = logging.getLogger(__name__)
 
-DESCRIPTION_LENGTH = 160
-
 
 def depend_on_pasted_notebooks(app: Sphinx, doctree: nodes.document) -> None:
     """Rebuild a page when a notebook that it pastes numbers from has changed."""
     for reference in doctree.findall(PendingGlueReference):
         app.env.note_dependency(app.env.doc2path(reference.refdoc))
-
-
-def describe_page(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
-) -> None:
-    """Give a page that has no description of its own its first sentences."""
-    if 'name="description"' in context.get("metatags", ""):
-        return
-    text = first_paragraph(doctree) if doctree else ""
-    description = escape(shortened(text or app.config.html_title))
-    tag = f'<meta name="description" content="{description}" />'
-    context["metatags"] = context.get("metatags", "") + tag
-
-
-def first_paragraph(doctree: nodes.document) -> str:
-    """Return the text of the first paragraph that stands in the running text."""
-    for paragraph in doctree.findall(nodes.paragraph):
-        if isinstance(paragraph.parent, nodes.section):
-            return " ".join(paragraph.astext().split())
-    return ""
-
-
-def shortened(text: str, length: int = DESCRIPTION_LENGTH) -> str:
-    """Cut a text at the last word that fits."""
-    if len(text) <= length:
-        return text
-    return text[: length - 1].rsplit(" ", 1)[0] + "…"
 
 
 def report_bad_formulas(
@@ -130,43 +100,22 @@ def embed_formula_fonts(app: Sphinx, exception: Exception | None) -> None:
     style.write_text(text, "utf-8")
 
 
-#: Runs before the text is there. The theme's script, which comes last, would give borders to boxes
-#: and tables only then; and a browser that learns of a font from the text has drawn it without.
-SETTLE = """{
-const { dataset } = document.documentElement;
-const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-if (dataset.mode === "auto") dataset.theme = dark ? "dark" : "light";
-for (const font of ["1em KaTeX_Main", "italic 1em KaTeX_Math"]) document.fonts.load(font);
-}"""
+#: Runs before the text is there: who learns of a font from the text has drawn it without.
+LOAD_FONTS = """\
+for (const font of ["1em KaTeX_Main", "italic 1em KaTeX_Math"]) document.fonts.load(font);"""
 
 
-ENTRANCE = """\
-<!DOCTYPE html>
-<html lang="{language}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="description" content="{title}">
-<meta http-equiv="refresh" content="0; url={first}">
-<title>{title}</title>
-</head>
-<body>
-<main><h1>{title}</h1><p><a href="{first}">Go to the first page</a></p></main>
-</body>
-</html>
-"""
+#: From a disk a browser refuses the pages that Sphinx would cut excerpts from: one error a result.
+NO_EXCERPTS_FROM_DISK = """\
+if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;"""
 
 
-def write_entrance(app: Sphinx, exception: Exception | None) -> None:
-    """Lead from the site's address to its first page; Jupyter Book's own page has no language."""
-    if exception:
-        return
-    page = ENTRANCE.format(
-        language=app.config.language,
-        title=escape(app.config.html_title),
-        first=app.builder.get_target_uri(app.config.root_doc),
-    )
-    Path(app.outdir, "index.html").write_text(page, "utf-8")
+def search_from_disk_too(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Let the search page list its results without excerpts where it cannot have them."""
+    if pagename == "search":
+        app.add_js_file(None, body=NO_EXCERPTS_FROM_DISK)
 
 
 def run_katex_directly() -> None:
@@ -199,17 +148,16 @@ def setup(app: Sphinx) -> dict[str, Any]:
     run_katex_directly()
     katex.KaTeXServer.start_server_process = start_katex
     app.written_pages = []  # type: ignore[attr-defined]
-    app.add_js_file(None, body=SETTLE)
+    app.add_js_file(None, body=LOAD_FONTS)
     app.connect("doctree-read", depend_on_pasted_notebooks)
-    app.connect("html-page-context", describe_page)
     app.connect("html-page-context", report_bad_formulas)
+    app.connect("html-page-context", search_from_disk_too)
     app.connect("html-page-context", note_written_page)
     for finish in (
         mend_written_pages,
         slim_pictures,
         embed_formula_fonts,
         drop_deleted_pages,
-        write_entrance,
     ):
         app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -15,6 +15,15 @@ from PIL import Image
 #: Scripts that the page's own inline scripts call while it loads; they cannot wait.
 NEEDED_AT_ONCE = ("documentation_options.js",)
 
+#: What an empty page is painted in, before there is a style: as the system has it, or the reader.
+COLOUR_SCHEME = '<meta content="light dark" name="color-scheme"/>'
+SETTLE = """{
+const { dataset } = document.documentElement;
+const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+if (dataset.mode === "auto") dataset.theme = dark ? "dark" : "light";
+document.querySelector('meta[name="color-scheme"]').content = dataset.theme;
+}"""
+
 
 def mend(html: str, page: Path) -> str:
     """Apply every mend to one page.
@@ -28,7 +37,8 @@ def mend(html: str, page: Path) -> str:
     """
     soup = BeautifulSoup(html, "html.parser")
     drop_icon_script(soup)
-    leave_theme_open(soup)
+    settle_theme(soup)
+    say_title_once(soup)
     drop_repeated_viewports(soup)
     defer_scripts(soup)
     link_base_style(soup)
@@ -39,7 +49,9 @@ def mend(html: str, page: Path) -> str:
     mark_references(soup)
     unlist_arguments(soup)
     keep_one_main_heading(soup)
+    name_folded_numbers(soup)
     size_images(soup, page)
+    link_pictures(soup)
     return str(soup)
 
 
@@ -49,10 +61,26 @@ def drop_icon_script(soup: BeautifulSoup) -> None:
         script.decompose()
 
 
-def leave_theme_open(soup: BeautifulSoup) -> None:
-    """Let readers without scripts have the theme's colours: it has none for a theme called auto."""
+def settle_theme(soup: BeautifulSoup) -> None:
+    """Settle light or dark before style sheets load, so that nobody in the dark sees white first.
+
+    The theme does so in its last script; without scripts it has no colours for what it calls auto.
+    """
     for page in soup.select('html[data-theme="auto"]'):
-        del page["data-theme"]
+        page["data-theme"] = "light"
+        for choice in page.select(
+            "head > script[data-cfasync]"
+        ):  # the theme's: what the reader chose
+            choice.insert_before(BeautifulSoup(COLOUR_SCHEME, "html.parser"))
+            choice.insert_after(BeautifulSoup(f"<script>{SETTLE}</script>", "html.parser"))
+
+
+def say_title_once(soup: BeautifulSoup) -> None:
+    """Say the book's title once on its first page: other pages name themselves before it."""
+    for title in soup.select("head > title"):
+        page, _, book = title.get_text().partition(" — ")
+        if page == book:
+            title.string = book
 
 
 def drop_repeated_viewports(soup: BeautifulSoup) -> None:
@@ -131,6 +159,12 @@ def keep_one_main_heading(soup: BeautifulSoup) -> None:
         heading.name = "p"
 
 
+def name_folded_numbers(soup: BeautifulSoup) -> None:
+    """Say what is folded where numbers are with their code; MyST-NB has one prompt for both."""
+    for prompt in soup.select("details.hide:has(.cell_output) > summary > p"):
+        prompt.string = prompt.get_text().replace("the code", "the numbers and their code")
+
+
 def size_images(soup: BeautifulSoup, page: Path) -> None:
     """Give each image its size, so that text does not jump, and load later ones when needed."""
     for position, image in enumerate(soup.select("article img[src]")):
@@ -141,6 +175,15 @@ def size_images(soup: BeautifulSoup, page: Path) -> None:
         # The first may be on the first screen, where waiting would delay it.
         if position > 0:
             image["loading"] = "lazy"
+
+
+def link_pictures(soup: BeautifulSoup) -> None:
+    """Let a figure's picture be opened large; pictures.js does so without leaving the page."""
+    for image in soup.select("article figure img[src]"):
+        if not image.find_parent("a"):
+            link = soup.new_tag("a", href=image["src"], title="Open large")
+            link["class"] = ["picture"]
+            image.wrap(link)
 
 
 def pixel_size(path: Path) -> tuple[int, int] | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from grading.authoring.sets import ExerciseSet
 from grading.marking import marking
 from grading.marking.door import Door, Stopped
-from grading.marking.marking import USUAL, Answers, Marks, StudentCell, reference
+from grading.marking.marking import USUAL, Answers, Marks, OutOfTime, StudentCell, reference
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def mark_in_copies(exercise_set: ExerciseSet, submissions: Sequence[Answers]) ->
                     begun.go_on(door)
                     door.ask({"kind": "leave"})
                     found.append(begun.marks)
-        except Stopped:
+        except (Stopped, OutOfTime):
             return [marking.mark(exercise_set, answers) for answers in submissions]
     return found
 

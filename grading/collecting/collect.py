@@ -8,11 +8,15 @@ from pathlib import Path
 from grading.authoring.sets import ExerciseSet
 from grading.collecting.answers import Rebuilt, rebuild
 from grading.collecting.files import A_LINK, File, Reader, SubmissionsError, files_in
-from grading.collecting.owners import CANVAS, COPY, Owner, by_owner, named_by
+from grading.collecting.owners import CANVAS, COPY, Owner, by_owner, named_by, shown, stem_of
+from grading.collecting.people import Person
 from grading.marking.marking import Answers
 
 AT_ONCE = timedelta(minutes=1)  # files whose times differ by less were copied together
 MOST_NAMED = 5  # files in a note
+LARGEST_CLASS = 500
+PERHAPS_A_CLASS = "holds work of several: is it a class? put it into a folder of its own"
+IN_ANOTHERS = "in what counts as one student's"
 
 
 @dataclass
@@ -25,16 +29,18 @@ class Submission:
     answers: Answers | None
     notes: list[str] = field(default_factory=list)
     place: str = ""  # the folder in which Moodle handed it over
-    members: tuple[str, ...] = ()  # of a group that handed in together
+    members: tuple[Person, ...] = ()  # of a group that handed in together
 
 
 @dataclass(frozen=True)
 class Nothing:
-    """Somebody who sent no notebook, and what was found; without a name, it is nobody's."""
+    """Somebody who has no row, and what was found; without a name, it is nobody's."""
 
     student: str
     platform_id: str
     found: str
+    kind: str = "nothing to grade"
+    members: tuple[Person, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,17 +55,17 @@ def collect(folder: Path, exercise_set: ExerciseSet) -> Pile:
     """Everybody's submission, and who sent none, in the order of their names."""
     if not folder.is_dir():
         raise SubmissionsError(f"SUBMISSIONS must be a folder; got {folder}")
+    owners = by_owner(list(files_in(folder)), exercise_set.name)
+    handed_in = {owner.student for owner in owners if not owner.is_draft}
     submissions, without = [], []
-    for owner, files in by_owner(list(files_in(folder)), exercise_set.name).items():
-        found, others = rebuilt_from(files, exercise_set)
-        start = len(owner.container) + bool(owner.student)
-        names = listed([file.described(min(start, len(file.parts) - 1)) for file in others])
-        if not found:
-            without.append(Nothing(owner.student, owner.platform_id, names))
-            continue
-        submissions.append(best(owner, found))
-        if names and not any(rebuilt.recognised for _, rebuilt in found):
-            submissions[-1].notes.append(f"also sent: {names}")
+    for owner, files in owners.items():
+        if not owner.is_draft:
+            found, told = row_of(owner, files, exercise_set, is_only=len(owners) == 1)
+            submissions += found
+            without += told
+        elif owner.student not in handed_in:
+            drafts = listed([file.origin for file in files])
+            without.append(Nothing(owner.student, "", drafts, "a draft, not handed in"))
     if not submissions:
         there = listed([nothing.found for nothing in without])
         raise SubmissionsError(
@@ -70,6 +76,26 @@ def collect(folder: Path, exercise_set: ExerciseSet) -> Pile:
     without.sort(key=lambda nothing: (nothing.student, nothing.found))
     note_namesakes(submissions)
     return Pile(submissions, without)
+
+
+def row_of(
+    owner: Owner, files: Iterable[File], exercise_set: ExerciseSet, is_only: bool
+) -> tuple[list[Submission], list[Nothing]]:
+    """One person's submission, if there is a notebook, and who has no row because of it."""
+    found, others = rebuilt_from(files, exercise_set)
+    start = len(owner.container) + bool(owner.student)
+    names = listed([file.described(min(start, len(file.parts) - 1)) for file in others])
+    if not found:
+        return [], [Nothing(owner.student, owner.platform_id, names, members=owner.members)]
+    submission = best(owner, found)
+    # A zip alone may be a class's in which only one has sent a notebook.
+    may_be_all = is_only and not owner.platform_id and not all(file.is_hidden for file in others)
+    if names and (may_be_all or not any(rebuilt.recognised for _, rebuilt in found)):
+        submission.notes.append(f"also sent: {names}")
+    perhaps = perhaps_classmates(owner, submission, found, others, is_only)
+    if perhaps:
+        submission.notes.append(PERHAPS_A_CLASS)
+    return [submission], perhaps
 
 
 def rebuilt_from(
@@ -110,11 +136,41 @@ def best(owner: Owner, found: Sequence[tuple[File, Rebuilt]]) -> Submission:
     by = named_by(file.parts[level])
     if by and by.re is CANVAS and by["late"]:
         notes.append("handed in late, as Canvas says")
-    answered = [other.parts[level + 1 :] for other, rebuilt in found if rebuilt.recognised]
-    if not owner.platform_id and len({below[0] for below in answered if len(below) > 1}) > 1:
-        notes.append("holds answers in several folders: is it a class? collect it alone")
     who = owner.student, owner.platform_id
     return Submission(*who, file.origin, kept.answers, notes, owner.place, owner.members)
+
+
+def perhaps_classmates(
+    owner: Owner,
+    counted: Submission,
+    found: Sequence[tuple[File, Rebuilt]],
+    others: Sequence[File],
+    is_only: bool,
+) -> list[Nothing]:
+    """Who else may be in what counts as one student's, where it looks like a class's.
+
+    No name in it is believed, since a student may have made it; but nobody in it may be lost.
+    """
+    level = len(owner.container) + 1
+    inside = [file for file in (*(file for file, _ in found), *others) if len(file.parts) > level]
+    while len({f.parts[level] for f in inside}) == 1 and all(
+        len(f.parts) > level + 1 for f in inside
+    ):
+        level += 1  # what lies around all of it
+    answered = [f.parts[level:] for f, rebuilt in found if rebuilt.recognised and f in inside]
+    folders = {first for first, *rest in answered if rest}
+    named = {f.parts[level] for f in inside if named_by(f.parts[level])}
+    rest = len(others) - MOST_NAMED if is_only else 0  # whom the note does not name
+    many = max(len(folders), len(named), len(answered) - MOST_NAMED, rest + 1)
+    if (owner.platform_id and not is_only) or many < 2:
+        return []
+    told = {}
+    for file in inside:
+        part, by = file.parts[level], named_by(file.parts[level])
+        name, number = (by["name"], by["id"].split("_")[0]) if by else (stem_of(part), "")
+        told[part] = Nothing(shown(name), number, file.origin, IN_ANOTHERS)
+    counts = [file.parts[level] for file in inside if file.origin == counted.origin]
+    return [told[part] for part in told if part not in counts][:LARGEST_CLASS]
 
 
 def listed(names: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ import io
 import re
 import stat
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -27,10 +28,13 @@ LONGEST_NAME = 255  # letters, as on a disk
 LATEST = 2**32  # seconds: some tools write times that no calendar has
 
 TOO_LARGE = f"larger than {LARGEST_FILE // 1024**2} MB, or one of very many"
+TOO_MANY = f"a zip of more than {MOST_IN_ZIP} files: unpack it, if it is a class's"
 A_LINK = "a link, which is not followed"
 NOTEBOOK = re.compile(r"\.ipynb(\.(txt|json))?$", re.IGNORECASE)  # some browsers add an ending
 OTHER_ARCHIVE = re.compile(r"\.(7z|rar|tar|gz|tgz|bz2|xz|zst)$", re.IGNORECASE)
-LEFT_BY_TOOLS = re.compile(r"__MACOSX|\.DS_Store|\._.*|Thumbs\.db|desktop\.ini", re.IGNORECASE)
+LEFT_BY_TOOLS = re.compile(
+    r"__MACOSX|\.DS_Store|\._.*|Thumbs\.db|desktop\.ini|.*:Zone\.Identifier", re.IGNORECASE
+)
 PACKED_SAFELY = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # others grow without a limit
 
 
@@ -120,12 +124,18 @@ def members(file: File, archive: Callable[[], zipfile.ZipFile]) -> list[File]:
     except Exception:
         return [replace(file, problem="a damaged zip")]
     if len(listed) > MOST_IN_ZIP:
-        return [replace(file, problem=TOO_LARGE)]
-    found = []
+        return [replace(file, problem=TOO_MANY)]
+    found, left, seen = [], [], Counter()
     for member in listed:
         parts = (*file.parts, *parts_of(member))
         if any(map(LEFT_BY_TOOLS.fullmatch, parts)):
+            if not any(map(LEFT_BY_TOOLS.fullmatch, parts[:-1])):
+                left.append(parts[:-1])
             continue
+        seen[parts] += 1
+        if seen[parts] > 1 and not member.is_dir():  # two files of one name may be two people's
+            stem, dot, end = parts[-1].partition(".")
+            parts = (*parts[:-1], f"{stem} ({seen[parts]}){dot}{end}")
         if member.is_dir() or len(parts) == len(file.parts):
             found.append(File((*parts, ""), file.modified))
             continue
@@ -134,6 +144,10 @@ def members(file: File, archive: Callable[[], zipfile.ZipFile]) -> list[File]:
             modified = datetime(*member.date_time)
         read = partial(content_of, archive, member)
         found.append(File(parts, modified, b"", problem_of(member), member.file_size, read))
+    there = {f.parts[:k] for f in found for k in range(len(f.parts))} if left else set()
+    found += [
+        File((*parts, ""), file.modified) for parts in dict.fromkeys(left) if parts not in there
+    ]
     return found or [File((*file.parts, ""), file.modified)]
 
 
@@ -143,7 +157,9 @@ def parts_of(member: zipfile.ZipInfo) -> list[str]:
     if not member.flag_bits & 0x800:  # an old code page, or UTF-8 without the flag, as on a Mac
         with contextlib.suppress(UnicodeError):
             name = name.encode("cp437").decode("utf-8")
-    parts = re.split(r"[/\\]", name)
+    # In old code pages of East Asia a letter's second byte may be a backslash.
+    is_plain = member.flag_bits & 0x800 or name.isascii()
+    parts = re.split(r"[/\\]" if is_plain and "/" not in name else "/", name)
     return [part[:LONGEST_NAME] for part in parts if part not in ("", ".", "..")]
 
 
@@ -170,7 +186,7 @@ class Reader:
 
     def contents(self, files: Iterable[File]) -> Iterator[File]:
         """Every file, notebooks with their content, also from zips within zips."""
-        for file in sorted(files, key=lambda file: (file.modified, file.parts), reverse=True):
+        for file in sorted(files, key=lambda f: (f.is_work, f.modified, f.parts), reverse=True):
             self.files += 1
             if self.files > MOST_FILES:
                 yield replace(file, problem=TOO_LARGE)

@@ -14,8 +14,9 @@ from grading.collecting.tables import ResultsError, Table
 from grading.collecting.text import harmless
 
 FIRST = "first name"
-NAME_COLUMNS = (("full name",), ("name",), ("student",), (FIRST, "last name"), (FIRST, "surname"))
-ID_COLUMNS = ("identifier", "id")
+PAIRS = ((FIRST, "last name"), (FIRST, "surname"), ("name", "surname"))
+NAME_COLUMNS = (("full name",), *PAIRS, ("name",), ("student",))
+ID_COLUMNS = ("identifier", "id", "sid", "username", "login")
 LOST = str.maketrans("łøđħŧı\ufffd", "lodhti?")  # what programs write where they lack a letter
 NOT_IN_FILES = re.compile(r"[&<>\"`|':\\/’]")  # Moodle leaves these out
 GROUP = re.compile(r"^[^-]*[\d ][^-]*-(?=\S)")  # which Moodle writes before a name
@@ -64,6 +65,9 @@ class Person:
 
     def is_namesake(self, other: "Person") -> bool:
         """Whether both have one full name, perhaps as platforms, which give numbers, write it."""
+        for one, two in ((self, other), (other, self)):  # a name alone may be an identifier
+            if one.number and not two.number and folded(two.name) == one.number:
+                return True
         (full, joined, alone), (other_full, other_joined, other_alone) = self.names, other.names
         same = full == other_full
         same |= bool(self.number) and (full == other_joined or alone == other_full)
@@ -120,6 +124,10 @@ class Match:
             for k, found in enumerate(self.places)
         ]
 
+    def rivals(self, places: set[int]) -> int:
+        """How many may be one of these others."""
+        return len(set().union(*(self.back[place] for place in places)))
+
     def told(self, k: int) -> str:
         """One of the people, and why this is none of the others for certain."""
         one, found = self.people[k], [self.others[place] for place in sorted(self.places[k])]
@@ -152,5 +160,6 @@ def look_up(people: Sequence[Person], others: Sequence[Person]) -> list[set[int]
             if "" not in numbers and (is_one or numbers & meet):
                 named.remove(k)
         same = {k for k in same if others[k].number == one.number} or same
-        found.append(same & (named or same) if same else named)
+        bare = {k for k in named if not others[k].number} if one.number else set()
+        found.append(same & (named or same) | bare if same else named)
     return found

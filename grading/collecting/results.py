@@ -63,8 +63,7 @@ class Result:
 
 def members_of(submission: Submission) -> list[Person]:
     """Everybody whose work this is: on Gradescope, groups hand in together."""
-    names = submission.members or (submission.student,)
-    return [Person(name, submission.platform_id) for name in names]
+    return list(submission.members) or [person_of(submission)]
 
 
 def write_results(
@@ -163,13 +162,13 @@ def not_graded(
     for one in without:
         person = person_of(one)
         owner = person if one.student else "a file of nobody's"
-        told.append((person, "nothing to grade", f"{owner}: {one.found}"))
+        told.append((person, one.kind, f"{owner}: {one.found}"))
     if roster is None:
         return told
     listed = people_in(read_table(roster, "ROSTER"), f"ROSTER {roster}")
     listed = [p for p in listed if folded(p.name) not in ("", "points possible") or p.identifier]
     graded = [person for submission in submissions for person in members_of(submission)]
-    sent = graded + [person_of(one) for one in without]
+    sent = graded + [person for one in without for person in members_of(one)]
     wanted, found = Match(listed, sent), Match(sent, listed)
     if listed and not any(wanted.places):
         raise ResultsError(
@@ -180,7 +179,12 @@ def not_graded(
         (wanted, listed, "handed in nothing"),
         (found, graded, "not on the roster"),
     ):
-        alone = [k for k in range(len(people)) if not match.places[k]]
+        # Of namesakes on the roster of whom fewer have sent something, one is missing.
+        alone = [
+            k
+            for k, places in enumerate(match.places[: len(people)])
+            if not places or (match is wanted and match.rivals(places) > len(places))
+        ]
         told += [(people[k], kind, match.told(k)) for k in alone]
     return told
 

@@ -204,7 +204,8 @@
     const py = (value) => box.bottom - (box.bottom - box.top) * share(value, y, logY);
     const value = (part, [low, high], isLog) =>
       isLog ? low * (high / low) ** part : low + part * (high - low);
-    const clip = `clip-${++plots}`;
+    const [left, top, wide, high] = [box.left, box.top, box.right - box.left, box.bottom - box.top].map(at);
+    const inside = `x="${left}" y="${top}" width="${wide}" height="${high}"`;
     const [inner, outer] = [[], []];
     const label = (left, top, text, kind = "tick", anchor = "middle") =>
       outer.push(`<text class="${kind}" x="${at(left)}" y="${at(top)}" text-anchor="${anchor}">${text}</text>`);
@@ -235,13 +236,12 @@
       },
       text: ([a, b], text, kind = "note", anchor = "middle", up = 0) =>
         label(px(a), py(b) - up, text, kind, anchor),
-      image: (href) =>
-        inner.push(`<image href="${href}" x="${at(box.left)}" y="${at(box.top)}" width="${at(box.right - box.left)}" height="${at(box.bottom - box.top)}" preserveAspectRatio="none"/>`),
+      image: (href) => inner.push(`<image href="${href}" ${inside} preserveAspectRatio="none"/>`),
       raw: (markup) => inner.push(markup),
       svg: (about) =>
         `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="${about}" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">` +
-        `<clipPath id="${clip}"><rect x="${at(box.left)}" y="${at(box.top)}" width="${at(box.right - box.left)}" height="${at(box.bottom - box.top)}"/></clipPath>` +
-        `${grid.join("")}<g clip-path="url(#${clip})">${inner.join("")}</g>${outer.join("")}</svg>`,
+        // A drawing in the drawing cuts off what is outside the axes, without a name that the page would share.
+        `${grid.join("")}<svg ${inside} viewBox="${left} ${top} ${wide} ${high}">${inner.join("")}</svg>${outer.join("")}</svg>`,
     };
     const grid = [];
     for (const [tick, name = minus(grouped(tick))] of pairs(xTicks)) {
@@ -257,7 +257,6 @@
     if (yLabel) label(Math.max(box.left - 52, 0), box.top - 12, yLabel, "title", "start");
     return self;
   }
-  let plots = 0;
   const pairs = (ticks = []) => ticks.map((tick) => (Array.isArray(tick) ? tick : [tick]));
 
   // --- controls: each keeps one entry of the state, and reads it from an address ---
@@ -358,10 +357,10 @@
     const [figure, data] = ready(kind, stored);
     const state = figure.defaults;
     const drawn = figure.panels(data, state);
-    const wide = drawn.length === 1 ? 2 * WIDTH : WIDTH;
-    const panels = drawn.map(
-      (draw) => `<div class="panel">${draw(wide, HEIGHT).markup}</div>`
-    );
+    // One that stands alone is twice as wide, and for narrow windows there again; a map is square anyway.
+    const widths = drawn.length > 1 || figure.handle ? [WIDTH] : [2 * WIDTH, WIDTH];
+    const stills = (draw) => widths.map((width) => draw(width, HEIGHT).markup).join("");
+    const panels = drawn.map((draw) => `<div class="panel">${stills(draw)}</div>`);
     const run = figure.length
       ? [button("run", "Run"), button("step", figure.stepName ?? "One step"), button("restart", "To the start")]
       : [];
@@ -396,9 +395,8 @@ ${figure.controls.map((control) => control.html(id, state, data)).join("\n")}
       if (panels.some(({ clientWidth }) => clientWidth < 100)) return; // not shown, or not yet
       figure.panels(data, state).forEach((paint, i) => {
         const { markup, frame } = paint(panels[i].clientWidth, panels[i].clientHeight);
-        const old = panels[i].querySelector("svg");
-        old.insertAdjacentHTML("afterend", markup);
-        old.remove();
+        panels[i].querySelectorAll(":scope > svg").forEach((old) => old.remove());
+        panels[i].insertAdjacentHTML("afterbegin", markup);
         frames[i] = frame;
       });
       if (handle) moveHandle();

@@ -298,7 +298,7 @@ explorers.define("time-to-target", (kit) => {
 <fieldset class="targets"><legend>Target loss</legend>${targets.join("")}</fieldset>
 <button type="button" class="back">Back to NumPy's overhead</button>
 </fieldset>
-<div class="chart">${picture(data, state, 640, 400)}</div>
+<div class="chart">${picture(data, state, 640, 400)}${picture(data, state, 340, 336)}</div>
 <p class="sentence" aria-live="polite">${sentence(data, state)}</p>
 <ul class="key">
 ${key("curve", "M0,8H34", "this setting, median of the seeds")}
