@@ -54,7 +54,7 @@ pdf: site  ## print one chapter into _build/pdf, with the Chromium or Chrome tha
 		{ echo "make pdf needs a browser: install chromium or google-chrome" >&2; exit 1; }; \
 	page=$$(ls _build/html/notebooks/0$(N)_*.html) && mkdir -p _build/pdf && \
 	pdf="_build/pdf/$$(basename "$$page" .html).pdf" && \
-	"$$browser" --headless --no-sandbox --disable-gpu --no-pdf-header-footer --print-to-pdf="$$pdf" "file://$(CURDIR)/$$page" && \
+	"$$browser" --headless $$([ "$$(id -u)" != 0 ] || echo --no-sandbox) --disable-gpu --no-pdf-header-footer --print-to-pdf="$$pdf" "file://$(CURDIR)/$$page" && \
 	echo "Printed: $$pdf"
 
 lab: $(if $(FRAMEWORKS),venv-frameworks,venv-read)  ## open chapters and exercises in JupyterLab (folders reading and practice, both yours)
