@@ -23,7 +23,7 @@ PYTEST = $(ONE_BLAS_THREAD) $(HERE) -m pytest --numprocesses $(JOBS) --dist load
 LIST_FONTS = @$(CHOSEN) -c 'import matplotlib.font_manager' 2>/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help site serve lab check check-mine format lint test test-library list-library test-chapter test-exercises test-site coverage nbval \
+.PHONY: help site serve pdf lab check check-mine format lint test test-library list-library test-chapter test-exercises test-site coverage nbval \
 	test-frameworks bench sweeps replicate notebooks exercises assignments nbgrader-source gradescope grade export-grades lock venv-read venv venv-frameworks clean
 
 help:  ## list these commands
@@ -47,6 +47,15 @@ forget_unfinished_build = if [ ! -e $(SITE_FINISHED) ] || \
 
 serve: site  ## build the site and serve it on http://127.0.0.1:8000 (PORT=… for another port)
 	$(HERE) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+pdf: site  ## print one chapter into _build/pdf, with the Chromium or Chrome that is installed (N=3)
+	@$(call need,N,the number of a chapter)
+	@browser=$$(command -v chromium || command -v chromium-browser || command -v google-chrome) || \
+		{ echo "make pdf needs a browser: install chromium or google-chrome" >&2; exit 1; }; \
+	page=$$(ls _build/html/notebooks/0$(N)_*.html) && mkdir -p _build/pdf && \
+	pdf="_build/pdf/$$(basename "$$page" .html).pdf" && \
+	"$$browser" --headless $$([ "$$(id -u)" != 0 ] || echo --no-sandbox) --disable-gpu --no-pdf-header-footer --print-to-pdf="$$pdf" "file://$(CURDIR)/$$page" && \
+	echo "Printed: $$pdf"
 
 lab: $(if $(FRAMEWORKS),venv-frameworks,venv-read)  ## open chapters and exercises in JupyterLab (folders reading and practice, both yours)
 	$(CHOSEN) -m grading practice

@@ -129,9 +129,9 @@ def soup(html: str) -> BeautifulSoup:
             "<dd>Doc</dd></dl>",
         ),
         (
-            html_mends.keep_one_main_heading,
+            html_mends.drop_print_head,
             '<div id="jb-print-docs-body"><h1>A</h1></div><article><h1>A</h1></article>',
-            '<div id="jb-print-docs-body"><p>A</p></div><article><h1>A</h1></article>',
+            "<article><h1>A</h1></article>",
         ),
     ],
 )

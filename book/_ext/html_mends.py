@@ -48,7 +48,7 @@ def mend(html: str, page: Path) -> str:
     mark_landmarks(soup)
     mark_references(soup)
     unlist_arguments(soup)
-    keep_one_main_heading(soup)
+    drop_print_head(soup)
     name_folded_numbers(soup)
     size_images(soup, page)
     link_pictures(soup)
@@ -153,10 +153,10 @@ def unlist_arguments(soup: BeautifulSoup) -> None:
             line.name = "div"
 
 
-def keep_one_main_heading(soup: BeautifulSoup) -> None:
-    """Turn the title that is shown in print alone into a paragraph: the article has its own."""
-    for heading in soup.select("#jb-print-docs-body h1"):
-        heading.name = "p"
+def drop_print_head(soup: BeautifulSoup) -> None:
+    """Drop the title and the contents that are for print alone: the article's own title prints."""
+    for head in soup.select("#jb-print-docs-body"):
+        head.decompose()
 
 
 def name_folded_numbers(soup: BeautifulSoup) -> None:
