@@ -16,12 +16,7 @@ from playwright.sync_api import Page, expect
 ROOT = Path(__file__).parents[1]
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
-CHAPTERS = [
-    page["file"]
-    for part in TOC["parts"]
-    for chapter in part["chapters"]
-    for page in (chapter, *chapter.get("sections", ()))
-]
+CHAPTERS = [page["file"] for part in TOC["parts"] for page in part["chapters"]]
 PAGES = [f"{name}.html" for name in (TOC["root"], *CHAPTERS)]
 # Not in the contents: the search, and the library's code, of which one page stands for all.
 PAGES += ["search.html", "_modules/mbgd_lib/descent.html"]
