@@ -45,8 +45,10 @@ forget_unfinished_build = if [ ! -e $(SITE_FINISHED) ] || \
 	[ -n "$$(find book/_ext book/_static replications/*.py requirements.txt requirements.lock -newer $(SITE_FINISHED) -not -name '*.pyc' -type f)" ]; \
 	then rm -rf _build/.doctrees; fi; rm -f $(SITE_FINISHED)
 
-serve: site  ## build the site and serve it on http://127.0.0.1:8000 (PORT=… for another port)
-	$(HERE) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+serve: venv-read  ## build the site and serve it on http://127.0.0.1:8000 (PORT=… for another port)
+	@$(HERE) tools/serve.py $(PORT) --check
+	@$(MAKE) --no-print-directory site
+	@$(HERE) tools/serve.py $(PORT)
 
 pdf: site  ## print one chapter into _build/pdf, with the Chromium or Chrome that is installed (N=3)
 	@$(call need,N,the number of a chapter)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -275,3 +276,48 @@ def test_an_interrupted_one_is_made_anew(project, python):
 def test_one_whose_python_is_gone_is_made_anew(ready, python):
     (ready / ".venv" / "bin" / "python").unlink()
     assert is_made_anew(ready, python)
+
+
+# --- make serve ---
+
+
+def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "tools" / "serve.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+
+
+def test_a_taken_port_is_told_before_anything_is_built():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        told = serve(str(port), "--check")
+    assert told.returncode == 1
+    assert f"port {port}: Address already in use" in told.stderr
+    assert f"make serve PORT={port + 1}" in told.stderr
+    assert serve(str(port), "--check").returncode == 0
+    recipe = re.search(r"^serve:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    check, build, _ = recipe[1].splitlines()
+    assert "--check" in check
+    assert build.endswith(" site")
+
+
+@pytest.mark.parametrize("port", ["eighty", "0", "65536", "-1"])
+def test_a_port_that_is_none(port):
+    told = serve(port, "--check")
+    assert told.returncode == 1
+    assert f"PORT must be a number from 1 to 65535; got {port!r}" in told.stderr
+
+
+def test_serving_says_where_and_how_to_stop():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, str(ROOT / "tools" / "serve.py"), str(port)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as one:
+        assert one.stdout
+        line = one.stdout.readline()
+        one.terminate()
+    assert line == f"The site is on http://127.0.0.1:{port} until you press Ctrl-C.\n"
