@@ -165,8 +165,8 @@ def name_inherited(
             lines += ["", f"A kind of ``{base.__name__}``.", ""]
 
 
-# A name in single backticks, which in a table of summaries is no link.
-BACKTICKS = re.compile(r"(?<!`)`([^`]+)`(?!`)")
+# A name in single backticks without a role, which in a table of summaries is no link.
+BACKTICKS = re.compile(r"(?<![`:])`([^`]+)`(?!`)")
 
 
 class NamesOf(Autosummary):
