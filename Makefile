@@ -39,11 +39,11 @@ site: venv-read  ## build the site into _build/html; a warning is an error
 	@echo "The site is ready: _build/html/index.html"
 
 # Sphinx warns about a page only when it reads it. After a failed or interrupted build, or a change of what shapes every
-# page, it must read them all again: else a second `make site` would pass over the same faults in silence.
+# page, it must read them all again, and show sources anew: else a second `make site` would pass over the same faults in silence.
 SITE_FINISHED := _build/finished
 forget_unfinished_build = if [ ! -e $(SITE_FINISHED) ] || \
 	[ -n "$$(find book/_ext book/_static replications/*.py requirements.txt requirements.lock -newer $(SITE_FINISHED) -not -name '*.pyc' -type f)" ]; \
-	then rm -rf _build/.doctrees; fi; rm -f $(SITE_FINISHED)
+	then rm -rf _build/.doctrees _build/html/_modules; fi; rm -f $(SITE_FINISHED)
 
 serve: venv-read  ## build the site and serve it on http://127.0.0.1:8000 (PORT=… for another port)
 	@$(HERE) tools/serve.py $(PORT) --check

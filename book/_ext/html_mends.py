@@ -68,9 +68,8 @@ def settle_theme(soup: BeautifulSoup) -> None:
     """
     for page in soup.select('html[data-theme="auto"]'):
         page["data-theme"] = "light"
-        for choice in page.select(
-            "head > script[data-cfasync]"
-        ):  # the theme's: what the reader chose
+        # The theme's own script, which reads what the reader chose.
+        for choice in page.select("head > script[data-cfasync]"):
             choice.insert_before(BeautifulSoup(COLOUR_SCHEME, "html.parser"))
             choice.insert_after(BeautifulSoup(f"<script>{SETTLE}</script>", "html.parser"))
 

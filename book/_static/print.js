@@ -14,8 +14,7 @@ function prepare() {
 
 function restore() {
   if (!before) return;
-  if (before.theme) page.dataset.theme = before.theme;
-  else delete page.dataset.theme;
+  page.dataset.theme = before.theme;
   for (const code of before.folded) code.open = false;
   before = null;
 }

@@ -8,7 +8,16 @@ from pathlib import Path
 from grading.authoring.sets import ExerciseSet
 from grading.collecting.answers import Rebuilt, rebuild
 from grading.collecting.files import A_LINK, File, Reader, SubmissionsError, files_in
-from grading.collecting.owners import CANVAS, COPY, Owner, by_owner, named_by, shown, stem_of
+from grading.collecting.owners import (
+    CANVAS,
+    COPY,
+    Owner,
+    by_owner,
+    named_by,
+    number_in,
+    shown,
+    stem_of,
+)
 from grading.collecting.people import Person
 from grading.marking.marking import Answers
 
@@ -167,7 +176,7 @@ def perhaps_classmates(
     told = {}
     for file in inside:
         part, by = file.parts[level], named_by(file.parts[level])
-        name, number = (by["name"], by["id"].split("_")[0]) if by else (stem_of(part), "")
+        name, number = (by["name"], number_in(by)) if by else (stem_of(part), "")
         told[part] = Nothing(shown(name), number, file.origin, IN_ANOTHERS)
     counts = [file.parts[level] for file in inside if file.origin == counted.origin]
     return [told[part] for part in told if part not in counts][:LARGEST_CLASS]

@@ -20,7 +20,7 @@ from grading.collecting.text import printable
 
 GROUP = " and "  # between the names of those who sent something together
 LARGEST_LIST = 10 * 1024**2  # bytes; of a large class, with an autograder's results
-MOST_OF_ONE = 5  # files that one student hands in on Google Classroom
+MOST_ON_CLASSROOM = 5  # files that one student hands in on Google Classroom
 DEEPEST_LIST = 20  # lists within lists
 
 # How learning platforms name what they hand to a lecturer. Students choose how a name ends.
@@ -77,13 +77,13 @@ class Level:
         at_level = [parts[self.depth :] for parts in work if len(parts) > self.depth]
         stems = {stem_of(part) for part, *_ in at_level}
         canvas = [found for stem in stems if (found := CANVAS.fullmatch(stem))]
-        pairs = {(m["name"], m["id"].split("_")[0]) for m in canvas}  # a user has one name
+        pairs = {(m["name"], number_in(m)) for m in canvas}  # a user has one name
         users, names = Counter(user for _, user in pairs), Counter(name for name, _ in pairs)
         sent = Counter(m["id"].split("_")[-1] for m in canvas)  # a file's number is its own
         self.not_canvas = {
             m["id"]
             for m in canvas
-            if users[m["id"].split("_")[0]] > 1
+            if users[number_in(m)] > 1
             or sent[m["id"].split("_")[-1]] > 1
             or 2 * names[m["name"]] > max(len(pairs), 2)
         }
@@ -138,7 +138,7 @@ class Level:
 
     def named(self, found: re.Match[str], container: tuple[str, ...], part: str) -> Owner:
         """Whom a platform names."""
-        name, number, place = found["name"], found["id"].split("_")[0], ""
+        name, number, place = found["name"], number_in(found), ""
         if found.re is BLACKBOARD:
             name = number = found["task"].removeprefix(self.task) + found["id"]
         if found.re is MOODLE:
@@ -177,7 +177,12 @@ def named_by(part: str, not_canvas: Collection[str] = ()) -> re.Match[str] | Non
     return first or GRADESCOPE.fullmatch(part)
 
 
-def depth_of(work: Sequence[tuple[str, ...]], sent: Sequence[tuple[str, ...]] = ()) -> int:
+def number_in(found: re.Match[str]) -> str:
+    """The person's number; on Canvas the file's follows it."""
+    return found["id"].split("_")[0]
+
+
+def depth_of(work: Sequence[tuple[str, ...]], sent: Sequence[tuple[str, ...]]) -> int:
     """How many folders and zips, one in the other, lie around everybody's work.
 
     These are the only ones at their level, and at the next one groups or sections, which hold
@@ -229,7 +234,7 @@ def is_classroom(loose: Sequence[str], set_name: str) -> bool:
     kept = any(set_name in match["file"] for match in named)
     own = sum(set_name in match["name"] for match in named)
     most = max(Counter(match["name"] for match in named).values(), default=0)
-    is_one = most > MOST_OF_ONE and 2 * most > len(named)  # a word, not a student
+    is_one = most > MOST_ON_CLASSROOM and 2 * most > len(named)  # a word, not a student
     return kept and 2 * len(named) > len(loose) and 2 * own < len(named) and not is_one
 
 
