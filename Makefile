@@ -23,7 +23,7 @@ PYTEST = $(ONE_BLAS_THREAD) $(HERE) -m pytest --numprocesses $(JOBS) --dist load
 LIST_FONTS = @$(CHOSEN) -c 'import matplotlib.font_manager' 2>/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help site serve pdf lab check check-mine format lint test test-library list-library test-chapter test-exercises test-site coverage nbval \
+.PHONY: help site serve pdf zip lab check check-mine format lint test test-library list-library test-chapter test-exercises test-site coverage nbval \
 	test-frameworks bench sweeps replicate notebooks exercises assignments nbgrader-source gradescope grade export-grades lock venv-read venv venv-frameworks clean
 
 help:  ## list these commands
@@ -58,6 +58,9 @@ pdf: site  ## print one chapter into _build/pdf, with the Chromium or Chrome tha
 	pdf="_build/pdf/$$(basename "$$page" .html).pdf" && \
 	"$$browser" --headless $$([ "$$(id -u)" != 0 ] || echo --no-sandbox) --disable-gpu --no-pdf-header-footer --print-to-pdf="$$pdf" "file://$(CURDIR)/$$page" && \
 	echo "Printed: $$pdf"
+
+zip: venv-read  ## pack the course, as the last commit has it, into _build/mini-batch-course.zip
+	@$(HERE) -m tools.take_away
 
 lab: $(if $(FRAMEWORKS),venv-frameworks,venv-read)  ## open chapters and exercises in JupyterLab (folders reading and practice, both yours)
 	$(CHOSEN) -m grading practice

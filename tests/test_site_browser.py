@@ -125,6 +125,23 @@ def test_dropdowns_open_and_close(open_page):
             assert dropdown.get_attribute("open") == attribute
 
 
+def test_the_header_offers_what_runs_in_place_of_sources(open_page):
+    for name, file in (
+        (CHAPTER, Path(CHAPTER).stem),
+        (EXERCISES, f"{Path(EXERCISES).stem}_exercises"),
+    ):
+        page = open_page(name)
+        menu = page.locator(".dropdown-download-buttons")
+        menu.locator("button").first.click()
+        offered = menu.locator("a").evaluate_all(
+            "all => all.map((link) => link.textContent.trim())"
+        )
+        assert offered == [".ipynb", ".zip"]
+        with page.expect_download() as download:
+            menu.locator("a").first.click()
+        assert download.value.suggested_filename == f"{file}.ipynb"
+
+
 def test_search_finds_gradient(open_page):
     page = open_page(PAGES[0])
     page.keyboard.press("Control+k")

@@ -40,6 +40,7 @@ def mend(html: str, page: Path) -> str:
     settle_theme(soup)
     say_title_once(soup)
     drop_repeated_viewports(soup)
+    keep_downloads(soup)
     defer_scripts(soup)
     link_base_style(soup)
     drop_unused_formula_style(soup)
@@ -86,6 +87,14 @@ def drop_repeated_viewports(soup: BeautifulSoup) -> None:
     """Keep one of the viewport lines that Sphinx, docutils and the theme each write."""
     for meta in soup.select('meta[name="viewport"]')[1:]:
         meta.decompose()
+
+
+def keep_downloads(soup: BeautifulSoup) -> None:
+    """Let links to downloads store them: a browser would show a notebook as text."""
+    for suffix in (".ipynb", ".whl", ".zip"):
+        for link in soup.select(f'a[href*="run/"][href$="{suffix}"]'):
+            del link["target"]
+            link["download"] = ""
 
 
 def defer_scripts(soup: BeautifulSoup) -> None:
