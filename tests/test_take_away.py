@@ -130,8 +130,9 @@ def test_with_an_address_the_line_needs_no_file():
         ("", "See chapter 3, [a book](https://example.org/a), ![a picture](b.png), set 2."),
         (
             "https://x.org/",
-            "See [chapter 3](https://x.org/notebooks/03_a.html#why), [a book](https://example.org/a), "
-            "![a picture](b.png), [set 2](https://x.org/book/exercises/02_b.html).",
+            "See [chapter 3](https://x.org/notebooks/03_a.html#why), "
+            "[a book](https://example.org/a), ![a picture](b.png), "
+            "[set 2](https://x.org/book/exercises/02_b.html).",
         ),
     ],
 )

@@ -144,7 +144,7 @@ def frameworks() -> list[str]:
 
 
 def point_to_site(notebook: NotebookNode, place: Path, site: str) -> None:
-    """Lead to the site's pages, or nowhere if its address is not known: a copy has no neighbours."""
+    """Lead to the site's pages, since a copy has no neighbours; without an address, nowhere."""
 
     def on_site(link: re.Match[str]) -> str:
         target, _, anchor = link[2].partition("#")

@@ -52,26 +52,27 @@ def offer_downloads(
     """Offer the notebook and the course in the header, in place of the page's source."""
     for group in context.get("header_buttons", []):
         if group["label"] == "download-buttons":
-            printing = [button for button in group["buttons"] if button["type"] == "javascript"]
-            group["buttons"] = [*links(app, pagename, context["pathto"]), *printing]
+            to_print = next(b for b in group["buttons"] if b["type"] == "javascript")
+            to_print["text"] = "Print this page (.pdf)"
+            group["buttons"] = [*links(app, pagename, context["pathto"]), to_print]
 
 
 def links(app: Sphinx, pagename: str, pathto: Any) -> list[dict[str, str]]:
     """Return the theme's buttons for what a page offers."""
     offered = [
-        (notebook_name(app, pagename), "fas fa-file", "Download this notebook, to run it"),
-        (prepared(app, PACKED), "fas fa-download", "Download the whole course"),
+        (notebook_name(app, pagename), "This notebook", "fas fa-file", "It runs where you like"),
+        (prepared(app, PACKED), "The course", "fas fa-download", "The folder with all sources"),
     ]
     return [
         {
             "type": "link",
             "url": pathto(f"{take_away.FOLDER}/{name}", 1),
-            "text": Path(name).suffix,
+            "text": f"{text} ({Path(name).suffix})",
             "icon": icon,
             "tooltip": tooltip,
             "label": "download-button",
         }
-        for name, icon, tooltip in offered
+        for name, text, icon, tooltip in offered
         if name
     ]
 
