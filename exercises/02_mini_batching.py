@@ -318,7 +318,7 @@ for _ in range(4):
         f"the batches hold {len(set(rows))} different rows of 40; is the function complete?"
     )
     near = np.mean(np.abs(np.diff(rows)) <= 6)
-    assert near < 0.7, (
+    assert near < 0.8, (
         f"in {near:.0%} of all cases the next row lies at most six rows away in the "
         "data, where a random order gives about 28 %; shuffle all rows, then cut"
     )
@@ -531,9 +531,10 @@ assert abs(random_spread / expected - 1) < 0.15, (
     f"random_spread is {random_spread}; it should be the standard deviation of 1,000 "
     "errors, each from a new order of all rows, cut into batches again"
 )
-assert abs(random_spread / expected - 1) > 1e-9, (
-    "random_spread agrees with a formula to nine digits; a measurement scatters, so "
-    "draw the orders"
+thousandths = 1000 * random_spread / expected
+assert abs(thousandths - round(thousandths)) > 1e-6, (
+    f"random_spread is {random_spread / expected:.3f} times what a formula gives, to "
+    "nine digits; a measurement scatters, so draw the orders"
 )
 assert random_mean != 0, (
     "random_mean is exactly 0, which a mean over 1,000 random orders never is; measure "
