@@ -9,7 +9,7 @@
 # %% role="parameters"
 LINE_ROWS = 60  # rows of the data in exercise 1; 20 to 400
 LINE_SEED = 5  # seed of these data; from 0
-DRAWN_ROWS = 45  # batch size in exercise 1; from 4, at most 0.9 LINE_ROWS
+DRAWN_ROWS = 45  # batch size in exercise 1; from 4, and 0.1 to 0.9 of LINE_ROWS
 LEFT_SHARE = 0.5  # share of the error that may be left in exercise 1; 0.1 to 0.9
 CURVATURE = 1.6  # curvature of the loss in exercise 2; 1.2 to 2.0
 TARGET_SHARE = 0.15  # target in exercise 3, a share of the first loss; 0.1 to 0.3

@@ -428,9 +428,9 @@ def whole_split(X, y, seed):
 
 
 # Another right split has a mean with a standard error below 0.01. That of parted_split
-# is the same for all: three digits are enough, and rounding may turn a test row or two.
+# is the same for all: three digits are enough, and rounding may turn a test row.
 for name, its_split, error in (
-    ("measured_parted", parted_split, 0.002),
+    ("measured_parted", parted_split, 0.0015),
     ("measured_mended", whole_split, 0.04),
 ):
     expected = np.mean([accuracy_after(its_split, seed) for seed in range(20)])
@@ -502,7 +502,7 @@ measured_mended = np.mean([accuracy_after(shuffled, seed) for seed in range(20)]
 
 # %% role="wrong" name="guesses the accuracy that it should measure" fails=["consequence"]
 # - measured_parted = np.mean([accuracy_after(parted_split, seed) for seed in range(20)])
-# + measured_parted = predicted_parted - 0.01
+# + measured_parted = predicted_parted + 0.02
 
 # %% role="wrong" name="mends the split, and expects a coin's accuracy" fails=["consequence"]
 # - predicted_parted = 1 - RARE_SHARE  # the larger class, whatever the features
