@@ -419,7 +419,7 @@ def mended_batches(X, y, batch_size, rng):
 #
 # - `counts_as`, predicted: how many times as much does a row of the last batch count in the mean of means as a row of any other batch?
 # - `stored_error`: the error in the stored order.
-# - `random_mean` and `random_spread`: mean and standard deviation of the error over 1,000 random orders of the rows, with a generator of your choice. Predict first: which of the two is (nearly) zero? "Nearly" is to be read with care: a mean over 1,000 orders is uncertain by the standard deviation divided by $\sqrt{1000}$, and up to two or three times that is nothing unusual.
+# - `random_mean` and `random_spread`: mean and standard deviation of the error over 1,000 random orders of the rows, to three digits or more, with a generator of your choice. Predict first: which of the two is (nearly) zero? "Nearly" is to be read with care: a mean over 1,000 orders is uncertain by the standard deviation divided by $\sqrt{1000}$, and up to two or three times that is nothing unusual.
 # - `epoch_loss(batch_means, batch_sizes)`: a function that returns the mean over all rows, from the batches' means and sizes alone (two lists or arrays of equal length).
 
 # %% role="given"
@@ -742,7 +742,9 @@ assert abs(measured_decades - measured) < 3, (
     "more than 3 away. Is it log10 of the last loss over the first, after 3 epochs at "
     f"{WIDE_BATCH} rows?"
 )
-assert abs(measured_decades - predicted_decades) > 1e-9, (
+# Rounded, a run and its prediction may well agree.
+rounded = measured_decades == round(float(measured_decades), 3)
+assert rounded or abs(measured_decades - predicted_decades) > 1e-9, (
     "measured_decades agrees with predicted_decades to nine digits, which a run never "
     "does; make the run"
 )

@@ -251,7 +251,7 @@ def row_orders(n, order, epochs, seed):
 #
 # - `predicted_parted`: before you run it, the accuracy that you expect with
 #   `parted_split`;
-# - `measured_parted`: its mean over the seeds 0 to 19;
+# - `measured_parted`: its mean over the seeds 0 to 19, to three digits or more;
 # - `measured_mended`: the same with your `split`.
 
 
