@@ -797,7 +797,7 @@ for k in range(3):
     size = np.linalg.norm(used) / np.linalg.norm(exact)
     assert np.linalg.norm(used - exact) < 1e-9 * np.linalg.norm(exact), (
         f"a step is {size:.3g} times as long as learning_rate times the gradient of "
-        "the recorded loss: loss and gradient do not belong together"
+        "the recorded loss, or goes elsewhere: loss and gradient do not belong together"
     )
 
 # %% role="hidden" id="stopping" points=1 about="The run ends where the gradient is small, not where the step is."
@@ -833,7 +833,10 @@ assert taken["none"] == 0, (
     "the gradient at the start is below the tolerance, so no step is needed; the run "
     f"took {taken['none']}"
 )
-assert taken["whole"] < 9000, "the run went on where the gradient was below tolerance"
+assert taken["whole"] < 9000, (
+    "the run never ended, where the gradient should fall below the tolerance: does it "
+    "go downhill, and stop there?"
+)
 assert taken["whole"] > 20, (
     f"the run ended after {taken['whole']} steps; with steps of this learning rate the "
     "gradient takes more than 20 to fall to a hundredth"
