@@ -137,6 +137,11 @@ for order, kept in wanted.items():
             f"{order!r} repeats an earlier permutation; is a generator started again "
             "on the way?"
         )
+        near = np.mean(np.abs(np.diff(first_of_each, axis=1)) <= 6)
+        assert near < 0.8, (
+            f"{order!r}: in {near:.0%} of all cases the next row is at most six rows "
+            "away in the data, where a random permutation of 40 gives about 28 %"
+        )
 table = as_table(row_orders(4, "reshuffle", 2400, 3), 4, 2400)
 counts = np.unique(table, axis=0, return_counts=True)[1]
 counts = np.append(counts, [0] * (24 - len(counts)))  # permutations that never came
@@ -227,6 +232,11 @@ def row_orders(n, order, epochs, seed):
         every.append(rows)
     return every
 
+
+# %% role="wrong" name="begins at a random row, where an order is kept" fails=["renewal"]
+# -             rows = rng.permutation(n)
+# +             rows = np.roll(np.arange(n), rng.integers(1, n))
+# +             rows = rng.permutation(n) if order == "reshuffle" else rows
 
 # %% role="wrong" name="forgets the seed" fails=["draws"]
 # -     rng = np.random.default_rng(seed)
