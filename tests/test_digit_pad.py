@@ -510,7 +510,7 @@ def test_figure_is_sound(open_page):
     figure.button("Clear").click()
     assert faults(page) == []
     names = {url.rsplit("/")[-1].split("?")[0] for url in requests if "/interactive/" in url}
-    assert names == {"explorers.js", "digit_pad.js", "figure.css"}
+    assert names == {"explorers.js", "digit_pad.js"}
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])

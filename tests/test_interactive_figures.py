@@ -546,7 +546,7 @@ def test_page_does_not_jump(open_page):
 
 
 def test_scripts_load_only_where_they_are_used(open_page):
-    wanted, asked = {"explorers.js", "time_to_target.js", "figure.css"}, {}
+    wanted, asked = {"explorers.js", "time_to_target.js"}, {}
     for name in (NOTEBOOK, WITHOUT):
         requests: set[str] = set()
         open_page(name, requests=requests)

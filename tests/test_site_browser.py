@@ -24,7 +24,7 @@ PAGES += ["search.html", "_modules/mbgd_lib/descent.html"]
 CHAPTER = "notebooks/01_gradient_descent_basics.html"
 EXERCISES = "book/exercises/01_gradient_descent_basics.html"
 
-FIRST_VISIT_LIMIT = 300_000
+FIRST_VISIT_LIMIT = 150_000
 COMPRESSED = (".html", ".css", ".js", ".svg")
 
 

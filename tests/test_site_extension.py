@@ -233,6 +233,26 @@ def test_styles_keep_what_a_page_or_a_script_may_use():
     ]
 
 
+def test_a_page_has_one_style_sheet_which_finds_what_the_others_asked_for(tmp_path):
+    static, folder = tmp_path / "_static", tmp_path / "pages"
+    (static / "theme").mkdir(parents=True)
+    folder.mkdir()
+    (static / "theme" / "a.css").write_text("a { b: url(../f.woff2) url(data:x) url('g.png') }")
+    (static / "b.css").write_text("c { d: url(#e) }")
+    links = (
+        '<link href="../_static/theme/a.css?v=1" rel="stylesheet"/>\n<link href="x" rel="next"/>\n'
+        '<link href="../_static/b.css" rel="stylesheet" type="text/css"/>\n'
+    )
+    page = page_weight.with_one_sheet(f"<head>{links}</head>", folder, static)
+    name, rest = re.fullmatch(
+        r'<head><link href="../_static/(joined-\w+.css)" rel="stylesheet"/>\n(.*)', page, re.S
+    ).groups()
+    assert rest == '<link href="x" rel="next"/>\n</head>'
+    assert (static / name).read_text() == (
+        "a { b: url(f.woff2) url(data:x) url(theme/g.png) }\nc { d: url(#e) }"
+    )
+
+
 def test_an_image_elsewhere_is_left_alone(tmp_path):
     page = soup('<article><img src="https://example.org/a.png"/></article>')
     html_mends.size_images(page, tmp_path / "page.html")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
+import os
+import posixpath
 import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import tinycss2
 from fontTools import subset
@@ -103,6 +107,49 @@ def names(selector: list[Node]) -> set[str]:
     return {name for name in found if not COMPOSED.match(name)}
 
 
+#: A link to a style sheet, as Beautiful Soup writes it.
+SHEET = re.compile(r'<link href="([^"?]+\.css)[^"]*" rel="stylesheet"[^>]*/>\n?')
+#: What a style sheet asks for, unless it holds it.
+ASKED = re.compile(r"""url\((["']?)(?!data:|#)([^"')]+)\1\)""")
+
+
+def join_styles(app: Sphinx, exception: Exception | None) -> None:
+    """Give each page one style sheet in place of twelve, each of which it would wait for."""
+    if exception:
+        return
+    static = Path(app.outdir, "_static")
+    for name in app.written_pages:  # type: ignore[attr-defined]
+        page = Path(app.builder.get_outfilename(name))  # type: ignore[attr-defined]
+        page.write_text(with_one_sheet(page.read_text("utf-8"), page.parent, static), "utf-8")
+    pages = "".join(path.read_text("utf-8") for path in Path(app.outdir).rglob("*.html"))
+    for sheet in static.glob("joined-*.css"):  # of an earlier build
+        if sheet.name not in pages:
+            sheet.unlink()
+
+
+def with_one_sheet(page: str, folder: Path, static: Path) -> str:
+    """Return a page with a link to one style sheet, which is written."""
+    sheets = [folder / unquote(link) for link in SHEET.findall(page)]
+    if not sheets:
+        return page
+    style = "\n".join(from_folder(sheet.resolve(), static.resolve()) for sheet in sheets)
+    target = static / f"joined-{hashlib.sha256(style.encode()).hexdigest()[:12]}.css"
+    target.write_text(style, "utf-8")
+    address = os.path.relpath(target, folder).replace(os.sep, "/")
+    one = f'<link href="{address}" rel="stylesheet"/>\n'
+    before, after = SHEET.split(page, maxsplit=1)[::2]
+    return before + one + SHEET.sub("", after)
+
+
+def from_folder(sheet: Path, folder: Path) -> str:
+    """Return a style sheet that asks for files as from another folder."""
+    place = sheet.parent.relative_to(folder).as_posix()
+    return ASKED.sub(
+        lambda asked: f"url({posixpath.normpath(posixpath.join(place, asked[2]))})",
+        sheet.read_text("utf-8"),
+    )
+
+
 # --- fonts ---
 
 #: The fonts that every formula needs, and where in a page the letters stand that they draw.
@@ -147,6 +194,6 @@ def font_with(letters: str, path: Path) -> bytes:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register it with Sphinx, after all pages are written and mended."""
     app.add_js_file(None, body=LOAD_FONTS)
-    for finish in (slim_pictures, slim_styles, embed_formula_fonts):
+    for finish in (slim_pictures, slim_styles, embed_formula_fonts, join_styles):
         app.connect("build-finished", finish, priority=700)
     return {"parallel_read_safe": True, "parallel_write_safe": False}
