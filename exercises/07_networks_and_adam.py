@@ -342,7 +342,7 @@ for n in (2, 7, 40):
     # Its sign is looked at by the checks for one row.
     assert np.allclose(np.abs(result[3]), abs(error), rtol=1e-6), (
         f"for {n} rows the scores are off by {error:.6f} in the mean, and the gradient of "
-        f"b is {result[3]:.6f}; is it a mean of errors?"
+        f"b is {result[3]}; is it a mean of errors?"
     )
 
 # %% role="hidden" id="exact" points=1 about="The gradients keep their digits where the loss is large: they are derived, not measured."
@@ -408,7 +408,7 @@ def gradients(X, y, V, a, w, b):
     return np.zeros_like(V), np.zeros_like(a), np.zeros_like(w), 0.0
 
 
-# %% role="wrong" name="returns the mean of the rows in all places" fails=["last-layer", "hidden-layer", "rows", "exact"]
+# %% role="wrong" name="returns the mean of X in all places" fails=["last-layer", "hidden-layer", "rows", "exact"]
 def gradients(X, y, V, a, w, b):
     mean = X.mean()
     return np.full(V.shape, mean), np.full(a.shape, mean), np.full(w.shape, mean), mean

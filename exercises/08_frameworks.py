@@ -1080,6 +1080,7 @@ for n, batch_size in ((20, 6), (18 + SHORTEST, 6), (24, 8)):
             f"{n} rows in batches of {batch_size}: the first {whole} batches should hold "
             f"different rows of the data, and hold {epoch.tolist()}"
         )
+        # Stored order, backwards or from a row in the middle, has one jump only.
         jumps = len(set((np.diff(epoch) % n).tolist()))
         assert jumps > 3, (
             f"{n} rows in batches of {batch_size}: the rows {epoch.tolist()} are in no "
