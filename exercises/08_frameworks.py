@@ -300,7 +300,7 @@ for n in (1, 7, 23):
     X, y = rng.normal(size=(n, 2)), 3 * rng.standard_exponential(n)
     expected = np.mean(np.abs(X[:, 0] - y))
     for batch_size in (1, 2, 3, 5, 7, 10, 23, 40):
-        result = evaluate(lambda rows: rows[:, 0], X, y, batch_size)
+        result = evaluate(lambda rows: rows[:, 0].copy(), X, y, batch_size)
         pair = isinstance(result, (tuple, list, np.ndarray)) and np.shape(result) == (
             2,
         )
@@ -317,7 +317,7 @@ for n in (6, 12, 25):
     X, y = rng.normal(size=(n, 2)), 3 * rng.standard_exponential(n)
     expected = np.mean(np.abs(X[:, 1] - y) ** ERROR_POWER) ** (1 / ERROR_POWER)
     for batch_size in (1, 2, 3, 4, 6, 25, 30):
-        result = evaluate(lambda rows: rows[:, 1], X, y, batch_size)
+        result = evaluate(lambda rows: rows[:, 1].copy(), X, y, batch_size)
         pair = isinstance(result, (tuple, list, np.ndarray)) and np.shape(result) == (
             2,
         )
