@@ -957,8 +957,8 @@ for rows in batches:
 from numbers import Real
 
 rng = np.random.default_rng(50)
-X = rng.normal(size=(30, 2)) * [1.0, 3.0]
-whole = LeastSquares(X, rng.normal(size=30))
+features = rng.normal(size=(30, 2)) * [1.0, 3.0]
+whole = LeastSquares(features, rng.normal(size=30))
 for step in (0.01, 0.5):
     result = curvature_along(whole, np.array([1.0, 2.0, -1.0]), np.arange(30), step)
     assert isinstance(result, Real), (
@@ -977,9 +977,9 @@ for step in (0.01, 0.5):
 from numbers import Real
 
 rng = np.random.default_rng(51)
-X = rng.normal(size=(40, 3)) * [1.0, 3.0, 0.3]
-some = LeastSquares(X, rng.normal(size=40))
-A = np.column_stack([np.ones(40), X])
+features = rng.normal(size=(40, 3)) * [1.0, 3.0, 0.3]
+some = LeastSquares(features, rng.normal(size=40))
+A = np.column_stack([np.ones(40), features])
 for size in (1, 2, 5, 20):
     rows, place = rng.choice(40, size=size, replace=False), rng.normal(size=4)
     result = curvature_along(some, place.copy(), rows.copy(), 0.05)
