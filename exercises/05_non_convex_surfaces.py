@@ -125,6 +125,14 @@ for place in rng.uniform(-2, 2, size=(20, 2)):
             "differences of the surface say otherwise. On the valley's floor the "
             "bracket is 0 and hides mistakes in its own derivative: check all factors of it"
         )
+# Far out the loss is about 2.5e15: differences of it have no digit of entry 1.
+result = gradient(np.array([1e4, 0.3]))[1]
+expected = 0.3 - RIPPLE * np.sin(WAVES * 1e4)
+assert abs(result - expected) < 1e-6, (
+    f"at (10000, 0.3) entry 1 of the gradient is {result:.6g} and should be "
+    f"{expected:.6g}. Differences lose these digits where the loss is large: derive "
+    "the gradient"
+)
 
 # %% role="hidden" id="differences" points=1 in_place=true about="The differences are central, for any number of weights, and leave the weights alone."
 
@@ -210,6 +218,17 @@ def central_differences(value, weights, step):
 # +         given[j] += 1
 
 
+# %% role="wrong" name="hands in the differences" fails=["elsewhere"]
+def gradient(weights):
+    return central_differences(bent_well, weights, 1e-5)
+
+
+def central_differences(value, weights, step):
+    weights, moves = np.asarray(weights, dtype=float), step * np.eye(len(weights))
+    rises = [value(weights + move) - value(weights - move) for move in moves]
+    return np.array(rises) / (2 * step)
+
+
 # %% role="wrong" name="differentiates the well without its tilt" fails=["floor", "elsewhere"]
 # -     along = w1**3 - w1 + TILT - bend * RIPPLE * WAVES * np.cos(WAVES * w1)
 # +     along = w1**3 - w1 - bend * RIPPLE * WAVES * np.cos(WAVES * w1)
@@ -291,7 +310,7 @@ for short, n_batches in ((8, 5), (3, 2)):
     )
 
 # %% role="hidden" id="decay" points=2 about="The learning rate falls over the whole run, and does not start anew."
-result = mended_descent(lambda weights, batch: np.ones(1), [0.0], 4, 6, 0)
+result = mended_descent(lambda weights, batch: np.full(1, 1.0 + batch), [0.0], 4, 6, 0)
 assert isinstance(result, (tuple, list)), (
     f"return the pair of weights and lengths; got {type(result).__name__}"
 )
@@ -301,9 +320,9 @@ assert np.shape(result[1]) == (24,), (
     "4 batches, 6 epochs and no tolerance make 24 steps; got lengths of the shape "
     f"{np.shape(result[1])}"
 )
-rates = np.array(result[1], dtype=float)
+rates = np.array(result[1], dtype=float) / np.tile([1, 2, 3, 4], 6)
 assert (np.diff(rates) < 0).all(), (
-    "with a gradient of length 1 the lengths are the learning rates, and they should "
+    "a step's length divided by that of its gradient is the learning rate, which should "
     f"fall at every step; the first six are {rates[:6].round(4)}"
 )
 expected = FIRST_RATE / (1 + np.arange(24) / HALF_AFTER)
@@ -409,6 +428,11 @@ def mended_descent(gradient, start, n_batches, epochs, tolerance):
         gradient(weights, k % n_batches)
     weights[0] -= 8
     return weights, lengths
+
+
+# %% role="wrong" name="takes no gradient, and returns the rates" fails=["stop", "decay", "unchanged"]
+def mended_descent(gradient, start, n_batches, epochs, tolerance):
+    return start, list(FIRST_RATE / (1 + np.arange(n_batches * epochs) / HALF_AFTER))
 
 
 # %% role="wrong" name="moves the start" fails=["unchanged"]
@@ -862,7 +886,7 @@ assert loud == again, (
 
 # %% role="hidden" id="share" points=2 about="The shares agree with the check's own runs, within chance."
 rng = np.random.default_rng(505)
-for size in (1, 4, 16, 32):
+for size in (1, 3, 12, 24):  # three of them are not in batch_sizes
     w = np.ones(1_000)
     for _ in range(2_000):
         kicks = rng.standard_normal(1_000) * (SIGMA**2 / size) ** 0.5
@@ -879,6 +903,15 @@ for size in (1, 4, 16, 32):
         "check's own runs than chance allows. Look at the size of the noise, at what "
         "the learning rate multiplies, at the tilt and at the number of steps"
     )
+deep = 61 * np.array([deep_share(1, 61, seed) for seed in range(8)])
+assert np.allclose(deep, deep.round(), atol=0.05), (
+    f"of 61 runs {deep[0]:.2f} ended in the deeper well, which is no whole number; make "
+    "as many runs as are asked for, and count them"
+)
+assert np.ptp(deep) > 0.5, (
+    f"with each of the seeds 0 to 7 just {deep[0]:.0f} of 61 runs ended in the deeper "
+    "well; draw all noise from the seed"
+)
 
 # %% role="hidden" id="wilson" points=1 about="The interval is Wilson's, at the ends too."
 for successes, runs in ((0, 20), (20, 20), (7, 50), (930, 1_000)):
@@ -992,6 +1025,15 @@ band = [
 
 #           band.append(size)
 # + band = [1, 2, 4]
+
+
+# %% role="wrong" name="always makes the same 1,000 runs" fails=["share"]
+#       rng = np.random.default_rng(seed)
+# +     runs, rng = 1_000, np.random.default_rng(0)
+
+# %% role="wrong" name="draws the same noise for every seed" fails=["share"]
+# -     rng = np.random.default_rng(seed)
+# +     rng = np.random.default_rng(0)
 
 
 # %% role="wrong" name="adds the noise after the step, so that the rate does not scale it" fails=["share", "band"]

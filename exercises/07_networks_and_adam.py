@@ -337,6 +337,13 @@ for n in (2, 7, 40):
             "function says of each row alone; where are the rows added up, and by "
             "what is the sum divided?"
         )
+    h = STRETCH * np.tanh((X @ V + arrays[1]) / STRETCH)
+    error = np.mean(h @ arrays[2] + arrays[3] - y)
+    # Its sign is looked at by the checks for one row.
+    assert np.allclose(np.abs(result[3]), abs(error), rtol=1e-6), (
+        f"for {n} rows the scores are off by {error:.6f} in the mean, and the gradient of "
+        f"b is {result[3]}; is it a mean of errors?"
+    )
 
 # %% role="hidden" id="exact" points=1 about="The gradients keep their digits where the loss is large: they are derived, not measured."
 rng = np.random.default_rng(23)
@@ -399,6 +406,12 @@ def gradients(X, y, V, a, w, b):
 # %% role="wrong" name="returns zeros" fails=["last-layer", "hidden-layer", "rows", "exact"]
 def gradients(X, y, V, a, w, b):
     return np.zeros_like(V), np.zeros_like(a), np.zeros_like(w), 0.0
+
+
+# %% role="wrong" name="returns the mean of X in all places" fails=["last-layer", "hidden-layer", "rows", "exact"]
+def gradients(X, y, V, a, w, b):
+    mean = X.mean()
+    return np.full(V.shape, mean), np.full(a.shape, mean), np.full(w.shape, mean), mean
 
 
 # %% role="wrong" name="divides only the hidden layer by the number of rows" fails=["rows", "exact"]
@@ -944,8 +957,8 @@ for rows in batches:
 from numbers import Real
 
 rng = np.random.default_rng(50)
-X = rng.normal(size=(30, 2)) * [1.0, 3.0]
-whole = LeastSquares(X, rng.normal(size=30))
+features = rng.normal(size=(30, 2)) * [1.0, 3.0]
+whole = LeastSquares(features, rng.normal(size=30))
 for step in (0.01, 0.5):
     result = curvature_along(whole, np.array([1.0, 2.0, -1.0]), np.arange(30), step)
     assert isinstance(result, Real), (
@@ -964,9 +977,9 @@ for step in (0.01, 0.5):
 from numbers import Real
 
 rng = np.random.default_rng(51)
-X = rng.normal(size=(40, 3)) * [1.0, 3.0, 0.3]
-some = LeastSquares(X, rng.normal(size=40))
-A = np.column_stack([np.ones(40), X])
+features = rng.normal(size=(40, 3)) * [1.0, 3.0, 0.3]
+some = LeastSquares(features, rng.normal(size=40))
+A = np.column_stack([np.ones(40), features])
 for size in (1, 2, 5, 20):
     rows, place = rng.choice(40, size=size, replace=False), rng.normal(size=4)
     result = curvature_along(some, place.copy(), rows.copy(), 0.05)

@@ -300,7 +300,7 @@ for n in (1, 7, 23):
     X, y = rng.normal(size=(n, 2)), 3 * rng.standard_exponential(n)
     expected = np.mean(np.abs(X[:, 0] - y))
     for batch_size in (1, 2, 3, 5, 7, 10, 23, 40):
-        result = evaluate(lambda rows: rows[:, 0], X, y, batch_size)
+        result = evaluate(lambda rows: rows[:, 0].copy(), X, y, batch_size)
         pair = isinstance(result, (tuple, list, np.ndarray)) and np.shape(result) == (
             2,
         )
@@ -317,7 +317,7 @@ for n in (6, 12, 25):
     X, y = rng.normal(size=(n, 2)), 3 * rng.standard_exponential(n)
     expected = np.mean(np.abs(X[:, 1] - y) ** ERROR_POWER) ** (1 / ERROR_POWER)
     for batch_size in (1, 2, 3, 4, 6, 25, 30):
-        result = evaluate(lambda rows: rows[:, 1], X, y, batch_size)
+        result = evaluate(lambda rows: rows[:, 1].copy(), X, y, batch_size)
         pair = isinstance(result, (tuple, list, np.ndarray)) and np.shape(result) == (
             2,
         )
@@ -330,11 +330,11 @@ for n in (6, 12, 25):
 
 # %% role="hidden" id="pieces" points=1 about="predict gets every row once, and never more than a batch."
 for n, batch_size in ((10, 4), (8, 4), (5, 9), (7, 1)):
-    X, y, seen = np.arange(float(n))[:, None], np.ones(n), []
+    X, y, seen = np.arange(float(n))[:, None], np.arange(float(n)) + n, []
 
     def predict(rows, seen=seen):
         seen.append(np.ravel(rows))
-        return np.zeros(len(rows))
+        return np.ravel(rows).copy()
 
     result = evaluate(predict, X, y, batch_size)
     place = f"{n} rows in batches of {batch_size}"
@@ -343,8 +343,8 @@ for n, batch_size in ((10, 4), (8, 4), (5, 9), (7, 1)):
     assert np.shape(result) == (2,), (
         f"evaluate should return two numbers, not {result!r}"
     )
-    assert np.allclose(result, 1), (
-        f"{place}: all errors are 1, and so are both numbers; yours are {result}"
+    assert np.allclose(result, n), (
+        f"{place}: all errors are {n}, and so are both numbers; yours are {result}"
     )
     assert max(sizes, default=0) <= batch_size, (
         f"{place}: predict got {max(sizes)} rows at once; as many do not fit into memory"
@@ -394,6 +394,11 @@ def evaluate(predict, X, y, batch_size):
 # %% role="wrong" name="predicts, and returns zeros" fails=["whole", "mean", "root", "pieces"]
 # -     return total / len(y), (powers / len(y)) ** (1 / ERROR_POWER)
 # +     return 0.0, 0.0
+
+
+# %% role="wrong" name="predicts, and returns ones" fails=["whole", "mean", "root", "pieces"]
+# -     return total / len(y), (powers / len(y)) ** (1 / ERROR_POWER)
+# +     return 1.0, 1.0
 
 
 # %% role="wrong" name="adds up sums, but leaves out the last rows" fails=["mean", "root", "pieces"]
@@ -569,6 +574,7 @@ assert sorted(asked) == sorted(sizes), (
     f"parts of {sizes.tolist()} rows: gradient was called with {asked} rows; call it "
     "once for every part"
 )
+assert np.any(result), "the weights are still 0; what is done with the gradients?"
 
 # %% role="hidden" id="votes" points=1 about="The three predictions are right."
 from numbers import Real
@@ -629,6 +635,10 @@ def run(objective, weights, parts, learning_rate):
         gradients = [objective.gradient(weights, rows) for rows in window]
         weights = weights - learning_rate * np.mean(gradients, axis=0)
     return weights
+
+
+# %% role="wrong" name="asks for gradients, and moves nothing" fails=["equal", "unequal", "rest", "one-part"]
+# -         weights = weights - learning_rate * total / n_rows
 
 
 # %% role="wrong" name="puts the window together again" fails=["one-part"]
@@ -764,6 +774,11 @@ for k, gradient in enumerate(rng.normal(size=(5, 3))):
         f"at a constant rate both forms should be at the same weights; after {k + 1} "
         f"steps they are at {ends[0].round(4)} and {ends[1].round(4)}"
     )
+after, _ = outside(ends[0].copy(), velocities[0].copy(), np.zeros(3), 0.1)
+assert not np.allclose(after, ends[0]), (
+    "where the gradient is zero a run with momentum goes on; after five steps "
+    f"outside stays at {ends[0].round(4)}"
+)
 
 # %% role="hidden" id="forms" points=1 about="Both forms are right where the rate changes."
 rng = np.random.default_rng(1)
@@ -846,6 +861,13 @@ assert abs(further / gained - 1) < 0.01, (
 # -     return weights + velocity, velocity
 # +     velocity = MOMENTUM * velocity - gradient
 # +     return weights + rate * velocity, velocity
+
+# %% role="wrong" name="remembers nothing" fails=["constant", "forms"]
+# -     velocity = MOMENTUM * velocity + gradient
+# +     velocity = gradient
+
+# -     velocity = MOMENTUM * velocity - rate * gradient
+# +     velocity = -rate * gradient
 
 # %% role="wrong" name="forgets the sign, and takes the ratio of the rates" fails=["translate", "slope"]
 # - first_ratio = MOMENTUM * CUT + (1 - MOMENTUM)
@@ -1058,6 +1080,12 @@ for n, batch_size in ((20, 6), (18 + SHORTEST, 6), (24, 8)):
             f"{n} rows in batches of {batch_size}: the first {whole} batches should hold "
             f"different rows of the data, and hold {epoch.tolist()}"
         )
+        # Stored order, backwards or from a row in the middle, has one jump only.
+        jumps = len(set((np.diff(epoch) % n).tolist()))
+        assert jumps > 3, (
+            f"{n} rows in batches of {batch_size}: the rows {epoch.tolist()} are in no "
+            "random order; shuffle all of them"
+        )
         again = np.array_equal(epoch, np.concatenate(way[whole : 2 * whole]))
         assert n % batch_size or not again, (
             "the second epoch has the order of the first; is a new one drawn?"
@@ -1088,7 +1116,11 @@ assert len(seen) == len(runs[0]) == 500, (
     "five batches of 100 of 50,000 rows, inside an epoch, should hold 500 different "
     f"rows of the data; after resume they hold {len(seen)}"
 )
-assert (np.diff(runs[0]) < 0).any(), "the rows come in stored order; shuffle them"
+jumps = len(set((np.diff(runs[0]) % 50_000).tolist()))
+assert jumps > 100, (
+    "in a random order nearly all jumps from one row to the next are different; among "
+    f"500 rows the number of different ones is {jumps}. Shuffle the rows"
+)
 
 # %% [markdown] role="explanation"
 # The place in an epoch has two parts: how the order was drawn, and how far it has been used. The usual mistakes keep one of the two. Who keeps the position alone, or neither, draws another order: of the rows that were still to come, some are missed, and others come again. Who keeps the generator as it is *now*, after the order was drawn, gets the order of the *next* epoch. Both have been reported of well-known libraries.
@@ -1208,6 +1240,26 @@ class Loader:
 
     def resume(self, state):
         pass
+
+
+# %% role="wrong" name="goes through the rows backwards, from another one in each epoch" fails=["same-rows", "small"]
+class Loader:
+    def __init__(self, n, batch_size, seed):
+        self.n, self.batch_size = n, batch_size
+        self.first, self.position = seed, 0
+
+    def next_rows(self):
+        if self.n - self.position < min(self.batch_size, SHORTEST):
+            self.first, self.position = self.first + 1, 0
+        rows = np.arange(self.position, min(self.position + self.batch_size, self.n))
+        self.position += len(rows)
+        return (self.first - rows) % self.n
+
+    def state(self):
+        return [self.first, self.position]
+
+    def resume(self, state):
+        self.first, self.position = state
 
 
 # %% role="wrong" name="keeps its place in a list, and says where" fails=["same-rows", "small"]

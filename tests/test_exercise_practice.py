@@ -43,6 +43,15 @@ def test_every_check_runs_in_the_notebook_and_says_what_passed(exercises, capsys
     assert printed == [f"✓ {check.about}" for e in exercises.exercises for check in e.checks]
 
 
+@pytest.mark.parametrize("name", set_names())
+def test_no_check_takes_a_name_that_a_later_one_needs(name, capsys):
+    """In the notebook all cells share their names, where the grader gives each check its own."""
+    exercises = read_set(find_set(name))
+    solutions = {exercise.id: exercise.solution for exercise in exercises.exercises}
+    printed = run(practice(exercises, **solutions), capsys)
+    assert printed == [f"✓ {check.about}" for e in exercises.exercises for check in e.checks]
+
+
 def test_a_hidden_check_says_what_is_missing(exercises, capsys):
     whole = "def half(x):\n    return x"
     with pytest.raises(AssertionError, match="which is not the share asked for"):
