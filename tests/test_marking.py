@@ -7,11 +7,13 @@ import secrets
 import socket
 import subprocess
 import sys
+import time
 import types
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from small_set import changed, read_text, runs_answers, small_set, with_answer
 
@@ -588,6 +590,47 @@ def test_a_check_that_takes_too_long_is_stopped(tmp_path):
     marks = marks_of(exercises, answer)
     assert points(exercises, marks) == (2, TWO)
     assert "ran for too long" in messages(marks)
+
+
+# --- neighbours: submissions that are graded at the same time ---
+
+
+@pytest.fixture
+def narrow_door(tmp_path):
+    """A door whose worker shares a single processor with this process and all that these start."""
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("only Linux counts the time that a process waits for a processor")
+    ours = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(ours)})
+    try:
+        with Door(Limits(), tmp_path) as door:
+            door.run("import os, time")
+            yield door
+    finally:
+        os.sched_setaffinity(0, ours)
+
+
+def test_busy_neighbours_cost_no_time(narrow_door):
+    """What needs 0.3 seconds takes five times as long, and is not stopped at 0.6."""
+    loop = [sys.executable, "-c", "while True: pass"]
+    neighbours = [subprocess.Popen(loop, start_new_session=True) for _ in range(4)]
+    begun = time.monotonic()
+    try:
+        with narrow_door.watched(0.6):
+            narrow_door.run("end = time.process_time() + 0.3\nwhile time.process_time() < end: pass")
+    finally:
+        for neighbour in neighbours:
+            neighbour.kill()
+            neighbour.wait()
+    assert time.monotonic() - begun > 0.7
+
+
+def test_the_time_of_all_processes_counts(narrow_door):
+    """Each of eight would need four seconds to run for a half."""
+    loops = "end = time.monotonic() + 3\nfor _ in range(3): os.fork()\n"
+    loops += "while time.monotonic() < end: pass"
+    with pytest.raises(Stopped, match="too long"), narrow_door.watched(0.5):
+        narrow_door.run(loops)
 
 
 # --- the lecturer's machine ---

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import glob
 import io
 import json
 import os
@@ -98,6 +99,8 @@ class Door:
         self.limits = limits
         self.process, requests, replies = sandbox.start(limits, scratch)
         self.requests, self.replies = os.fdopen(requests, "wb", 0), os.fdopen(replies, "rb")
+        self.processes = [os.getpid(), self.process.pid]  # this one, the worker, what it started
+        self.threads: dict[str, list[float]] = {}  # of these: seconds that each ran, and waited
         self.ours: list[object] = []  # functions of checks, which an answer may call
         self.raised: Exception | None = None  # by one of these
         self.writes_back = False  # whether calls change their arguments here, too
@@ -207,41 +210,58 @@ class Door:
             return f"it made Python crash (signal {signal_number}), or took too much memory"
         return f"it ended Python itself (exit code {code}); an answer must not call exit"
 
+    def clock(self) -> np.ndarray:
+        """Two clocks that stand still while a neighbour has the processors.
+
+        One adds up what all threads of the worker and of this process have run; the other is the
+        time of day, less what they have waited for a processor (on Linux, which counts it). What
+        takes time moves one of them: a loop both, many processes the first, sleep the second.
+        """
+        for pid in self.processes:
+            for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+                with contextlib.suppress(OSError):
+                    ran, waited, _ = Path(path).read_text().split()
+                    self.threads[path] = [int(ran) / 1e9, int(waited) / 1e9]
+        ran, waited = np.sum([[0, 0], *self.threads.values()], axis=0)
+        return np.array([ran, time.monotonic() - waited])
+
     @contextlib.contextmanager
     def watched(self, seconds: float) -> Iterator[None]:
         """Stop what is done meanwhile once it takes too long, or the worker grows too large.
 
         It is a timer's signal that stops it: so this works in a process' main thread alone.
         """
-        deadline = time.monotonic() + seconds
+        begun = self.clock()
 
         def look(*_: int | FrameType | None) -> None:
-            if time.monotonic() > deadline:
-                raise Stopped("it ran for too long; look for a loop that does not end")
-            check_size(self.process.pid, self.limits)
+            try:
+                self.check_size()
+                if (self.clock() - begun).max() > seconds:
+                    raise Stopped("it ran for too long; look for a loop that does not end")
+            finally:  # where processors are scarce, a look may take longer than a nap
+                signal.setitimer(signal.ITIMER_REAL, LONGEST_NAP)
 
         before = signal.signal(signal.SIGALRM, look)
-        signal.setitimer(signal.ITIMER_REAL, min(LONGEST_NAP, seconds), LONGEST_NAP)
+        signal.setitimer(signal.ITIMER_REAL, min(LONGEST_NAP, seconds))
         try:
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
 
-
-def check_size(pid: int, limits: Limits) -> None:
-    """Stop a worker that, with all it has started, takes more than it may."""
-    memory, count = 0, 0
-    with contextlib.suppress(psutil.Error):
-        first = psutil.Process(pid)
-        for process in (first, *first.children(recursive=True)):
-            with contextlib.suppress(psutil.Error):
-                memory += process.memory_info().rss
-                count += 1
-    if memory > limits.memory:
-        raise Stopped(f"it took more than {limits.memory / 1024**3:.3g} GB of memory in all")
-    if count > limits.processes:
-        raise Stopped(f"it started more than {limits.processes} processes")
+    def check_size(self) -> None:
+        """Stop a worker that, with all it has started, takes more than it may."""
+        memory, self.processes = 0, [os.getpid()]
+        with contextlib.suppress(psutil.Error):
+            first = psutil.Process(self.process.pid)
+            for process in (first, *first.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    memory += process.memory_info().rss
+                    self.processes.append(process.pid)
+        if memory > self.limits.memory:
+            raise Stopped(f"it took more than {self.limits.memory / 1024**3:.3g} GB of memory in all")
+        if len(self.processes) - 1 > self.limits.processes:
+            raise Stopped(f"it started more than {self.limits.processes} processes")
 
 
 # --- what arrives ---
