@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import socket
@@ -464,6 +465,7 @@ def test_what_comes_back_of_other_kinds(door):
     assert same(range(3)) == same({0: 0, 1: 0, 2: 0}.keys() and [0, 1, 2]) == [0, 1, 2]
     assert get(door, "one_by_one")(3) == [0, 1, 2]
     assert same(Fraction(1, 2)) == 0.5
+    assert same(np.array([1j])) == [1j]
     strange = same(types.SimpleNamespace(shape=(2,), sum=lambda: 1))
     assert type(strange).__name__ == "SimpleNamespace"
     assert not callable(strange)
@@ -531,6 +533,13 @@ def test_a_generator_moves_on(door):
 
 
 RESULT = '{"value": {"dict": [["result", %s], ["changed", []]]}}'
+MANY = range(10_000, 20_001)
+# Things that are different and have the same hash, or could have: a set of them takes long.
+ALIKE = {
+    "whole numbers": [k * (2**61 - 1) for k in MANY],
+    "complex numbers": [{"complex": [-1000003 * k, k]} for k in MANY],
+    "pairs": [{"tuple": [k, 0]} for k in MANY],
+}
 SPOILED = {
     "no JSON": "]",
     "no dictionary": "[1]",
@@ -547,16 +556,33 @@ SPOILED = {
     "half an error": '{"error": {"type": "E"}}',
     "type that is code": RESULT % '{"array": ["i8, (", [1], ""]}',
     "letter that is none": RESULT % '{"scalar": ["<U1", [], "/////w=="]}',
-    "set that takes long": RESULT % ('{"set": [' + "1, " * 10_000 + "1]}"),
+    "array of long texts": RESULT % '{"array": ["<U10000", [0], ""]}',
+    "long text": RESULT % f'"{"x" * 10_001}"',
+    **{f"{name} of one hash": RESULT % json.dumps(alike) for name, alike in ALIKE.items()},
 }
 
 
 @pytest.mark.parametrize("line", SPOILED.values(), ids=SPOILED)
 def test_a_reply_that_is_none_stops_the_worker(door, monkeypatch, line):
-    monkeypatch.setattr(door, "replies", types.SimpleNamespace(readline=lambda _: line))
+    monkeypatch.setattr(door, "replies", types.SimpleNamespace(readline=lambda _: line.encode()))
     monkeypatch.setattr(door, "send", lambda _: None)
     with pytest.raises(Stopped, match="spoiled the connection"):
         door.call(0, (), {})
+
+
+@pytest.mark.parametrize(
+    ("give", "said"),
+    [
+        ("f(np.ones((300, 300), np.int8))", "spoiled"),
+        ("return np.ones((900, 900), np.int8)", "more to the grader than any right answer"),
+    ],
+)
+def test_what_a_call_may_take_long_with_stops_the_worker(tmp_path, give, said):
+    """No timer stops a call of NumPy's, such as the product of large matrices of whole numbers."""
+    with Door(Limits(), tmp_path) as door:
+        door.run(f"import numpy as np\ndef give(f): {give}")
+        with pytest.raises(Stopped, match=said):
+            get(door, "give")(lambda w: w @ w)
 
 
 def test_a_generator_that_is_another_stops_the_worker(door):
@@ -577,7 +603,7 @@ def test_what_a_check_lends_works_until_its_call_returns(door):
 
 
 def test_a_reply_like_these_is_one(door, monkeypatch):
-    monkeypatch.setattr(door, "replies", types.SimpleNamespace(readline=lambda _: RESULT % "7"))
+    monkeypatch.setattr(door, "replies", types.SimpleNamespace(readline=lambda _: (RESULT % "7").encode()))
     monkeypatch.setattr(door, "send", lambda _: None)
     assert door.call(0, (), {}) == 7
 

@@ -30,10 +30,14 @@ from grading.marking import sandbox
 from grading.marking.sandbox import Limits
 from grading.marking.worker import KINDS, mutable_in
 
-LONGEST_REPLY = 16_000_000  # letters; an honest reply is far below
+# Letters. What arrives is small, since a call of NumPy's cannot be stopped before it ends: honest
+# replies have up to 340,000 letters, calls of a check's functions 600, texts 24.
+LONGEST_REPLY, LONGEST_CALL, LONGEST_TEXT = 1_000_000, 100_000, 10_000
 LONGEST_NAP = 0.2  # seconds between two looks at what a worker takes
-MOST_HASHED = 10_000  # elements of a set, keys of a dictionary
-DTYPE = re.compile(rf"[<>|=]?[{KINDS}]\d+")
+# What may be many different things with a single hash: in a set these take quadratic time.
+HASHED_ALIKE = re.compile(rb'"tuple"|"complex"|\d{22}')
+MOST_ALIKE = 10_000
+DTYPE = re.compile(rf"[<>|=]?[{KINDS}]\d{{1,4}}")
 IMPORTABLE = ("mbgd_lib", "numpy", "builtins", "math")  # a function of these is there, too
 
 
@@ -197,7 +201,14 @@ class Door:
         line = self.replies.readline(LONGEST_REPLY)
         if not line:
             raise Stopped(self.reason())
-        return dict(json.loads(line))
+        if len(line) == LONGEST_REPLY:
+            raise Stopped("it gave more to the grader than any right answer does")
+        reply = dict(json.loads(line))
+        if "callback" in reply and len(line) > LONGEST_CALL:
+            raise ValueError("too much to compute with")
+        if len(HASHED_ALIKE.findall(line)) > MOST_ALIKE:
+            raise ValueError("too much to hash")
+        return reply
 
     def reason(self) -> str:
         """Why the process is no longer there."""
@@ -280,6 +291,8 @@ def decoded(value: Any, door: Door) -> Any:
     """A value of the worker's, as its `Things.plain` wrote it; anything else raises."""
     if isinstance(value, list):
         return [decoded(item, door) for item in value]
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:
+        raise ValueError("an array of texts is as wide as the longest of them")
     if not isinstance(value, dict):
         return value
     if "thing" in value:
@@ -300,20 +313,13 @@ def decoded_array(content: Any, _: Door) -> np.ndarray:
     return np.asarray(array.view("u1") != 0) if array.dtype.kind == "b" else array
 
 
-def few(content: list) -> list:
-    """What is to be hashed: values that collide cost quadratic time, in which no signal comes."""
-    if len(content) > MOST_HASHED:
-        raise ValueError(f"more than {MOST_HASHED} items to be hashed")
-    return content
-
-
 DECODERS = {
     "array": decoded_array,
     "scalar": lambda content, door: decoded_array(content, door)[()],
     "complex": lambda content, _: complex(*content),
     "tuple": lambda content, door: tuple(decoded(content, door)),
-    "set": lambda content, door: set(decoded(few(content), door)),
-    "dict": lambda content, door: dict(decoded(few(content), door)),
+    "set": lambda content, door: set(decoded(content, door)),
+    "dict": lambda content, door: dict(decoded(content, door)),
 }
 
 

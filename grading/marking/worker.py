@@ -39,7 +39,7 @@ import numpy as np
 MOST_MESSAGE = 1_500  # letters of an error's message
 MOST_ITEMS = 100_000  # of a generator, which may have no end
 LARGEST_INT = 1_000  # bits
-KINDS = "biufcU"  # NumPy's letters for arrays of truth values, numbers and text
+KINDS = "biufU"  # NumPy's letters for arrays of truth values, real numbers and text
 
 
 def limit_resources(memory: int, file_size: int, processes: int, user: int) -> None:
@@ -121,7 +121,7 @@ class Things:
 
     def plain_array(self, array: np.ndarray, is_scalar: bool) -> object:
         """An array, or a scalar of NumPy's: its type, its shape and its bytes."""
-        if array.dtype.kind == "O":
+        if array.dtype.kind in "Oc":
             return self.plain(array.tolist())
         if array.dtype.kind not in KINDS:
             return self.thing(array)
