@@ -14,7 +14,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 from small_set import changed, read_text, runs_answers, small_set, with_answer
 
@@ -603,7 +602,9 @@ def test_what_a_check_lends_works_until_its_call_returns(door):
 
 
 def test_a_reply_like_these_is_one(door, monkeypatch):
-    monkeypatch.setattr(door, "replies", types.SimpleNamespace(readline=lambda _: (RESULT % "7").encode()))
+    monkeypatch.setattr(
+        door, "replies", types.SimpleNamespace(readline=lambda _: (RESULT % "7").encode())
+    )
     monkeypatch.setattr(door, "send", lambda _: None)
     assert door.call(0, (), {}) == 7
 
@@ -643,7 +644,9 @@ def test_busy_neighbours_cost_no_time(narrow_door):
     begun = time.monotonic()
     try:
         with narrow_door.watched(0.6):
-            narrow_door.run("end = time.process_time() + 0.3\nwhile time.process_time() < end: pass")
+            narrow_door.run(
+                "end = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
+            )
     finally:
         for neighbour in neighbours:
             neighbour.kill()

@@ -262,17 +262,17 @@ class Door:
 
     def check_size(self) -> None:
         """Stop a worker that, with all it has started, takes more than it may."""
-        memory, self.processes = 0, [os.getpid()]
+        limits, memory, self.processes = self.limits, 0, [os.getpid()]
         with contextlib.suppress(psutil.Error):
             first = psutil.Process(self.process.pid)
             for process in (first, *first.children(recursive=True)):
                 with contextlib.suppress(psutil.Error):
                     memory += process.memory_info().rss
                     self.processes.append(process.pid)
-        if memory > self.limits.memory:
-            raise Stopped(f"it took more than {self.limits.memory / 1024**3:.3g} GB of memory in all")
-        if len(self.processes) - 1 > self.limits.processes:
-            raise Stopped(f"it started more than {self.limits.processes} processes")
+        if memory > limits.memory:
+            raise Stopped(f"it took more than {limits.memory / 1024**3:.3g} GB of memory in all")
+        if len(self.processes) - 1 > limits.processes:
+            raise Stopped(f"it started more than {limits.processes} processes")
 
 
 # --- what arrives ---
