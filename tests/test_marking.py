@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import secrets
 import socket
 import subprocess
@@ -706,6 +707,32 @@ def test_nothing_outside_can_be_written(exercises, tmp_path):
     answer += "    try: Path(place).write_text('mine')\n    except OSError: pass\n"
     assert points(exercises, marks_of(exercises, answer)) == (4, TWO)
     assert not any(place.exists() for place in places)
+
+
+# Memory that no process holds: nothing but systemd would count it.
+NOBODYS = {
+    "a file without a name": "os.memfd_create('m')",
+    "a segment": "libc.shmget(0, 4096, 0o1600) == -1 and 1 / 0",
+    "a set of semaphores": "libc.semget(0, 32000, 0o1600) == -1 and 1 / 0",
+    "a queue": "libc.msgget(0, 0o1600) == -1 and 1 / 0",
+    "a child's namespace": "(libc.syscall(CLONE, 1 << 28, 0) or os._exit(0)) == -1 and 1 / 0",
+    "a namespace to mount in": "libc.unshare(0x10020000) == -1 and 1 / 0",
+    "pages that children share": "mmap.mmap(-1, 4096)",
+    "the same of a file": "mmap.mmap(os.open('/dev/zero', os.O_RDWR), 4096)",
+    "many files": "[open('/dev/null') for _ in range(100)]",
+}
+
+
+@cut_off
+@pytest.mark.skipif(platform.machine() not in sandbox.CLOSED, reason="calls have other numbers")
+def test_no_memory_that_is_nobodys(exercises):
+    answer = "import ctypes, mmap, os, platform\nlibc, taken = ctypes.CDLL(None), []\n"
+    answer += "CLONE = 56 if platform.machine() == 'x86_64' else 220\n"
+    for name, take in NOBODYS.items():
+        answer += f"try: {take}; taken += [{name!r}]\nexcept (OSError, ZeroDivisionError): pass\n"
+    answer += "def half(x): return taken or x * 0.5"
+    marks = marks_of(exercises, answer)
+    assert points(exercises, marks) == (4, TWO), messages(marks)
 
 
 # Processes that would outlive the grader: in a session of their own, and in place of the worker.
