@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import secrets
 import socket
 import subprocess
@@ -724,7 +723,7 @@ NOBODYS = {
 
 
 @cut_off
-@pytest.mark.skipif(platform.machine() not in sandbox.CLOSED, reason="calls have other numbers")
+@pytest.mark.skipif(not sandbox.closed_calls(), reason="libseccomp is missing")
 def test_no_memory_that_is_nobodys(exercises):
     answer = "import ctypes, mmap, os, platform\nlibc, taken = ctypes.CDLL(None), []\n"
     answer += "CLONE = 56 if platform.machine() == 'x86_64' else 220\n"

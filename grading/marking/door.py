@@ -52,14 +52,9 @@ class AnswerError(Exception):
     """What the student's own code raised, as the worker tells it."""
 
     def __init__(self, told: Mapping[str, str]) -> None:
-        self.type, self.message, self.place = (str(told[k]) for k in ("type", "message", "place"))
-        super().__init__(self.described)
-
-    @property
-    def described(self) -> str:
-        """The error with its message and its place."""
-        text = f"{self.type}: {self.message}" if self.message else self.type
-        return f"{text} ({self.place})" if self.place else text
+        self.type, message, place = (str(told[key]) for key in ("type", "message", "place"))
+        text = f"{self.type}: {message}" if message else self.type
+        super().__init__(f"{text} ({place})" if place else text)
 
 
 class Thing:
@@ -104,7 +99,7 @@ class Door:
         self.process, requests, replies = sandbox.start(limits, scratch)
         self.requests, self.replies = os.fdopen(requests, "wb", 0), os.fdopen(replies, "rb")
         self.processes = [os.getpid(), self.process.pid]  # this one, the worker, what it started
-        self.threads: dict[str, list[float]] = {}  # of these: seconds that each ran, and waited
+        self.threads: dict[str, np.ndarray] = {}  # of these: how long each has run, and waited
         self.ours: list[object] = []  # functions of checks, which an answer may call
         self.raised: Exception | None = None  # by one of these
         self.writes_back = False  # whether calls change their arguments here, too
@@ -231,9 +226,8 @@ class Door:
         for pid in self.processes:
             for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
                 with contextlib.suppress(OSError):
-                    ran, waited, _ = Path(path).read_text().split()
-                    self.threads[path] = [int(ran) / 1e9, int(waited) / 1e9]
-        ran, waited = np.sum([[0, 0], *self.threads.values()], axis=0)
+                    self.threads[path] = np.array(Path(path).read_text().split(), float)
+        ran, waited, _ = sum(self.threads.values(), np.zeros(3)) / 1e9
         return np.array([ran, time.monotonic() - waited])
 
     @contextlib.contextmanager

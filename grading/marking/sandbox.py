@@ -9,15 +9,16 @@ root: where the grader does, they become a user of their own that owns nothing.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import functools
 import os
-import platform
 import shutil
 import signal
 import struct
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,15 +36,13 @@ IN_MEMORY = ["--perms", "1777", "--size", str(200 * 1024**2), "--tmpfs"]
 NOBODY = ["--unshare-user", "--uid", "65534", "--gid", "65534"]
 UNLIMITED = -1
 
-# System calls that take memory which counts as no process's, by number and kind of machine:
-# memfd_create, memfd_secret, shmget, semget, msgget, io_uring_setup, unshare and clone3; then clone
-# and mmap, closed with these flags alone: for a namespace to mount in, for memory to share.
-CLOSED = {
-    "x86_64": (0xC000003E, (319, 447, 29, 64, 68, 425, 272, 435), 56, 9),
-    "aarch64": (0xC00000B7, (279, 447, 194, 190, 186, 425, 97, 435), 220, 222),
-}
-NEW_USER, SHARED, ANONYMOUS = 0x10000000, 0x01, 0x20
 TRIAL = [sys.executable, "-c", "import mbgd_lib, IPython"]
+
+# System calls that take memory which counts as no process's: all of them, or where an argument has
+# these bits (a namespace of its own to mount in, pages shared but no file's, the internet).
+OUTRIGHT = "memfd_create memfd_secret shmget semget msgget io_uring_setup setsockopt unshare clone3"
+WITH_BITS = {"clone": (0, 0x10000000), "mmap": (3, 0x21), "socket": (0, 2)}
+CLOSED = dict.fromkeys(OUTRIGHT.split(), (0, 0)) | WITH_BITS
 
 NOT_CUT_OFF = (
     "Answers are not cut off from files and network: bubblewrap (the program bwrap) is missing, or "
@@ -74,7 +73,7 @@ def cut_off(command: list[str]) -> list[str]:
     """The command that runs another one where nothing but Python and the library is in sight."""
     wrapped = ["bwrap", "--die-with-parent", "--new-session", "--unshare-ipc", "--unshare-pid"]
     wrapped += ["--unshare-net", "--unshare-uts", *([] if os.getuid() == 0 else NOBODY)]
-    wrapped += ["--seccomp", "0"]  # `closed_calls` from its input
+    wrapped += ["--seccomp", "0"] if closed_calls() else []  # from its input
     for place in in_sight():
         # bwrap makes the folders on the way as well, but such that nobody else can enter them.
         for parent in reversed(place.parents[:-1]):
@@ -90,20 +89,19 @@ def cut_off(command: list[str]) -> list[str]:
 
 @functools.cache
 def closed_calls() -> bytes:
-    """A filter for the kernel, to which closed calls do not exist; all others are let through."""
-    load, equal, has, end = 0x20, 0x15, 0x45, 0x06
-    allow, refuse = (end, 0, 0, 0x7FFF0000), (end, 0, 0, 0x50000 | errno.ENOSYS)
-    steps = []
-    if platform.machine() in CLOSED:
-        machine, calls, clone, mmap = CLOSED[platform.machine()]
-        steps += [(load, 0, 0, 4), (equal, 1, 0, machine), refuse]
-        steps += [(load, 0, 0, 0), (has, 0, 1, 0x40000000), refuse]  # the same in another numbering
-        flagged = [(clone, 0, NEW_USER), (mmap, 3, SHARED, ANONYMOUS)]
-        for call, argument, *flags in [*((call, 0) for call in calls), *flagged]:
-            n = len(flags)  # a step that does not hold jumps behind the refusal
-            steps += [(load, 0, 0, 0), (equal, 0, n + 2, call), (load, 0, 0, 16 + 8 * argument)]
-            steps += [*((has, 0, n - k, flag) for k, flag in enumerate(flags)), refuse]
-    return b"".join(struct.pack("HBBI", *step) for step in [*steps, allow])
+    """The kernel's filter, to which closed calls do not exist; nothing without libseccomp."""
+    with contextlib.suppress(OSError), tempfile.TemporaryFile() as file:
+        library = ctypes.CDLL("libseccomp.so.2")
+        library.seccomp_init.restype = ctypes.c_void_p
+        rules = ctypes.c_void_p(library.seccomp_init(0x7FFF0000))  # all others are allowed
+        for name, (argument, bits) in CLOSED.items():
+            call = library.seccomp_syscall_resolve_name(name.encode())
+            has = struct.pack("IIQQ", argument, 7, bits, bits)
+            library.seccomp_rule_add_array(rules, 0x50000 | errno.ENOSYS, call, bool(bits), has)
+        library.seccomp_export_bpf(rules, file.fileno())
+        file.seek(0)
+        return file.read()
+    return b""
 
 
 def in_sight() -> list[Path]:
@@ -133,7 +131,7 @@ def is_available() -> bool:
 def grouped(memory: int, processes: int) -> list[str]:
     """What lets systemd limit a command with all that it starts, where that works.
 
-    It counts memory that is no process's, too, which `door.check_size` cannot see.
+    It counts what the kernel itself needs for them, too, which `Door.check_size` cannot see.
     """
     session = ["env", f"XDG_RUNTIME_DIR={os.environ.get('XDG_RUNTIME_DIR', '')}"]
     command = [*session, "systemd-run", *(["--user"] if os.getuid() else []), "--scope", "--quiet"]
@@ -142,13 +140,7 @@ def grouped(memory: int, processes: int) -> list[str]:
 
 
 def require() -> None:
-    """Refuse where answers cannot run, or only as root.
-
-    Raises
-    ------
-    SandboxError
-        On Windows; and for root, without bubblewrap, where no other user can start Python here.
-    """
+    """Refuse where answers cannot run: on Windows, and where root alone can start Python here."""
     if not hasattr(os, "killpg"):
         raise SandboxError("answers run on Linux or macOS; on Windows, use WSL")
     user = nobody()
