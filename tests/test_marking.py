@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import types
+from ctypes.util import find_library
 from fractions import Fraction
 from pathlib import Path
 
@@ -723,7 +724,7 @@ NOBODYS = {
 
 
 @cut_off
-@pytest.mark.skipif(not sandbox.closed_calls(), reason="libseccomp is missing")
+@pytest.mark.skipif(not find_library("seccomp"), reason="libseccomp is missing")
 def test_no_memory_that_is_nobodys(exercises):
     answer = "import ctypes, mmap, os, platform\nlibc, taken = ctypes.CDLL(None), []\n"
     answer += "CLONE = 56 if platform.machine() == 'x86_64' else 220\n"

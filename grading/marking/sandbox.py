@@ -18,7 +18,6 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +34,6 @@ INSIDE = Path("/scratch")  # where a worker that is cut off works: empty, in mem
 IN_MEMORY = ["--perms", "1777", "--size", str(200 * 1024**2), "--tmpfs"]
 NOBODY = ["--unshare-user", "--uid", "65534", "--gid", "65534"]
 UNLIMITED = -1
-
 TRIAL = [sys.executable, "-c", "import mbgd_lib, IPython"]
 
 # System calls that take memory which counts as no process's: all of them, or where an argument has
@@ -43,6 +41,7 @@ TRIAL = [sys.executable, "-c", "import mbgd_lib, IPython"]
 OUTRIGHT = "memfd_create memfd_secret shmget semget msgget io_uring_setup setsockopt unshare clone3"
 WITH_BITS = {"clone": (0, 0x10000000), "mmap": (3, 0x21), "socket": (0, 2)}
 CLOSED = dict.fromkeys(OUTRIGHT.split(), (0, 0)) | WITH_BITS
+ALLOWED, NOT_THERE = 0x7FFF0000, 0x50000 | errno.ENOSYS
 
 NOT_CUT_OFF = (
     "Answers are not cut off from files and network: bubblewrap (the program bwrap) is missing, or "
@@ -73,7 +72,6 @@ def cut_off(command: list[str]) -> list[str]:
     """The command that runs another one where nothing but Python and the library is in sight."""
     wrapped = ["bwrap", "--die-with-parent", "--new-session", "--unshare-ipc", "--unshare-pid"]
     wrapped += ["--unshare-net", "--unshare-uts", *([] if os.getuid() == 0 else NOBODY)]
-    wrapped += ["--seccomp", "0"] if closed_calls() else []  # from its input
     for place in in_sight():
         # bwrap makes the folders on the way as well, but such that nobody else can enter them.
         for parent in reversed(place.parents[:-1]):
@@ -83,25 +81,27 @@ def cut_off(command: list[str]) -> list[str]:
         else:
             wrapped += ["--ro-bind", str(place), str(place)]
     wrapped += ["--proc", "/proc", "--dev", "/dev", *IN_MEMORY, "/dev/shm", *IN_MEMORY, str(INSIDE)]
-    wrapped += ["--ro-bind", "/dev/null", "/dev/zero"]  # which is memory to share, if it is mapped
+    # /dev/zero, mapped, would be memory to share; the filter comes by the command's own input.
+    wrapped += ["--ro-bind", "/dev/null", "/dev/zero", "--seccomp", "0"]
     return [*wrapped, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", str(INSIDE), *command]
 
 
-@functools.cache
-def closed_calls() -> bytes:
-    """The kernel's filter, to which closed calls do not exist; nothing without libseccomp."""
-    with contextlib.suppress(OSError), tempfile.TemporaryFile() as file:
+def closed_calls() -> int:
+    """A pipe that holds the kernel's filter, to which closed calls do not exist."""
+    reader, writer = os.pipe()
+    try:
         library = ctypes.CDLL("libseccomp.so.2")
         library.seccomp_init.restype = ctypes.c_void_p
-        rules = ctypes.c_void_p(library.seccomp_init(0x7FFF0000))  # all others are allowed
+        rules = ctypes.c_void_p(library.seccomp_init(ALLOWED))
         for name, (argument, bits) in CLOSED.items():
             call = library.seccomp_syscall_resolve_name(name.encode())
             has = struct.pack("IIQQ", argument, 7, bits, bits)
-            library.seccomp_rule_add_array(rules, 0x50000 | errno.ENOSYS, call, bool(bits), has)
-        library.seccomp_export_bpf(rules, file.fileno())
-        file.seek(0)
-        return file.read()
-    return b""
+            library.seccomp_rule_add_array(rules, NOT_THERE, call, bool(bits), has)
+        library.seccomp_export_bpf(rules, writer)
+    except OSError:  # without this library, a filter that lets all calls through
+        os.write(writer, struct.pack("HBBI", 6, 0, 0, ALLOWED))
+    os.close(writer)
+    return reader
 
 
 def in_sight() -> list[Path]:
@@ -115,9 +115,8 @@ def in_sight() -> list[Path]:
 def works(command: list[str], **user: object) -> bool:
     """Whether a worker could start so."""
     how = {"env": environment(INSIDE), "cwd": "/", "capture_output": True, **user}
-    how["input"] = closed_calls()
-    with contextlib.suppress(OSError):
-        return subprocess.run(command, **how).returncode == 0
+    with contextlib.suppress(OSError), open(closed_calls(), "rb") as its_input:
+        return subprocess.run(command, stdin=its_input, **how).returncode == 0
     return False
 
 
@@ -160,8 +159,7 @@ def start(limits: Limits, scratch: Path) -> tuple[subprocess.Popen, int, int]:
     """Start a worker; returns it with the ends of its pipes: where to ask, and where it answers."""
     its_requests, requests = os.pipe()
     replies, its_replies = os.pipe()
-    its_input, filled = os.pipe()
-    os.write(filled, closed_calls())
+    its_input = closed_calls()
     user, is_cut_off = nobody(), is_available()
     if user:
         os.chown(scratch, user, user)
@@ -181,7 +179,7 @@ def start(limits: Limits, scratch: Path) -> tuple[subprocess.Popen, int, int]:
         start_new_session=True,
         umask=0o022,
     )
-    for end in (its_requests, its_replies, its_input, filled):
+    for end in (its_requests, its_replies, its_input):
         os.close(end)
     return process, requests, replies
 
