@@ -217,11 +217,10 @@ class Door:
         return f"it ended Python itself (exit code {code}); an answer must not call exit"
 
     def clock(self) -> np.ndarray:
-        """Two clocks that stand still while a neighbour has the processors.
+        """Two clocks: what takes time moves at least one of them, a neighbour's load neither.
 
-        One adds up what all threads of the worker and of this process have run; the other is the
-        time of day, less what they have waited for a processor (on Linux, which counts it). What
-        takes time moves one of them: a loop both, many processes the first, sleep the second.
+        The first adds up what all threads of the worker and of this process have run. The second is
+        the time of day, less what they have waited for a processor, which Linux counts.
         """
         for pid in self.processes:
             for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
