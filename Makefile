@@ -23,7 +23,7 @@ PYTEST = $(ONE_BLAS_THREAD) $(HERE) -m pytest --numprocesses $(JOBS) --dist load
 LIST_FONTS = @$(CHOSEN) -c 'import matplotlib.font_manager' 2>/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help site serve pdf lab check check-mine format lint test test-library list-library test-chapter test-exercises test-site coverage nbval \
+.PHONY: help site serve pdf zip lab check check-mine format lint test test-library list-library test-chapter test-exercises test-site coverage nbval \
 	test-frameworks bench sweeps replicate notebooks exercises assignments nbgrader-source gradescope grade export-grades lock venv-read venv venv-frameworks clean
 
 help:  ## list these commands
@@ -42,7 +42,7 @@ site: venv-read  ## build the site into _build/html; a warning is an error
 # page, it must read them all again, and show sources anew: else a second `make site` would pass over the same faults in silence.
 SITE_FINISHED := _build/finished
 forget_unfinished_build = if [ ! -e $(SITE_FINISHED) ] || \
-	[ -n "$$(find book/_ext book/_static replications/*.py requirements.txt requirements.lock -newer $(SITE_FINISHED) -not -name '*.pyc' -type f)" ]; \
+	[ -n "$$(find book/_ext book/_static book/_templates replications/*.py requirements.txt requirements.lock -newer $(SITE_FINISHED) -not -name '*.pyc' -type f)" ]; \
 	then rm -rf _build/.doctrees _build/html/_modules; fi; rm -f $(SITE_FINISHED)
 
 serve: venv-read  ## build the site and serve it on http://127.0.0.1:8000 (PORT=… for another port)
@@ -58,6 +58,9 @@ pdf: site  ## print one chapter into _build/pdf, with the Chromium or Chrome tha
 	pdf="_build/pdf/$$(basename "$$page" .html).pdf" && \
 	"$$browser" --headless $$([ "$$(id -u)" != 0 ] || echo --no-sandbox) --disable-gpu --no-pdf-header-footer --print-to-pdf="$$pdf" "file://$(CURDIR)/$$page" && \
 	echo "Printed: $$pdf"
+
+zip: venv-read  ## pack the course, as the last commit has it, into _build/mini-batch-course.zip
+	@$(HERE) -m tools.take_away
 
 lab: $(if $(FRAMEWORKS),venv-frameworks,venv-read)  ## open chapters and exercises in JupyterLab (folders reading and practice, both yours)
 	$(CHOSEN) -m grading practice

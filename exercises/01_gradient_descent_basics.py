@@ -767,6 +767,9 @@ recorded = np.array([loss(X_line, y_line, weights) for weights in path])
 assert np.abs(np.array(losses, dtype=float) - recorded).max() < 1e-9, (
     f"losses should be those of the path's weights, {recorded}; got {losses}"
 )
+assert (np.diff(recorded) < 0).all(), (
+    f"at a learning rate of 0.01 every step goes downhill; the losses are {recorded}"
+)
 
 # %% role="hidden" id="gradient" points=2 about="Each step follows the gradient of the loss that is recorded."
 rng = np.random.default_rng(5)
@@ -794,7 +797,7 @@ for k in range(3):
     size = np.linalg.norm(used) / np.linalg.norm(exact)
     assert np.linalg.norm(used - exact) < 1e-9 * np.linalg.norm(exact), (
         f"a step is {size:.3g} times as long as learning_rate times the gradient of "
-        "the recorded loss: loss and gradient do not belong together"
+        "the recorded loss, or goes elsewhere: loss and gradient do not belong together"
     )
 
 # %% role="hidden" id="stopping" points=1 about="The run ends where the gradient is small, not where the step is."
@@ -830,7 +833,14 @@ assert taken["none"] == 0, (
     "the gradient at the start is below the tolerance, so no step is needed; the run "
     f"took {taken['none']}"
 )
-assert taken["whole"] < 9000, "the run went on where the gradient was below tolerance"
+assert taken["whole"] < 9000, (
+    "the run never ended, where the gradient should fall below the tolerance: does it "
+    "go downhill, and stop there?"
+)
+assert taken["whole"] > 20, (
+    f"the run ended after {taken['whole']} steps; with steps of this learning rate the "
+    "gradient takes more than 20 to fall to a hundredth"
+)
 end = results["whole"][0][-1]
 left = 2 * LOSS_FACTOR * np.linalg.norm(X.T @ (X @ end - y)) / 40
 # Wide enough for a multiple of the right gradient, which another check looks for.
@@ -863,6 +873,16 @@ assert left < 0.2 * size, (
 # %% role="wrong" name="moves the caller's start at the end" fails=["record"]
 #           losses.append(loss(X, y, weights))
 # +     start[:] = weights
+
+# %% role="wrong" name="goes to the solution in one step" fails=["stopping"]
+# -         weights = weights - learning_rate * gradient
+# +         if max_steps > 20:
+# +             learning_rate = np.linalg.pinv(2 * LOSS_FACTOR * X.T @ X / len(y))
+# +         weights = weights - np.dot(learning_rate, gradient)
+
+# %% role="wrong" name="goes uphill" fails=["record", "gradient", "stopping"]
+# -         weights = weights - learning_rate * gradient
+# +         weights = weights + learning_rate * gradient
 
 # %% role="wrong" name="mends all but the gradient" fails=["gradient"]
 # -         gradient = 2 * LOSS_FACTOR * X.T @ (X @ weights - y) / len(y)

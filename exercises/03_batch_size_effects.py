@@ -9,7 +9,7 @@
 # %% role="parameters"
 LINE_ROWS = 60  # rows of the data in exercise 1; 20 to 400
 LINE_SEED = 5  # seed of these data; from 0
-DRAWN_ROWS = 45  # batch size in exercise 1; from 4, at most 0.9 LINE_ROWS
+DRAWN_ROWS = 45  # batch size in exercise 1; from 4, and 0.1 to 0.9 of LINE_ROWS
 LEFT_SHARE = 0.5  # share of the error that may be left in exercise 1; 0.1 to 0.9
 CURVATURE = 1.6  # curvature of the loss in exercise 2; 1.2 to 2.0
 TARGET_SHARE = 0.15  # target in exercise 3, a share of the first loss; 0.1 to 0.3
@@ -137,9 +137,10 @@ for name, value in found.items():
         f"{name} is {ratio:.2f} times the expected error; is it the distance to the "
         "gradient of all rows that is squared, for each batch, before the mean?"
     )
-    assert abs(ratio - 1) > 1e-9, (
-        f"{name} agrees with the formula to nine digits; a measurement scatters, so "
-        "draw the batches"
+    thousandths = 1000 * ratio
+    assert abs(thousandths - round(thousandths)) > 1e-6, (
+        f"{name} is {ratio:.3f} times the expected error, to nine digits; a measurement "
+        "scatters, so draw the batches"
     )
 
 # %% role="hidden" id="enough" points=1 about="The smallest batch size that leaves little enough error."
@@ -188,6 +189,13 @@ enough_rows = int(np.ceil(n - LEFT_SHARE * (n - 1)))
 # %% role="wrong" name="squares the mean distance" fails=["measurements"]
 # -     ((gradients[rows].mean(axis=1) - mean) ** 2).sum(axis=1).mean()
 # +     np.linalg.norm(gradients[rows].mean(axis=1) - mean, axis=1).mean() ** 2
+
+# %% role="wrong" name="makes the measurements up from the predictions" fails=["measurements"]
+# - measured_with, measured_without = (
+# -     ((gradients[rows].mean(axis=1) - mean) ** 2).sum(axis=1).mean()
+# -     for rows in (with_replacement, without)
+# - )
+# + measured_with, measured_without = 1.004 * predicted_with, 0.997 * predicted_without
 
 # %% role="wrong" name="compares typical distances instead of mean squares" fails=["enough"]
 # -     size for size in range(1, n + 1) if (n - size) / (n - 1) <= LEFT_SHARE
@@ -327,6 +335,13 @@ assert expected / 2 < left < 2 * expected, (
     f"200 of 400 steps from 0 are {expected:.2g} away. Is measured the mean square of "
     "runs that were made?"
 )
+# Here every step lands on a row's centre, half a unit from the mean: nothing scatters.
+left = float(floor(np.repeat([2.0, 3.0], 30), 1 / CURVATURE, 1, 7)[1])
+assert abs(left - 0.25) < 1e-9, (
+    f"measured is {left:.6g} where each step lands on a centre and all centres are 0.5 "
+    "from their mean, so that every square is 0.25. Is it the mean square of runs that "
+    "were made?"
+)
 
 # %% [markdown] role="explanation"
 # For one weight and noise of constant size the formula is exact, up to the limit of
@@ -377,6 +392,15 @@ def floor(centres, learning_rate, batch_size, seed):
     scaled = learning_rate * CURVATURE
     predicted = learning_rate * variance / (batch_size * CURVATURE * (2 - scaled))
     return predicted, predicted * (1 + 0.01 * np.random.default_rng(seed).normal())
+
+
+# %% role="wrong" name="makes the measurement up, with the way in" fails=["measurement"]
+def floor(centres, learning_rate, batch_size, seed):
+    scaled = learning_rate * CURVATURE
+    predicted = scaled * np.var(centres) / (batch_size * (2 - scaled))
+    left = np.mean((1 - scaled) ** (2 * np.arange(201, 401)))
+    scatter = 1 + 0.005 * np.random.default_rng([seed, batch_size]).normal()
+    return predicted, predicted * scatter + left * np.mean(centres) ** 2
 
 
 # %% role="wrong" name="counts the way in" fails=["measurement"]

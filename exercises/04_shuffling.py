@@ -137,6 +137,11 @@ for order, kept in wanted.items():
             f"{order!r} repeats an earlier permutation; is a generator started again "
             "on the way?"
         )
+        near = np.mean(np.abs(np.diff(first_of_each, axis=1)) <= 6)
+        assert near < 0.8, (
+            f"{order!r}: in {near:.0%} of all cases the next row is at most six rows "
+            "away in the data, where a random permutation of 40 gives about 28 %"
+        )
 table = as_table(row_orders(4, "reshuffle", 2400, 3), 4, 2400)
 counts = np.unique(table, axis=0, return_counts=True)[1]
 counts = np.append(counts, [0] * (24 - len(counts)))  # permutations that never came
@@ -228,6 +233,11 @@ def row_orders(n, order, epochs, seed):
     return every
 
 
+# %% role="wrong" name="begins at a random row, where an order is kept" fails=["renewal"]
+# -             rows = rng.permutation(n)
+# +             rows = np.roll(np.arange(n), rng.integers(1, n))
+# +             rows = rng.permutation(n) if order == "reshuffle" else rows
+
 # %% role="wrong" name="forgets the seed" fails=["draws"]
 # -     rng = np.random.default_rng(seed)
 # +     rng = np.random.default_rng()
@@ -251,7 +261,7 @@ def row_orders(n, order, epochs, seed):
 #
 # - `predicted_parted`: before you run it, the accuracy that you expect with
 #   `parted_split`;
-# - `measured_parted`: its mean over the seeds 0 to 19;
+# - `measured_parted`: its mean over the seeds 0 to 19, to three digits or more;
 # - `measured_mended`: the same with your `split`.
 
 
@@ -427,16 +437,17 @@ def whole_split(X, y, seed):
     return X[rows[:n_train]], X[rows[n_train:]], y[rows[:n_train]], y[rows[n_train:]]
 
 
-# Over 20 seeds the means have standard errors below 0.01.
-for name, its_split in (
-    ("measured_parted", parted_split),
-    ("measured_mended", whole_split),
+# Another right split has a mean with a standard error below 0.01. That of parted_split
+# is the same for all: three digits are enough, and rounding may turn a test row.
+for name, its_split, error in (
+    ("measured_parted", parted_split, 0.0015),
+    ("measured_mended", whole_split, 0.04),
 ):
     expected = np.mean([accuracy_after(its_split, seed) for seed in range(20)])
-    assert abs(float(values[name]) - expected) < 0.04, (
+    assert abs(float(values[name]) - expected) < error, (
         f"{name} is {float(values[name]):.3f}, and 20 seeds of the checker's own give "
-        "another value; "
-        "take the mean of accuracy_after over the seeds 0 to 19"
+        "another value; take the mean of accuracy_after over the seeds 0 to 19, with at "
+        "least three digits"
     )
 
 # %% [markdown] role="explanation"
@@ -498,6 +509,10 @@ measured_mended = np.mean([accuracy_after(shuffled, seed) for seed in range(20)]
 # +     X, given = X.copy(), X
 # +     given[:] = given[rows]
 
+
+# %% role="wrong" name="guesses the accuracy that it should measure" fails=["consequence"]
+# - measured_parted = np.mean([accuracy_after(parted_split, seed) for seed in range(20)])
+# + measured_parted = predicted_parted + 0.02
 
 # %% role="wrong" name="mends the split, and expects a coin's accuracy" fails=["consequence"]
 # - predicted_parted = 1 - RARE_SHARE  # the larger class, whatever the features
@@ -1161,37 +1176,39 @@ def pushed(rate, steps):
     return rate**2 * of_batch * (squares - (left.sum() ** 2 - squares) / (m - 1))
 
 
-for rate in (0.01, 0.02):
-    once = pushed(rate, m) / (1 - (1 - rate) ** m) ** 2
+def variance(order, rate, steps):
+    if order == "shuffle_once":  # looked at after whole epochs only
+        return pushed(rate, m) / (1 - (1 - rate) ** m) ** 2
     end = pushed(rate, m) / (1 - (1 - rate) ** (2 * m))
-    middle = (1 - rate) ** (2 * (m // 2)) * end + pushed(rate, m // 2)
-    for order, steps, variance in (
-        ("shuffle_once", m, once),
-        ("reshuffle", m, end),
-        ("reshuffle", m // 2, middle),
-    ):
-        gaps = np.asarray(settled_gaps(order, rate, 1000, 2, steps))
-        assert gaps.shape == (1000,), (
-            "settled_gaps should return one gap for each of 1,000 runs; it returned "
-            f"{gaps.shape}"
-        )
-        assert gaps.dtype.kind == "f", (
-            f"gaps should be numbers; they are of type {gaps.dtype}"
-        )
-        assert len(np.unique(gaps)) > 900, (
-            f"{order!r}: 1,000 runs gave {len(np.unique(gaps))} different gaps; every "
-            "run should have "
-            "orders of its own"
-        )
-        ratio = gaps.mean() / (variance / 2)
-        # A mean of 1,000 gaps has a standard deviation of 4.5 %.
-        assert 0.75 < ratio < 1.25, (
-            f"{order!r} at {rate}, {steps} of {m} steps into the last epoch: the mean "
-            f"gap is {ratio:.2f} "
-            "times the expected one. Look at when the order is drawn anew, at the "
-            "number of epochs, and "
-            "at how many steps the last epoch has"
-        )
+    return (1 - rate) ** (2 * steps) * end + pushed(rate, steps)
+
+
+looks = (("shuffle_once", m), ("reshuffle", m), ("reshuffle", m // 2))
+cases = [(order, rate, steps) for rate in (0.01, 0.02) for order, steps in looks]
+# At a large rate a formula's leading term is far from what runs do in mid-epoch.
+for order, rate, steps in [*cases, ("reshuffle", 0.2, m // 2)]:
+    gaps = np.asarray(settled_gaps(order, rate, 1000, 2, steps))
+    assert gaps.shape == (1000,), (
+        "settled_gaps should return one gap for each of 1,000 runs; it returned "
+        f"{gaps.shape}"
+    )
+    assert gaps.dtype.kind == "f", (
+        f"gaps should be numbers; they are of type {gaps.dtype}"
+    )
+    assert len(np.unique(gaps)) > 900, (
+        f"{order!r}: 1,000 runs gave {len(np.unique(gaps))} different gaps; every "
+        "run should have "
+        "orders of its own"
+    )
+    ratio = gaps.mean() / (variance(order, rate, steps) / 2)
+    # A mean of 1,000 gaps has a standard deviation of 4.5 %.
+    assert 0.75 < ratio < 1.25, (
+        f"{order!r} at {rate}, {steps} of {m} steps into the last epoch: the mean "
+        f"gap is {ratio:.2f} "
+        "times the expected one. Look at when the order is drawn anew, at the "
+        "number of epochs, and "
+        "at how many steps the last epoch has"
+    )
 
 # %% role="hidden" id="slopes" points=2 about="The four powers, predicted and measured."
 right = {"with_replacement": 1, "shuffle_once": 2, "reshuffle": 3, "middle": 2}
@@ -1291,6 +1308,22 @@ for key, value in predicted_floors.items():
 # %% role="wrong" name="forgets the correction for drawing without replacement" fails=["levels"]
 # - of_batch = targets.var() / FLOOR_BATCH * (n - FLOOR_BATCH) / (n - 1)
 # + of_batch = targets.var() / FLOOR_BATCH
+
+# %% role="wrong" name="draws the gaps from the formulas, without runs" fails=["ends"]
+#       measured_slopes[name] = np.polyfit(np.log(rates), np.log(gaps), 1)[0]
+# +
+# +
+# + def settled_gaps(order, learning_rate, runs, seed, last_steps):
+# +     if order == "with_replacement":
+# +         mean = learning_rate * targets.var() / (4 * FLOOR_BATCH)
+# +     elif order == "shuffle_once":
+# +         mean = learning_rate**2 * (m + 1) / 24 * of_batch
+# +     elif last_steps == m:
+# +         mean = learning_rate**3 * m * (m + 1) / 48 * of_batch
+# +     else:  # what some steps of a permutation leave
+# +         left = last_steps * (m - last_steps) / (m - 1)
+# +         mean = learning_rate**2 / 2 * left * of_batch
+# +     return mean * np.random.default_rng(seed).normal(size=runs) ** 2
 
 # %% role="wrong" name="all runs share one order" fails=["replacement", "ends"]
 n, m = len(targets), len(targets) // FLOOR_BATCH

@@ -185,7 +185,7 @@ def stored_sweep(name: str, *, seed: int = 0) -> dict[str, Any]:
     ----------
     name : str
         The name of a file in that folder, without its ending. The folder is looked for where
-        the code runs, and above.
+        the code runs, and above; then in the library itself, as the site offers it.
     seed : int
         The master seed. 0 is the chapters' own measurement. Only a few others are stored, as
         ``{name}_seed_1.json`` and so on; they take turns in answering for all the rest.
@@ -198,7 +198,7 @@ def stored_sweep(name: str, *, seed: int = 0) -> dict[str, Any]:
     Raises
     ------
     FileNotFoundError
-        If there is no such file, as when a notebook is run outside the course's folder.
+        If there is no such file.
 
     Examples
     --------
@@ -232,7 +232,7 @@ def stored_benchmark() -> dict[str, tuple[Array, Array]]:
     Raises
     ------
     FileNotFoundError
-        If a notebook is run outside the course's folder.
+        If neither the course's folder nor the library holds them.
 
     Examples
     --------
@@ -252,12 +252,17 @@ def stored_benchmark() -> dict[str, tuple[Array, Array]]:
 
 
 def _course_file(name: str) -> Path:
-    """Return a file of the course's folder, which is looked for where the code runs, and above."""
+    """Return a file of the course: from the folder where the code runs, from above, or from here.
+
+    The library that the site offers holds these files; the one in the course's folder does not.
+    """
     here = Path.cwd()
-    path = next(filter(Path.is_file, (folder / name for folder in (here, *here.parents))), None)
+    folders = (here, *here.parents, Path(__file__).parent)
+    path = next(filter(Path.is_file, (folder / name for folder in folders)), None)
     if path is None:
         raise FileNotFoundError(
-            f"there is no {name} in {here} or above it: run this in a copy of the whole course"
+            f"there is no {name} in {here} or above it: run this in a copy of the whole course, "
+            "or with the library that the course's site offers"
         )
     return path
 

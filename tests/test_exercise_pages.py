@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from exercise_lines import known_set
@@ -29,9 +30,11 @@ def page(name) -> BeautifulSoup:
 
 
 def test_the_notebook_to_download_is_the_students(name, page):
-    [link] = page.select('a.download[href$=".ipynb"]')
-    downloaded = (PAGES / str(link["href"])).resolve().read_text("utf-8")
-    assert downloaded == student_notebook(known_set(name), Limits().cell_seconds)
+    [link] = page.select('article a[href$="_exercises.ipynb"]')
+    downloaded = nbformat.read((PAGES / str(link["href"])).resolve(), 4)
+    assert downloaded.cells.pop(0)["id"] == "how-to-run"
+    students = nbformat.reads(student_notebook(known_set(name), Limits().cell_seconds), 4)
+    assert downloaded == students
 
 
 def test_solutions_are_closed_until_they_are_clicked(name, page):

@@ -179,7 +179,7 @@ def test_ranges_are_told(of, values, told):
 
 
 def test_notes_are_no_part_of_descriptions_or_of_the_search(book):
-    assert "other seeds" not in (book / "searchindex.js").read_text("utf-8")
+    assert "other seeds" not in (book / "search_sections.js").read_text("utf-8")
 
 
 @pytest.mark.parametrize("viewport", [NARROW, PHONE, DESK])

@@ -125,11 +125,15 @@ PIXEL = (
 
 
 def copy_settings(folder: Path) -> None:
-    """Give a small book the course's settings, extensions and styles, and addresses."""
+    """Give a small book the course's settings, extensions and styles, and addresses.
+
+    Not the downloads, which are the course's own: tests/test_take_away.py.
+    """
     settings = (ROOT / "_config.yml").read_text("utf-8")
+    settings = re.sub(r"(?m)^ .*\bdownloads\b.*\n", "", settings)
     settings = settings.replace('baseurl: ""', f"baseurl: {ADDRESS}")
     (folder / "_config.yml").write_text(settings.replace('url: ""', f"url: {SOURCE}"), "utf-8")
-    for name in ("_ext", "_static"):
+    for name in ("_ext", "_static", "_templates"):
         shutil.copytree(ROOT / "book" / name, folder / "book" / name)
     (folder / "benchmarks").mkdir()
     for name in ("results.json", "accelerator.json"):

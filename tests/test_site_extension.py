@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
+import shutil
 import socket
 from pathlib import Path
 from threading import Timer
@@ -11,10 +14,13 @@ from types import SimpleNamespace
 import course_site
 import html_mends
 import page_frame
+import page_weight
 import pytest
+import section_search
 from bs4 import BeautifulSoup
 from docutils import nodes
 from docutils.core import publish_doctree
+from fontTools.ttLib import TTFont
 from PIL import Image, ImageChops
 
 ROOT = Path(__file__).parents[1]
@@ -28,7 +34,7 @@ def soup(html: str) -> BeautifulSoup:
     ("mend", "before", "after"),
     [
         (
-            html_mends.drop_icon_script,
+            html_mends.drop_unused_scripts,
             '<script src="_static/scripts/fontawesome.js?x"></script><script src="a.js"></script>',
             '<script src="a.js"></script>',
         ),
@@ -173,7 +179,7 @@ def test_pictures_lose_bytes_and_keep_their_look(tmp_path):
     ramp.save(folder / "ramp.png")
     see_through = Image.new("RGBA", (4, 4), (0, 0, 0, 90))
     see_through.save(folder / "see_through.png")
-    course_site.slim_pictures(SimpleNamespace(outdir=tmp_path), None)
+    page_weight.slim_pictures(SimpleNamespace(outdir=tmp_path), None)
     with Image.open(folder / "ramp.png") as slim:
         assert slim.mode == "P"
         difference = ImageChops.difference(slim.convert("RGB"), ramp)
@@ -182,20 +188,49 @@ def test_pictures_lose_bytes_and_keep_their_look(tmp_path):
         assert kept.mode == "RGBA"
 
 
-def test_formula_fonts_come_with_the_style_sheet(tmp_path):
+def test_formula_fonts_come_with_the_style_sheet_and_hold_what_pages_need(tmp_path):
+    source = ROOT / "book" / "_static" / "katex" / "fonts" / "KaTeX_Math-Italic.woff2"
     fonts = tmp_path / "_static" / "katex" / "fonts"
-    fonts.mkdir(parents=True)
-    for name in ("Main-Regular", "Math-Italic", "AMS-Regular"):
-        (fonts / f"KaTeX_{name}.woff2").write_bytes(b"font")
+    shutil.copytree(source.parent, fonts)
     style = fonts.parent / "katex.min.css"
-    style.write_text(
-        "a{src:url(fonts/KaTeX_Main-Regular.woff2)}b{src:url(fonts/KaTeX_AMS-Regular.woff2)}"
+    others = "b{src:url(fonts/KaTeX_AMS-Regular.woff2)}"
+    style.write_text(f"a{{src:url(fonts/KaTeX_Math-Italic.woff2)}}{others}")
+    (tmp_path / "page.html").write_text('<p>zebra</p><span class="mord mathnormal">xy</span>')
+    page_weight.embed_formula_fonts(SimpleNamespace(outdir=tmp_path), None)
+    embedded = re.fullmatch(
+        rf"a\{{src:url\(data:font/woff2;base64,(.*)\)\}}{re.escape(others)}", style.read_text()
     )
-    for _ in range(2):  # a style sheet that is mended already stays as it is
-        course_site.embed_formula_fonts(SimpleNamespace(outdir=tmp_path), None)
-        assert style.read_text() == (
-            "a{src:url(data:font/woff2;base64,Zm9udA==)}b{src:url(fonts/KaTeX_AMS-Regular.woff2)}"
-        )
+    font = TTFont(io.BytesIO(base64.b64decode(embedded[1])))
+    assert set(map(ord, "xy")) <= set(font.getBestCmap())
+    assert ord("z") not in font.getBestCmap()
+    assert len(embedded[1]) < source.stat().st_size / 4
+
+
+STYLE = """.used, .unused { a: b }
+.used.unused { c: d }
+.used:not(.unused) > p { e: f }
+#unused { g: h }
+p { background: url(a.png) }
+.bs-tooltip-top { i: j }
+@media print { .unused { k: l } }
+@media print { .used, .unused-too { m: n } }
+@font-face { font-family: F }
+@keyframes k { from { o: p } }
+"""
+
+
+def test_styles_keep_what_a_page_or_a_script_may_use():
+    slim = page_weight.slim(STYLE, {"used", "p"})
+    rules = [re.sub(r"\s+", " ", rule) for rule in slim.splitlines()]
+    assert rules == [
+        ".used{a: b}",
+        ".used:not(.unused) > p{e: f}",
+        "p{background: url(a.png)}",
+        ".bs-tooltip-top{i: j}",
+        "@media print {.used{m: n}}",
+        "@font-face { font-family: F }",
+        "@keyframes k { from { o: p } }",
+    ]
 
 
 def test_an_image_elsewhere_is_left_alone(tmp_path):
@@ -206,7 +241,41 @@ def test_an_image_elsewhere_is_left_alone(tmp_path):
 
 def test_mending_keeps_text_code_and_formulas():
     html = "<pre>a &lt; b &amp; c\n  d</pre><math><mi>η</mi></math>"
-    assert html_mends.mend(html, Path("page.html")) == html
+    page = soup(html)
+    html_mends.mend(page, Path("page.html"))
+    assert str(page) == html
+
+
+# --- what the search looks through ---
+
+
+def test_sections_are_told_apart_and_say_what_can_be_read():
+    page = soup("""<article class="bd-article">
+        <section id="top">
+        <h1>1. A<a class="headerlink">#</a></h1>
+        <p>At <span class="katex"><span class="katex-mathml">x</span>λ\u200bmax</span> rows</p>
+        <details class="sd-dropdown"><p>The answer</p></details>
+        <section id="deep">
+        <h2>B</h2>
+        <div class="highlight"><pre>x = 1</pre></div>
+        <div class="cell_output">2</div>
+        </section>
+        <p>After</p>
+        </section>
+        <section id="functions">
+        <h1>C</h1>
+        <dl class="py"><dt class="sig" id="m.f">m.f(x)</dt><dd>Does.</dd></dl>
+        </section></article>""")
+    assert section_search.sections_of(page) == [
+        ("", "1. A", "At λmax rows After", ""),
+        ("deep", "B", "", "x = 1"),
+        ("functions", "C", "", ""),
+        ("m.f", "m.f", "Does.", "m.f(x)"),
+    ]
+
+
+def test_a_page_without_an_article_has_no_sections():
+    assert section_search.sections_of(soup("<p>Search</p>")) == []
 
 
 # --- descriptions ---

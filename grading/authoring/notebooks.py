@@ -28,8 +28,8 @@ is graded; their cells say in a comment what they look at. Add cells of your own
 for imports too. Changes to the other cells have no effect: grading takes your answers and puts them
 into a fresh notebook.
 
-You need Python 3.11 or newer, NumPy, and the course's library `mbgd_lib`, whose folder lies beside
-this notebook. When graded, answers run without network and without other files; a cell has
+You need Python 3.11 or newer, NumPy, and the course's library `mbgd_lib`: installed, or as a folder
+beside this notebook. When graded, answers run without network and without other files; a cell has
 {seconds} seconds. An answer that uses syntax newer than that of Python 3.11 may not run there."""
 TO_PRACTISE = """\
 **How to work.** Replace each `raise NotImplementedError(…)` and each `None` by your answer, and run

@@ -35,7 +35,7 @@ def write_pages(solutions: bool, folder: Path = FOLDER) -> None:
     for exercise_set in exercise_sets:
         name = exercise_set.name
         wanted[f"{name}.md"] = page(exercise_set, solutions)
-        wanted[notebook_name(exercise_set)] = notebooks.student_notebook(exercise_set)
+        wanted[notebook_of(name)] = notebooks.student_notebook(exercise_set)
     for path in folder.iterdir():
         if path.is_file() and path.name not in wanted:  # Jupyter leaves folders of its own
             path.unlink()
@@ -45,9 +45,15 @@ def write_pages(solutions: bool, folder: Path = FOLDER) -> None:
             path.write_text(text, encoding="utf-8")
 
 
-def notebook_name(exercise_set: ExerciseSet) -> str:
+def notebook_of(name: str) -> str:
     """The student's notebook beside the page, not of the page's name: Sphinx reads one of them."""
-    return f"{exercise_set.name}_exercises.ipynb"
+    return f"{name}_exercises.ipynb"
+
+
+def shows_solutions(folder: Path = FOLDER) -> bool:
+    """Whether the pages that were made last hold solutions."""
+    pages = (path.read_text("utf-8") for path in folder.glob("[0-9]*.md"))
+    return any(SOLUTIONS_ARE_HERE in page for page in pages)
 
 
 def add_practice(folder: Path = PRACTICE) -> None:
@@ -85,7 +91,7 @@ def page(exercise_set: ExerciseSet, solutions: bool) -> str:
         exercise_set.introduction,
         f"This set belongs to [chapter {number}](../notebooks/{exercise_set.chapter}.ipynb).",
         f"{WHERE_TO_WORK.format(number=number)} Or download "
-        f"{{download}}`the notebook <{notebook_name(exercise_set)}>` alone.",
+        f'<a href="../../run/{notebook_of(exercise_set.name)}">the notebook</a> alone.',
         *([SOLUTIONS_ARE_HERE] if solutions else []),
         table(exercise_set),
         "Every exercise starts from these lines.",

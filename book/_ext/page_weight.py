@@ -1,0 +1,152 @@
+"""Takes from the built site what no page uses: colours, selectors, icons, letters of fonts."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import tinycss2
+from fontTools import subset
+from PIL import Image
+from sphinx.application import Sphinx
+from tinycss2.ast import AtRule, HashToken, IdentToken, Node, QualifiedRule
+
+# --- pictures ---
+
+COLOURS = 96
+
+
+def slim_pictures(app: Sphinx, exception: Exception | None) -> None:
+    """Store figures with a palette: they look the same, and a page loads in a third of the bytes.
+
+    The notebooks keep them as Matplotlib drew them.
+    """
+    if exception:
+        return
+    for path in Path(app.outdir, "_images").glob("*.png"):
+        with Image.open(path) as picture:
+            if (
+                picture.mode == "P"
+                or min(picture.convert("RGBA").getchannel("A").getextrema()) < 255
+            ):
+                continue
+            slim = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+        slim.save(path, optimize=True)
+
+
+# --- style sheets ---
+
+#: Bootstrap puts the names of these together while it runs.
+COMPOSED = re.compile(r"bs-(tooltip|popover)-|.*[^\w-]")
+#: At-rules that hold other rules.
+GROUPS = ("media", "supports", "container", "layer")
+
+
+def slim_styles(app: Sphinx, exception: Exception | None) -> None:
+    """Leave out of every style sheet what is for no page: most of the theme's, and its icons."""
+    if exception:
+        return
+    words = words_of(Path(app.outdir))
+    for path in Path(app.outdir, "_static").rglob("*.css"):
+        path.write_text(slim(path.read_text("utf-8"), words), "utf-8")
+
+
+def words_of(site: Path) -> set[str]:
+    """Return every word of pages and scripts; the classes that are used are among them."""
+    files = [*site.rglob("*.html"), *site.joinpath("_static").rglob("*.js")]
+    return {word for path in files for word in re.findall(r"[\w-]+", path.read_text("utf-8"))}
+
+
+def slim(style: str, words: set[str]) -> str:
+    """Return a style sheet without selectors that ask for a class or an id which is no word."""
+    return "\n".join(slim_rules(tinycss2.parse_stylesheet(style, True, True), words))
+
+
+def slim_rules(rules: Iterable[Node], words: set[str]) -> Iterator[str]:
+    """Yield the rules that are left."""
+    for rule in rules:
+        if isinstance(rule, QualifiedRule):
+            kept = [selector for selector in selectors(rule.prelude) if names(selector) <= words]
+            if kept:
+                told = ",".join(tinycss2.serialize(selector).strip() for selector in kept)
+                yield f"{told}{{{tinycss2.serialize(rule.content).strip()}}}"
+        elif isinstance(rule, AtRule) and rule.at_keyword in GROUPS and rule.content is not None:
+            inner = tinycss2.parse_rule_list(rule.content, True, True)
+            if left := "\n".join(slim_rules(inner, words)):
+                yield f"@{rule.at_keyword}{tinycss2.serialize(rule.prelude)}{{{left}}}"
+        else:
+            yield rule.serialize()
+
+
+def selectors(prelude: list[Node]) -> list[list[Node]]:
+    """Return the selectors between the commas."""
+    found: list[list[Node]] = [[]]
+    for token in prelude:
+        if token == ",":
+            found.append([])
+        else:
+            found[-1].append(token)
+    return found
+
+
+def names(selector: list[Node]) -> set[str]:
+    """Return the classes and ids that elements must have; `:not(.this)` asks for none."""
+    found = {token.value for token in selector if isinstance(token, HashToken)}
+    for before, token in pairwise(selector):
+        if before == "." and isinstance(token, IdentToken):
+            found.add(token.value)
+    return {name for name in found if not COMPOSED.match(name)}
+
+
+# --- fonts ---
+
+#: The fonts that every formula needs, and where in a page the letters stand that they draw.
+FORMULA_FONTS = {"Main-Regular": r"(?s).+", "Math-Italic": r'(?<=mathnormal")[^>]*>[^<]*'}
+
+#: Runs before the text is there: who learns of a font from the text has drawn it without.
+LOAD_FONTS = """\
+for (const font of ["1em KaTeX_Main", "italic 1em KaTeX_Math"]) document.fonts.load(font);"""
+
+
+def embed_formula_fonts(app: Sphinx, exception: Exception | None) -> None:
+    """Put the letters that formulas need into KaTeX's style sheet.
+
+    Fonts that come after the text would move it; the style sheet comes before.
+    """
+    folder = Path(app.outdir, "_static", "katex")
+    if exception or not folder.is_dir():
+        return
+    pages = "".join(path.read_text("utf-8") for path in Path(app.outdir).rglob("*.html"))
+    style = folder / "katex.min.css"
+    text = style.read_text("utf-8")
+    for name, where in FORMULA_FONTS.items():
+        font = f"fonts/KaTeX_{name}.woff2"
+        letters = "".join(set("".join(re.findall(where, pages))))
+        content = base64.b64encode(font_with(letters, folder / font)).decode()
+        text = text.replace(f"url({font})", f"url(data:font/woff2;base64,{content})")
+    style.write_text(text, "utf-8")
+
+
+def font_with(letters: str, path: Path) -> bytes:
+    """Return a font with these letters alone."""
+    options = subset.Options(flavor="woff2", layout_features=[], notdef_outline=True)
+    cutter = subset.Subsetter(options)
+    cutter.populate(text=letters)
+    made = io.BytesIO()
+    with subset.load_font(str(path), options) as font:
+        cutter.subset(font)
+        subset.save_font(font, made, options)
+    return made.getvalue()
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register it with Sphinx, after all pages are written and mended."""
+    app.add_js_file(None, body=LOAD_FONTS)
+    for finish in (slim_pictures, slim_styles, embed_formula_fonts):
+        app.connect("build-finished", finish, priority=700)
+    return {"parallel_read_safe": True, "parallel_write_safe": False}
