@@ -15,6 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from small_set import changed, read_text, runs_answers, small_set, with_answer
 
@@ -733,6 +734,20 @@ def test_no_memory_that_is_nobodys(exercises):
     answer += "def half(x): return taken or x * 0.5"
     marks = marks_of(exercises, answer)
     assert points(exercises, marks) == (4, TWO), messages(marks)
+
+
+@cut_off
+def test_empty_files_count_as_memory(tmp_path):
+    with Door(Limits(), tmp_path) as door:
+        door.run("import os")
+        door.check_size()
+        taken = sum(psutil.Process(pid).memory_info().rss for pid in door.processes[1:])
+        door.limits = Limits(memory=taken + 20 * 1024**2)
+        door.check_size()
+        for place in (".", "/dev/shm"):
+            door.run(f"for k in range(15_000): os.mknod(f'{place}/{{k}}')")
+        with pytest.raises(Stopped, match="memory in all"):
+            door.check_size()
 
 
 # Processes that would outlive the grader: in a session of their own, and in place of the worker.

@@ -33,6 +33,7 @@ from grading.marking.worker import KINDS, mutable_in
 # Letters. What arrives is small, since a call of NumPy's cannot be stopped before it ends: honest
 # replies have up to 340,000 letters, calls of a check's functions 600, texts 24.
 LONGEST_REPLY, LONGEST_CALL, LONGEST_TEXT = 1_000_000, 100_000, 10_000
+FILE_WITHOUT_BYTES = 1024  # bytes of memory, about
 LONGEST_NAP = 0.2  # seconds between two looks at what a worker takes
 # What may be many different things with a single hash: in a set these take quadratic time.
 HASHED_ALIKE = re.compile(rb'"tuple"|"complex"|\d{22}')
@@ -262,6 +263,11 @@ class Door:
                 with contextlib.suppress(psutil.Error):
                     memory += process.memory_info().rss
                     self.processes.append(process.pid)
+        for place in (sandbox.INSIDE, "/dev/shm") if sandbox.is_available() else ():
+            with contextlib.suppress(OSError, IndexError):
+                its = os.statvfs(f"/proc/{self.processes[2]}/root{place}")  # files in memory
+                memory += its.f_frsize * (its.f_blocks - its.f_bfree)
+                memory += FILE_WITHOUT_BYTES * (its.f_files - its.f_ffree)
         if memory > limits.memory:
             raise Stopped(f"it took more than {limits.memory / 1024**3:.3g} GB of memory in all")
         if len(self.processes) - 1 > limits.processes:
