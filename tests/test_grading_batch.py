@@ -11,7 +11,8 @@ import pytest
 from quick_marker import quick
 from small_set import reference, runs_answers, small_set, with_answer
 
-from grading.collecting.batch import UNREADABLE, mark_all
+from grading.collecting import batch
+from grading.collecting.batch import UNREADABLE, mark_all, mark_apart
 from grading.collecting.collect import Submission
 from grading.marking.marking import NOT_GRADED, StudentCell
 from grading.marking.sandbox import Limits
@@ -140,6 +141,15 @@ def test_what_has_changed_runs_again(exercises, ran, tmp_path):
         assert runs(ran) == {"a": k}
 
 
+def test_what_takes_too_long_runs_once(exercises, ran, tmp_path, monkeypatch):
+    """Nothing but the end of its process stops it, and it would take as long again."""
+    monkeypatch.setattr(batch, "STARTS", 0)
+    pile, limits = [submission("hangs a")], Limits(all_seconds=1)
+    [marks], _ = run(exercises, ran, tmp_path / "marks.jsonl", pile, limits=limits)
+    assert runs(ran) == {"a": 1}
+    assert marks.notes == ["the grader failed: its process ended, perhaps after 1 seconds"]
+
+
 def test_copies_run_once(exercises, ran, tmp_path):
     done: list[int] = []
     pile = [submission("right a")] * 5
@@ -169,3 +179,13 @@ def test_real_answers(exercises, tmp_path):
     assert [one.total(exercises) for one in marks] == [6, 2]
     assert number == 2
     assert mark_all(pile, exercises, Limits(), 2, kept, lambda _: None) == (marks, 0)
+
+
+def test_checks_take_no_more_memory_than_they_need(tmp_path):
+    """As one that makes an array as large as the answer says."""
+    source = "secret_hidden = half(1)\n"
+    exercises = small_set(tmp_path, source, f"np.empty(half(1), 'u1')\n{source}")
+    answers = with_answer(exercises, "half", "def half(x): return 2**30")
+    found = mark_apart(exercises, answers, Limits())
+    assert "MemoryError" in found.outcomes["half", "one"].message
+    assert found.points(exercises.exercises[1]) == 2

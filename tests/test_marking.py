@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import socket
 import subprocess
 import sys
+import time
 import types
+from ctypes.util import find_library
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from small_set import changed, read_text, runs_answers, small_set, with_answer
 
@@ -462,6 +466,7 @@ def test_what_comes_back_of_other_kinds(door):
     assert same(range(3)) == same({0: 0, 1: 0, 2: 0}.keys() and [0, 1, 2]) == [0, 1, 2]
     assert get(door, "one_by_one")(3) == [0, 1, 2]
     assert same(Fraction(1, 2)) == 0.5
+    assert same(np.array([1j])) == [1j]
     strange = same(types.SimpleNamespace(shape=(2,), sum=lambda: 1))
     assert type(strange).__name__ == "SimpleNamespace"
     assert not callable(strange)
@@ -529,6 +534,13 @@ def test_a_generator_moves_on(door):
 
 
 RESULT = '{"value": {"dict": [["result", %s], ["changed", []]]}}'
+MANY = range(10_000, 20_001)
+# Things that are different and have the same hash, or could have: a set of them takes long.
+ALIKE = {
+    "whole numbers": [k * (2**61 - 1) for k in MANY],
+    "complex numbers": [{"complex": [-1000003 * k, k]} for k in MANY],
+    "pairs": [{"tuple": [k, 0]} for k in MANY],
+}
 SPOILED = {
     "no JSON": "]",
     "no dictionary": "[1]",
@@ -545,16 +557,33 @@ SPOILED = {
     "half an error": '{"error": {"type": "E"}}',
     "type that is code": RESULT % '{"array": ["i8, (", [1], ""]}',
     "letter that is none": RESULT % '{"scalar": ["<U1", [], "/////w=="]}',
-    "set that takes long": RESULT % ('{"set": [' + "1, " * 10_000 + "1]}"),
+    "array of long texts": RESULT % '{"array": ["<U10000", [0], ""]}',
+    "long text": RESULT % f'"{"x" * 10_001}"',
+    **{f"{name} of one hash": RESULT % json.dumps(alike) for name, alike in ALIKE.items()},
 }
 
 
 @pytest.mark.parametrize("line", SPOILED.values(), ids=SPOILED)
 def test_a_reply_that_is_none_stops_the_worker(door, monkeypatch, line):
-    monkeypatch.setattr(door, "replies", types.SimpleNamespace(readline=lambda _: line))
+    monkeypatch.setattr(door, "replies", types.SimpleNamespace(readline=lambda _: line.encode()))
     monkeypatch.setattr(door, "send", lambda _: None)
     with pytest.raises(Stopped, match="spoiled the connection"):
         door.call(0, (), {})
+
+
+@pytest.mark.parametrize(
+    ("give", "said"),
+    [
+        ("f(np.ones((300, 300), np.int8))", "spoiled"),
+        ("return np.ones((900, 900), np.int8)", "more to the grader than any right answer"),
+    ],
+)
+def test_what_a_call_may_take_long_with_stops_the_worker(tmp_path, give, said):
+    """No timer stops a call of NumPy's, such as the product of large matrices of whole numbers."""
+    with Door(Limits(), tmp_path) as door:
+        door.run(f"import numpy as np\ndef give(f): {give}")
+        with pytest.raises(Stopped, match=said):
+            get(door, "give")(lambda w: w @ w)
 
 
 def test_a_generator_that_is_another_stops_the_worker(door):
@@ -575,7 +604,9 @@ def test_what_a_check_lends_works_until_its_call_returns(door):
 
 
 def test_a_reply_like_these_is_one(door, monkeypatch):
-    monkeypatch.setattr(door, "replies", types.SimpleNamespace(readline=lambda _: RESULT % "7"))
+    monkeypatch.setattr(
+        door, "replies", types.SimpleNamespace(readline=lambda _: (RESULT % "7").encode())
+    )
     monkeypatch.setattr(door, "send", lambda _: None)
     assert door.call(0, (), {}) == 7
 
@@ -588,6 +619,49 @@ def test_a_check_that_takes_too_long_is_stopped(tmp_path):
     marks = marks_of(exercises, answer)
     assert points(exercises, marks) == (2, TWO)
     assert "ran for too long" in messages(marks)
+
+
+# --- neighbours: submissions that are graded at the same time ---
+
+
+@pytest.fixture
+def narrow_door(tmp_path):
+    """A door whose worker shares a single processor with this process and all that these start."""
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("only Linux counts the time that a process waits for a processor")
+    ours = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(ours)})
+    try:
+        with Door(Limits(), tmp_path) as door:
+            door.run("import os, time")
+            yield door
+    finally:
+        os.sched_setaffinity(0, ours)
+
+
+def test_busy_neighbours_cost_no_time(narrow_door):
+    """What needs 0.3 seconds takes five times as long, and is not stopped at 0.6."""
+    loop = [sys.executable, "-c", "while True: pass"]
+    neighbours = [subprocess.Popen(loop, start_new_session=True) for _ in range(4)]
+    begun = time.monotonic()
+    try:
+        with narrow_door.watched(0.6):
+            narrow_door.run(
+                "end = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
+            )
+    finally:
+        for neighbour in neighbours:
+            neighbour.kill()
+            neighbour.wait()
+    assert time.monotonic() - begun > 0.7
+
+
+def test_the_time_of_all_processes_counts(narrow_door):
+    """Each of eight would need four seconds to run for a half."""
+    loops = "end = time.monotonic() + 3\nfor _ in range(3): os.fork()\n"
+    loops += "while time.monotonic() < end: pass"
+    with pytest.raises(Stopped, match="too long"), narrow_door.watched(0.5):
+        narrow_door.run(loops)
 
 
 # --- the lecturer's machine ---
@@ -634,6 +708,46 @@ def test_nothing_outside_can_be_written(exercises, tmp_path):
     answer += "    try: Path(place).write_text('mine')\n    except OSError: pass\n"
     assert points(exercises, marks_of(exercises, answer)) == (4, TWO)
     assert not any(place.exists() for place in places)
+
+
+# Memory that no process holds: nothing but systemd would count it.
+NOBODYS = {
+    "a file without a name": "os.memfd_create('m')",
+    "a segment": "libc.shmget(0, 4096, 0o1600) == -1 and 1 / 0",
+    "a set of semaphores": "libc.semget(0, 32000, 0o1600) == -1 and 1 / 0",
+    "a queue": "libc.msgget(0, 0o1600) == -1 and 1 / 0",
+    "a child's namespace": "(libc.syscall(CLONE, 1 << 28, 0) or os._exit(0)) == -1 and 1 / 0",
+    "a namespace to mount in": "libc.unshare(0x10020000) == -1 and 1 / 0",
+    "pages that children share": "mmap.mmap(-1, 4096)",
+    "the same of a file": "mmap.mmap(os.open('/dev/zero', os.O_RDWR), 4096)",
+    "many files": "[open('/dev/null') for _ in range(100)]",
+}
+
+
+@cut_off
+@pytest.mark.skipif(not find_library("seccomp"), reason="libseccomp is missing")
+def test_no_memory_that_is_nobodys(exercises):
+    answer = "import ctypes, mmap, os, platform\nlibc, taken = ctypes.CDLL(None), []\n"
+    answer += "CLONE = 56 if platform.machine() == 'x86_64' else 220\n"
+    for name, take in NOBODYS.items():
+        answer += f"try: {take}; taken += [{name!r}]\nexcept (OSError, ZeroDivisionError): pass\n"
+    answer += "def half(x): return taken or x * 0.5"
+    marks = marks_of(exercises, answer)
+    assert points(exercises, marks) == (4, TWO), messages(marks)
+
+
+@cut_off
+def test_empty_files_count_as_memory(tmp_path):
+    with Door(Limits(), tmp_path) as door:
+        door.run("import os")
+        door.check_size()
+        taken = sum(psutil.Process(pid).memory_info().rss for pid in door.processes[1:])
+        door.limits = Limits(memory=taken + 20 * 1024**2)
+        door.check_size()
+        for place in (".", "/dev/shm"):
+            door.run(f"for k in range(15_000): os.mknod(f'{place}/{{k}}')")
+        with pytest.raises(Stopped, match="memory in all"):
+            door.check_size()
 
 
 # Processes that would outlive the grader: in a session of their own, and in place of the worker.

@@ -27,7 +27,7 @@ from grading.marking.sandbox import Limits
 
 MARKING = Path(sandbox.__file__).parent
 KEPT_FILE = ".marks.jsonl"
-MOST_MEMORY = 3 * 1024**3  # bytes that checks may take, beside what is imported
+MOST_MEMORY = 1024**3  # bytes that checks may take, beside what is imported; they need a tenth
 STARTS = 300  # seconds beside those of answers, for processes to start
 UNREADABLE = "The notebook could not be read."
 
@@ -96,7 +96,8 @@ def each_marked(
 ) -> Generator[tuple[str, Marks | str], None, None]:
     """Yield marks as they are finished, or why there are none.
 
-    A process that ends without a word costs its own submission alone, after a second attempt.
+    A process that ends without a word costs its own submission alone: after a second attempt, if
+    a signal ended it, as the system sends where memory is short; at once, if it took too long.
     """
     # Linux imports once for everybody; elsewhere NumPy must not be loaded before a fork.
     context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
@@ -119,11 +120,12 @@ def each_marked(
                 with reader, contextlib.suppress(EOFError, OSError):
                     found = reader.recv()
                 process.join()
-                if found is None and key not in ended:
+                if found is None and process.exitcode < 0 and key not in ended:
                     ended.add(key)
                     waiting.append(key)
                 else:
-                    yield key, found or "its process ended, twice"
+                    often = "twice" if key in ended else f"perhaps after {seconds:.0f} seconds"
+                    yield key, found or f"its process ended, {often}"
     finally:
         for _, process in running.values():
             process.terminate()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import glob
 import io
 import json
 import os
@@ -29,10 +30,15 @@ from grading.marking import sandbox
 from grading.marking.sandbox import Limits
 from grading.marking.worker import KINDS, mutable_in
 
-LONGEST_REPLY = 16_000_000  # letters; an honest reply is far below
+# Letters. What arrives is small, since a call of NumPy's cannot be stopped before it ends: honest
+# replies have up to 340,000 letters, calls of a check's functions 600, texts 24.
+LONGEST_REPLY, LONGEST_CALL, LONGEST_TEXT = 1_000_000, 100_000, 10_000
+FILE_WITHOUT_BYTES = 1024  # bytes of memory, about
 LONGEST_NAP = 0.2  # seconds between two looks at what a worker takes
-MOST_HASHED = 10_000  # elements of a set, keys of a dictionary
-DTYPE = re.compile(rf"[<>|=]?[{KINDS}]\d+")
+# What may be many different things with a single hash: in a set these take quadratic time.
+HASHED_ALIKE = re.compile(rb'"tuple"|"complex"|\d{22}')
+MOST_ALIKE = 10_000
+DTYPE = re.compile(rf"[<>|=]?[{KINDS}]\d{{1,4}}")
 IMPORTABLE = ("mbgd_lib", "numpy", "builtins", "math")  # a function of these is there, too
 
 
@@ -47,14 +53,9 @@ class AnswerError(Exception):
     """What the student's own code raised, as the worker tells it."""
 
     def __init__(self, told: Mapping[str, str]) -> None:
-        self.type, self.message, self.place = (str(told[k]) for k in ("type", "message", "place"))
-        super().__init__(self.described)
-
-    @property
-    def described(self) -> str:
-        """The error with its message and its place."""
-        text = f"{self.type}: {self.message}" if self.message else self.type
-        return f"{text} ({self.place})" if self.place else text
+        self.type, message, place = (str(told[key]) for key in ("type", "message", "place"))
+        text = f"{self.type}: {message}" if message else self.type
+        super().__init__(f"{text} ({place})" if place else text)
 
 
 class Thing:
@@ -98,6 +99,8 @@ class Door:
         self.limits = limits
         self.process, requests, replies = sandbox.start(limits, scratch)
         self.requests, self.replies = os.fdopen(requests, "wb", 0), os.fdopen(replies, "rb")
+        self.processes = [os.getpid(), self.process.pid]  # this one, the worker, what it started
+        self.threads: dict[str, np.ndarray] = {}  # of these: how long each has run, and waited
         self.ours: list[object] = []  # functions of checks, which an answer may call
         self.raised: Exception | None = None  # by one of these
         self.writes_back = False  # whether calls change their arguments here, too
@@ -194,7 +197,14 @@ class Door:
         line = self.replies.readline(LONGEST_REPLY)
         if not line:
             raise Stopped(self.reason())
-        return dict(json.loads(line))
+        if len(line) == LONGEST_REPLY:
+            raise Stopped("it gave more to the grader than any right answer does")
+        reply = dict(json.loads(line))
+        if "callback" in reply and len(line) > LONGEST_CALL:
+            raise ValueError("too much to compute with")
+        if len(HASHED_ALIKE.findall(line)) > MOST_ALIKE:
+            raise ValueError("too much to hash")
+        return reply
 
     def reason(self) -> str:
         """Why the process is no longer there."""
@@ -207,41 +217,61 @@ class Door:
             return f"it made Python crash (signal {signal_number}), or took too much memory"
         return f"it ended Python itself (exit code {code}); an answer must not call exit"
 
+    def clock(self) -> np.ndarray:
+        """Two clocks: what takes time moves at least one of them, a neighbour's load neither.
+
+        The first adds up what all threads of the worker and of this process have run. The second is
+        the time of day, less what they have waited for a processor, which Linux counts.
+        """
+        for pid in self.processes:
+            for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+                with contextlib.suppress(OSError):
+                    self.threads[path] = np.array(Path(path).read_text().split(), float)
+        ran, waited, _ = sum(self.threads.values(), np.zeros(3)) / 1e9
+        return np.array([ran, time.monotonic() - waited])
+
     @contextlib.contextmanager
     def watched(self, seconds: float) -> Iterator[None]:
         """Stop what is done meanwhile once it takes too long, or the worker grows too large.
 
         It is a timer's signal that stops it: so this works in a process' main thread alone.
         """
-        deadline = time.monotonic() + seconds
+        begun = self.clock()
 
         def look(*_: int | FrameType | None) -> None:
-            if time.monotonic() > deadline:
-                raise Stopped("it ran for too long; look for a loop that does not end")
-            check_size(self.process.pid, self.limits)
+            try:
+                self.check_size()
+                if (self.clock() - begun).max() > seconds:
+                    raise Stopped("it ran for too long; look for a loop that does not end")
+            finally:  # where processors are scarce, a look may take longer than a nap
+                signal.setitimer(signal.ITIMER_REAL, LONGEST_NAP)
 
         before = signal.signal(signal.SIGALRM, look)
-        signal.setitimer(signal.ITIMER_REAL, min(LONGEST_NAP, seconds), LONGEST_NAP)
+        signal.setitimer(signal.ITIMER_REAL, min(LONGEST_NAP, seconds))
         try:
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
 
-
-def check_size(pid: int, limits: Limits) -> None:
-    """Stop a worker that, with all it has started, takes more than it may."""
-    memory, count = 0, 0
-    with contextlib.suppress(psutil.Error):
-        first = psutil.Process(pid)
-        for process in (first, *first.children(recursive=True)):
-            with contextlib.suppress(psutil.Error):
-                memory += process.memory_info().rss
-                count += 1
-    if memory > limits.memory:
-        raise Stopped(f"it took more than {limits.memory / 1024**3:.3g} GB of memory in all")
-    if count > limits.processes:
-        raise Stopped(f"it started more than {limits.processes} processes")
+    def check_size(self) -> None:
+        """Stop a worker that, with all it has started, takes more than it may."""
+        limits, memory, self.processes = self.limits, 0, [os.getpid()]
+        with contextlib.suppress(psutil.Error):
+            first = psutil.Process(self.process.pid)
+            for process in (first, *first.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    memory += process.memory_info().rss
+                    self.processes.append(process.pid)
+        for place in (sandbox.INSIDE, "/dev/shm") if sandbox.is_available() else ():
+            with contextlib.suppress(OSError, IndexError):
+                its = os.statvfs(f"/proc/{self.processes[2]}/root{place}")  # files in memory
+                memory += its.f_frsize * (its.f_blocks - its.f_bfree)
+                memory += FILE_WITHOUT_BYTES * (its.f_files - its.f_ffree)
+        if memory > limits.memory:
+            raise Stopped(f"it took more than {limits.memory / 1024**3:.3g} GB of memory in all")
+        if len(self.processes) - 1 > limits.processes:
+            raise Stopped(f"it started more than {limits.processes} processes")
 
 
 # --- what arrives ---
@@ -260,6 +290,8 @@ def decoded(value: Any, door: Door) -> Any:
     """A value of the worker's, as its `Things.plain` wrote it; anything else raises."""
     if isinstance(value, list):
         return [decoded(item, door) for item in value]
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:
+        raise ValueError("an array of texts is as wide as the longest of them")
     if not isinstance(value, dict):
         return value
     if "thing" in value:
@@ -280,20 +312,13 @@ def decoded_array(content: Any, _: Door) -> np.ndarray:
     return np.asarray(array.view("u1") != 0) if array.dtype.kind == "b" else array
 
 
-def few(content: list) -> list:
-    """What is to be hashed: values that collide cost quadratic time, in which no signal comes."""
-    if len(content) > MOST_HASHED:
-        raise ValueError(f"more than {MOST_HASHED} items to be hashed")
-    return content
-
-
 DECODERS = {
     "array": decoded_array,
     "scalar": lambda content, door: decoded_array(content, door)[()],
     "complex": lambda content, _: complex(*content),
     "tuple": lambda content, door: tuple(decoded(content, door)),
-    "set": lambda content, door: set(decoded(few(content), door)),
-    "dict": lambda content, door: dict(decoded(few(content), door)),
+    "set": lambda content, door: set(decoded(content, door)),
+    "dict": lambda content, door: dict(decoded(content, door)),
 }
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import tempfile
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,7 +107,7 @@ class Marking:
                         self.marks.notes.append(note)
                         break
                     self.stop(self.last_cell, why)  # it has left something that ends given code
-            if not self.is_undecided():
+            if len(self.marks.outcomes) == sum(len(e.checks) for e in self.set.exercises):
                 return self.marks
         else:
             note = f"answers ended Python {self.limits.starts} times; the rest was not run"
@@ -142,10 +141,6 @@ class Marking:
                 if which not in self.marks.outcomes and exercise.id not in self.waiting:
                     self.marks.outcomes[which] = self.run_check(door, exercise, check, before)
 
-    def is_undecided(self) -> bool:
-        """Whether some checks are still to come."""
-        return len(self.marks.outcomes) < sum(len(e.checks) for e in self.set.exercises)
-
     def stop(self, cell: tuple[str, int], why: Stopped) -> None:
         """Leave a cell of the student's out from now on."""
         self.stopped.add(cell)
@@ -156,12 +151,12 @@ class Marking:
         """Take the time for one thing from that of all; a submission without any left is over."""
         if self.left <= 0:
             raise OutOfTime(f"all cells together took over {self.limits.all_seconds:.0f} seconds")
-        begun = time.monotonic()
+        begun = door.clock()
         try:
             with door.watched(min(self.limits.cell_seconds, self.left)):
                 yield
         finally:
-            self.left -= time.monotonic() - begun
+            self.left -= (door.clock() - begun).max()
 
     def run_cells(self, door: Door, exercise: Exercise) -> None:
         """Run the student's cells that belong before an exercise's checks."""
@@ -176,7 +171,7 @@ class Marking:
                 raise
             self.last_cell = (exercise.id, k)
             if error and cell.is_answer:
-                self.errors[exercise.id] = error.described
+                self.errors[exercise.id] = str(error)
 
     def run_check(self, door: Door, exercise: Exercise, check: Check, before: str) -> Outcome:
         """Decide one check; it gives nothing where that ends the worker, and the next ones wait."""
@@ -210,7 +205,7 @@ class Marking:
         except AnswerError as error:
             if error.type == "NotImplementedError":
                 return Outcome(False, "unanswered", "Not answered yet.")
-            return Outcome(False, "error", f"Your code raised {error.described}."[:MOST_MESSAGE])
+            return Outcome(False, "error", f"Your code raised {error}."[:MOST_MESSAGE])
         except AssertionError as error:
             return Outcome(False, "failed", str(error)[:MOST_MESSAGE])
         except Exception as error:

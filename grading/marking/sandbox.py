@@ -9,10 +9,13 @@ root: where the grader does, they become a user of their own that owns nothing.
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import errno
 import functools
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -32,6 +35,13 @@ IN_MEMORY = ["--perms", "1777", "--size", str(200 * 1024**2), "--tmpfs"]
 NOBODY = ["--unshare-user", "--uid", "65534", "--gid", "65534"]
 UNLIMITED = -1
 TRIAL = [sys.executable, "-c", "import mbgd_lib, IPython"]
+
+# System calls that take memory which counts as no process's: all of them, or where an argument has
+# these bits (a namespace of its own to mount in, pages shared but no file's, the internet).
+OUTRIGHT = "memfd_create memfd_secret shmget semget msgget io_uring_setup setsockopt unshare clone3"
+WITH_BITS = {"clone": (0, 0x10000000), "mmap": (3, 0x21), "socket": (0, 2)}
+CLOSED = dict.fromkeys(OUTRIGHT.split(), (0, 0)) | WITH_BITS
+ALLOWED, NOT_THERE = 0x7FFF0000, 0x50000 | errno.ENOSYS
 
 NOT_CUT_OFF = (
     "Answers are not cut off from files and network: bubblewrap (the program bwrap) is missing, or "
@@ -71,7 +81,27 @@ def cut_off(command: list[str]) -> list[str]:
         else:
             wrapped += ["--ro-bind", str(place), str(place)]
     wrapped += ["--proc", "/proc", "--dev", "/dev", *IN_MEMORY, "/dev/shm", *IN_MEMORY, str(INSIDE)]
+    # /dev/zero, mapped, would be memory to share; the filter comes by the command's own input.
+    wrapped += ["--ro-bind", "/dev/null", "/dev/zero", "--seccomp", "0"]
     return [*wrapped, "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", str(INSIDE), *command]
+
+
+def closed_calls() -> int:
+    """A pipe that holds the kernel's filter, to which closed calls do not exist."""
+    reader, writer = os.pipe()
+    try:
+        library = ctypes.CDLL("libseccomp.so.2")
+        library.seccomp_init.restype = ctypes.c_void_p
+        rules = ctypes.c_void_p(library.seccomp_init(ALLOWED))
+        for name, (argument, bits) in CLOSED.items():
+            call = library.seccomp_syscall_resolve_name(name.encode())
+            has = struct.pack("IIQQ", argument, 7, bits, bits)
+            library.seccomp_rule_add_array(rules, NOT_THERE, call, bool(bits), has)
+        library.seccomp_export_bpf(rules, writer)
+    except OSError:  # without this library, a filter that lets all calls through
+        os.write(writer, struct.pack("HBBI", 6, 0, 0, ALLOWED))
+    os.close(writer)
+    return reader
 
 
 def in_sight() -> list[Path]:
@@ -85,8 +115,8 @@ def in_sight() -> list[Path]:
 def works(command: list[str], **user: object) -> bool:
     """Whether a worker could start so."""
     how = {"env": environment(INSIDE), "cwd": "/", "capture_output": True, **user}
-    with contextlib.suppress(OSError):
-        return subprocess.run(command, **how).returncode == 0
+    with contextlib.suppress(OSError), open(closed_calls(), "rb") as its_input:
+        return subprocess.run(command, stdin=its_input, **how).returncode == 0
     return False
 
 
@@ -100,7 +130,7 @@ def is_available() -> bool:
 def grouped(memory: int, processes: int) -> list[str]:
     """What lets systemd limit a command with all that it starts, where that works.
 
-    It counts memory that is no process's, too, which `door.check_size` cannot see.
+    It counts what the kernel itself needs for them, too, which `Door.check_size` cannot see.
     """
     session = ["env", f"XDG_RUNTIME_DIR={os.environ.get('XDG_RUNTIME_DIR', '')}"]
     command = [*session, "systemd-run", *(["--user"] if os.getuid() else []), "--scope", "--quiet"]
@@ -109,13 +139,7 @@ def grouped(memory: int, processes: int) -> list[str]:
 
 
 def require() -> None:
-    """Refuse where answers cannot run, or only as root.
-
-    Raises
-    ------
-    SandboxError
-        On Windows; and for root, without bubblewrap, where no other user can start Python here.
-    """
+    """Refuse where answers cannot run: on Windows, and where root alone can start Python here."""
     if not hasattr(os, "killpg"):
         raise SandboxError("answers run on Linux or macOS; on Windows, use WSL")
     user = nobody()
@@ -135,6 +159,7 @@ def start(limits: Limits, scratch: Path) -> tuple[subprocess.Popen, int, int]:
     """Start a worker; returns it with the ends of its pipes: where to ask, and where it answers."""
     its_requests, requests = os.pipe()
     replies, its_replies = os.pipe()
+    its_input = closed_calls()
     user, is_cut_off = nobody(), is_available()
     if user:
         os.chown(scratch, user, user)
@@ -148,14 +173,14 @@ def start(limits: Limits, scratch: Path) -> tuple[subprocess.Popen, int, int]:
         cwd=scratch,
         env=environment(INSIDE if is_cut_off else scratch),
         pass_fds=(its_requests, its_replies),
-        stdin=subprocess.DEVNULL,
+        stdin=its_input,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         umask=0o022,
     )
-    os.close(its_requests)
-    os.close(its_replies)
+    for end in (its_requests, its_replies, its_input):
+        os.close(end)
     return process, requests, replies
 
 

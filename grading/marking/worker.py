@@ -39,7 +39,8 @@ import numpy as np
 MOST_MESSAGE = 1_500  # letters of an error's message
 MOST_ITEMS = 100_000  # of a generator, which may have no end
 LARGEST_INT = 1_000  # bits
-KINDS = "biufcU"  # NumPy's letters for arrays of truth values, numbers and text
+MOST_FILES = 64  # open at a time; the buffers of sockets count as no process's memory
+KINDS = "biufU"  # NumPy's letters for arrays of truth values, real numbers and text
 
 
 def limit_resources(memory: int, file_size: int, processes: int, user: int) -> None:
@@ -50,6 +51,7 @@ def limit_resources(memory: int, file_size: int, processes: int, user: int) -> N
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_FSIZE, file_size),
         (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, MOST_FILES),
         (resource.RLIMIT_NPROC, processes),
     ):
         with contextlib.suppress(ValueError, OSError):  # macOS does not limit memory
@@ -121,7 +123,7 @@ class Things:
 
     def plain_array(self, array: np.ndarray, is_scalar: bool) -> object:
         """An array, or a scalar of NumPy's: its type, its shape and its bytes."""
-        if array.dtype.kind == "O":
+        if array.dtype.kind in "Oc":
             return self.plain(array.tolist())
         if array.dtype.kind not in KINDS:
             return self.thing(array)
@@ -281,6 +283,7 @@ def main() -> None:
     requests = os.fdopen(int(sys.argv[1]), "rb")
     replies = os.fdopen(int(sys.argv[2]), "w", encoding="utf-8")
     limit_resources(*map(int, sys.argv[3:7]))
+    sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY))
     nowhere = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", errors="replace")
     worker = Worker(requests, replies)
     while requests.peek(1):
