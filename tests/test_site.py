@@ -22,6 +22,7 @@ RAW_MATH = re.compile(r"\$[^$\n]+\$|\$\$|\\\(|\\\[|\\begin\{")
 RAW_ROLE = re.compile(r"\{(glue|eq|numref|ref|cite|doc|prf|term|math)(:\w*)*\}|:::|```")
 FILE_PATH = re.compile(r"^\S*\.(png|svg|jpe?g|gif|webp)$|_images/", re.IGNORECASE)
 SHORTEST_ALT = 10
+MOST_ELEMENTS = 12_000  # chapters have up to 9,000
 
 
 @dataclass
@@ -163,6 +164,13 @@ def raw_markup(page: Page) -> list[str]:
     return found
 
 
+def weight(page: Page) -> list[str]:
+    """What a slow phone would wait for: style sheets one after the other, a page too long."""
+    sheets = [str(link["href"]) for link in page.soup.select('link[rel="stylesheet"]')]
+    length = len(page.soup.find_all(True))
+    return sheets[1:] + ([f"{length} elements"] if length > MOST_ELEMENTS else [])
+
+
 CHECKS = [
     foreign_hosts,
     poor_alternatives,
@@ -171,6 +179,7 @@ CHECKS = [
     faulty_head,
     repeated_names,
     raw_markup,
+    weight,
 ]
 
 
@@ -299,6 +308,12 @@ def test_a_good_page_passes(check):
         (raw_markup, "Heading", "See {eq}`step`"),
         (raw_markup, "Heading", "::: predict"),
         (raw_markup, "<pre>", '<span class="katex-error">x</span><pre>'),
+        (
+            weight,
+            "</head>",
+            '<link rel="stylesheet" href="a"/><link rel="stylesheet" href="b"/></head>',
+        ),
+        (weight, "<pre>", "<b></b>" * 12_000 + "<pre>"),
     ],
 )
 def test_a_fault_is_found(check, old, new):

@@ -27,6 +27,11 @@ Pasted: {glue:text}`../notebooks/one.ipynb::known:s`.
 The chapter's **figure**.
 ```
 
+```{interactive-figure} scaled-bowl
+:name: fig-moves
+A figure that moves.
+```
+
 [Other](other.md), [its part](#a-part).
 """
 OTHER = "# Other page\n\n(a-part)=\n## A part\n\n$$ x $$ (eq-known)\n\n```{bibliography}\n```\n"
@@ -146,7 +151,10 @@ def copy_settings(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
     """A book of three pages with the course's settings, extension and style, built once."""
-    folder = tmp_path_factory.mktemp("book")
+    folder = tmp_path_factory.mktemp("Bücher") / "ein Buch"
+    folder.mkdir()
+    # Node.js takes the type of a script from a file above it, which may be another project's.
+    (folder.parent / "package.json").write_text('{"type": "commonjs"}')
     copy_settings(folder)
     (folder / "notebooks").mkdir()
     (folder / "_toc.yml").write_text(TOC)
@@ -200,6 +208,11 @@ def test_figure_of_a_notebook_is_shown_with_its_own_alt_text(book):
     shown = (book / "_build" / "html" / "book" / figure.img["src"]).read_bytes()
     assert shown == base64.b64decode(PIXEL)
     assert figure.select_one("figcaption strong").text == "figure"
+
+
+def test_a_figure_that_moves_is_drawn_below_another_projects_folder(book):
+    index = BeautifulSoup(page(book, "book/index"), "html.parser")
+    assert index.select_one("figure .interactive svg")
 
 
 def test_entrance_leads_to_the_first_page(book):
