@@ -8,16 +8,7 @@ from pathlib import Path
 from grading.authoring.sets import ExerciseSet
 from grading.collecting.answers import Rebuilt, rebuild
 from grading.collecting.files import A_LINK, File, Reader, SubmissionsError, files_in
-from grading.collecting.owners import (
-    CANVAS,
-    COPY,
-    Owner,
-    by_owner,
-    named_by,
-    number_in,
-    shown,
-    stem_of,
-)
+from grading.collecting.owners import COPY, Owner, by_owner, named_by
 from grading.collecting.people import Person
 from grading.marking.marking import Answers
 
@@ -101,10 +92,18 @@ def row_of(
     may_be_all = is_only and not owner.platform_id and not all(file.is_hidden for file in others)
     if names and (may_be_all or not any(rebuilt.recognised for _, rebuilt in found)):
         submission.notes.append(f"also sent: {names}")
-    perhaps = perhaps_classmates(owner, submission, found, others, is_only)
+    may_be_class = is_only or not owner.platform_id
+    people = (
+        perhaps_a_class(found, others, exercise_set.name, start, is_only) if may_be_class else {}
+    )
+    perhaps = [
+        Nothing(one.student, one.platform_id, sent[-1].origin, IN_ANOTHERS)
+        for one, sent in people.items()
+        if submission.origin not in (file.origin for file in sent)
+    ]
     if perhaps:
         submission.notes.append(PERHAPS_A_CLASS)
-    return [submission], perhaps
+    return [submission], perhaps[:LARGEST_CLASS]
 
 
 def rebuilt_from(
@@ -141,45 +140,36 @@ def best(owner: Owner, found: Sequence[tuple[File, Rebuilt]]) -> Submission:
         names.append(other.origin + (f" ({why})" if why else ""))
     if names:
         notes.append(f"one of {len(found)} notebooks counts; not graded: {listed(names)}")
-    level = len(owner.container)
-    by = named_by(file.parts[level])
-    if by and by.re is CANVAS and by["late"]:
+    by = named_by(file.parts[len(owner.container)])
+    if by and by.groupdict().get("late"):
         notes.append("handed in late, as Canvas says")
     who = owner.student, owner.platform_id
     return Submission(*who, file.origin, kept.answers, notes, owner.place, owner.members)
 
 
-def perhaps_classmates(
-    owner: Owner,
-    counted: Submission,
+def perhaps_a_class(
     found: Sequence[tuple[File, Rebuilt]],
     others: Sequence[File],
+    set_name: str,
+    start: int,
     is_only: bool,
-) -> list[Nothing]:
-    """Who else may be in what counts as one student's, where it looks like a class's.
+) -> dict[Owner, list[File]]:
+    """Who may be in what counts as one student's, where it looks like a class's.
 
     No name in it is believed, since a student may have made it; but nobody in it may be lost.
     """
-    level = len(owner.container) + 1
-    inside = [file for file in (*(file for file, _ in found), *others) if len(file.parts) > level]
-    while len({f.parts[level] for f in inside}) == 1 and all(
-        len(f.parts) > level + 1 for f in inside
-    ):
-        level += 1  # what lies around all of it
-    answered = [f.parts[level:] for f, rebuilt in found if rebuilt.recognised and f in inside]
-    folders = {first for first, *rest in answered if rest}
-    named = {f.parts[level] for f in inside if named_by(f.parts[level])}
-    rest = len(others) - MOST_NAMED if is_only else 0  # whom the note does not name
-    many = max(len(folders), len(named), len(answered) - MOST_NAMED, rest + 1)
-    if (owner.platform_id and not is_only) or many < 2:
-        return []
-    told = {}
-    for file in inside:
-        part, by = file.parts[level], named_by(file.parts[level])
-        name, number = (by["name"], number_in(by)) if by else (stem_of(part), "")
-        told[part] = Nothing(shown(name), number, file.origin, IN_ANOTHERS)
-    counts = [file.parts[level] for file in inside if file.origin == counted.origin]
-    return [told[part] for part in told if part not in counts][:LARGEST_CLASS]
+    inside = [file for file in (*(file for file, _ in found), *others) if len(file.parts) > start]
+    answered = {f.parts for f, rebuilt in found if rebuilt.recognised and len(f.parts) > start}
+    people = by_owner(inside, set_name, start)
+    folders = [
+        one
+        for one, sent in people.items()
+        if any(f.parts in answered and len(f.parts) > len(one.container) + 1 for f in sent)
+    ]
+    named = [one for one in people if one.platform_id]
+    not_named = len(others) - MOST_NAMED if is_only else 0  # in the note
+    is_class = len(folders) > 1 or len(named) > 1 or len(answered) > MOST_NAMED + 1 or not_named > 0
+    return people if is_class else {}
 
 
 def listed(names: Sequence[str]) -> str:
