@@ -12,6 +12,7 @@ import sys
 import warnings
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import chain
 from typing import Any
 
 from grading.authoring.notebooks import check_as_released, check_to_practise
@@ -64,6 +65,10 @@ class Sent:
             named = re.findall(r"^(?:def|class)\s+(\w+)|^(\w+)\s*=[^=]", self.source, re.MULTILINE)
             return {name for pair in named for name in pair if name}
 
+    def is_more_than(self, stub: str) -> bool:
+        """Whether it is neither what was released, nor nothing."""
+        return (tree_of(self.source) or self.text) not in (tree_of(""), tree_of(stub))
+
 
 def rebuild(file: File, exercise_set: ExerciseSet) -> Rebuilt:
     """Take the answers from a notebook and leave everything else of the release as it was."""
@@ -106,9 +111,10 @@ def cells_of(notebook: Any) -> tuple[list[Sent], list[str]]:
     sheets = notebook.get("worksheets")  # notebooks of version 3
     sheets = sheets if isinstance(sheets, list) else [notebook]
     lists = [sheet.get("cells") for sheet in sheets if isinstance(sheet, dict)]
-    if not any(isinstance(cells, list) for cells in lists):
+    lists = [cells for cells in lists if isinstance(cells, list)]
+    if not lists:
         raise ValueError("it holds no cells")
-    found = [cell for cells in lists if isinstance(cells, list) for cell in cells]
+    found = list(chain.from_iterable(lists))
     kept, left_out, letters = [], max(0, len(found) - MOST_CELLS), 0
     for cell in map(sent, found[:MOST_CELLS]):
         length = len(cell.source) if cell.is_code else 0
@@ -174,24 +180,24 @@ def tree_of(code: str) -> str:
 def answers_in(cells: list[Sent], exercise_set: ExerciseSet) -> tuple[Answers, int, list[str]]:
     """Every exercise's answer and the student's own cells, in the order in which to run them.
 
-    A cell of the student's own runs after the checks that came before it in the notebook.
+    A cell of the student's own runs after the checks that came before it in the notebook; at the
+    end only if an answer comes after it.
     """
     chosen, notes = chosen_answers(cells, exercise_set)
     released = released_cells(exercise_set)
     order = [exercise.id for exercise in exercise_set.exercises]
-    slots: Answers = {exercise: [] for exercise in order}
+    slots: Answers = {name: [] for name in (*order, AFTER_ALL)}
     slot = order[0]
-    late: list[StudentCell] = []  # own cells at the end run only if an answer comes after them
     for k, cell in enumerate(cells):
         if k in chosen:
             slot = chosen[k]
-            slots[slot] += [*late, StudentCell(cell.source)]
-            late = []
+            slots[slot] += [*slots[AFTER_ALL], StudentCell(cell.source)]
+            slots[AFTER_ALL] = []
         elif cell.grade_id in released or cell.text in released:
             slot = released.get(cell.grade_id, released.get(cell.text)) or slot
         elif cell.is_code and cell.text:
-            own = slots.get(slot, late)
-            own.append(StudentCell(cell.source, is_answer=False))
+            slots[slot].append(StudentCell(cell.source, is_answer=False))
+    del slots[AFTER_ALL]
     changes = [cell for cell in cells if cell.is_code and cell.text not in released]
     defined = {name for cell in changes for name in cell.names}
     for exercise in exercise_set.exercises:
@@ -233,14 +239,10 @@ def chosen_answers(
     notes = []
     code = [(k, cell) for k, cell in enumerate(cells) if cell.is_code]
     for exercise in exercise_set.exercises:
-        wanted, untouched = set(exercise.names), (tree_of(""), tree_of(exercise.stub))
-        by_id = [k for k, cell in code if cell.grade_id == exercise.id]
-        by_name = [k for k, cell in code if not cell.grade_id and wanted <= cell.names]
-        by_id, by_name = (
-            [k for k in places if (tree_of(cells[k].source) or cells[k].text) not in untouched]
-            for places in (by_id, by_name)
-        )
-        found = by_id or by_name
+        wanted, stub = set(exercise.names), exercise.stub
+        found = [k for k, c in code if c.grade_id == exercise.id and c.is_more_than(stub)] or [
+            k for k, c in code if not c.grade_id and wanted <= c.names and c.is_more_than(stub)
+        ]
         chosen = dict.fromkeys(found, exercise.id) | chosen
         if len({cells[k].text for k in found}) > 1:
             notes.append(f"{exercise.id} was answered in {len(found)} cells, which ran in order")
