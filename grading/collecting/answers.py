@@ -10,7 +10,7 @@ import json
 import re
 import sys
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import chain
 from typing import Any
@@ -38,6 +38,7 @@ MAGIC = re.compile(r"^[ \t]*[%!].*$", re.MULTILINE)
 class Rebuilt:
     """The answers in one notebook."""
 
+    file: File  # without its content
     answers: Answers | None
     recognised: int = 0  # exercises that are answered
     notes: list[str] = field(default_factory=list)
@@ -72,8 +73,9 @@ class Sent:
 
 def rebuild(file: File, exercise_set: ExerciseSet) -> Rebuilt:
     """Take the answers from a notebook and leave everything else of the release as it was."""
+    without_content = replace(file, content=b"", read=bytes)
     if file.problem:
-        return Rebuilt(None, notes=[f"not read: {file.problem}"])
+        return Rebuilt(without_content, None, notes=[f"not read: {file.problem}"])
     try:
         with warnings.catch_warnings(action="ignore"):  # of the parser, about a student's code
             notebook = read_json(file.content)
@@ -83,8 +85,8 @@ def rebuild(file: File, exercise_set: ExerciseSet) -> Rebuilt:
             notes += about + newer_syntax(notebook, answers)
     except Exception as error:  # whatever it is, it costs its owner alone
         why = str(error) if isinstance(error, ValueError) else type(error).__name__
-        return Rebuilt(None, notes=[printable(f"not a notebook that can be read: {why}")])
-    return Rebuilt(answers, recognised, [printable(note) for note in notes])
+        answers, recognised, notes = None, 0, [f"not a notebook that can be read: {why}"]
+    return Rebuilt(without_content, answers, recognised, [printable(note) for note in notes])
 
 
 def read_json(content: bytes) -> Any:

@@ -88,7 +88,9 @@ class Level:
         self.lists = {
             file.parts[:-1]: members_in(file)
             for file in files
-            if is_gradescope and file.parts[self.depth :] == (GRADESCOPE_LIST,)
+            if file.parts[self.depth :] == (GRADESCOPE_LIST,)
+            and is_gradescope
+            and file.size <= LARGEST_LIST
         }
 
     def owner_of(self, file: File) -> Owner | None:
