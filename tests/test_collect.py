@@ -1127,6 +1127,13 @@ def test_zips_in_zips(exercises, pile):
     assert only(pile, exercises).origin == "anna.zip/a/b.zip/c.zip/x.ipynb"
 
 
+def test_a_folders_own_entry_in_a_zip_is_no_empty_folder(exercises, pile):
+    put(pile, "ann.zip", zipped({"hw/": b"", "hw/x.py": b"", "none/": b""}))
+    put(pile, "bob.ipynb", notebook(exercises))
+    (ann,) = collect(pile, exercises).without_notebook
+    assert ann.found == "hw/x.py, an empty folder none/"
+
+
 def nested(exercises) -> bytes:
     inner = zipped({"x.ipynb": notebook(exercises)})
     for _ in range(3):

@@ -157,7 +157,7 @@ def perhaps_a_class(
         for one, sent in people.items()
         if any(file.parts in answered and file.parts[:-1] != one.container for file in sent)
     ]
-    named = [one for one in people if one.platform_id]
+    named = [one for one in people if one.platform_id or named_by(one.part)]
     not_told = len(others) - MOST_NAMED if is_only else 0  # in the note
     many = max(len(folders), len(named), len(answered) - MOST_NAMED, not_told + 1)
     return people if many > 1 else {}
