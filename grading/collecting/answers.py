@@ -117,14 +117,13 @@ def cells_of(notebook: Any) -> tuple[list[Sent], list[str]]:
     if not lists:
         raise ValueError("it holds no cells")
     found = list(chain.from_iterable(lists))
-    kept, left_out, letters = [], max(0, len(found) - MOST_CELLS), 0
+    kept, letters = [], 0
     for cell in map(sent, found[:MOST_CELLS]):
         length = len(cell.source) if cell.is_code else 0
-        if length > LONGEST_CELL or letters + length > MOST_CODE:
-            left_out += 1
-        else:
+        if length <= LONGEST_CELL and letters + length <= MOST_CODE:
             letters += length
             kept.append(cell)
+    left_out = len(found) - len(kept)
     return kept, [f"not read: {left_out} cells, too long or too many"] if left_out else []
 
 

@@ -243,8 +243,6 @@ def members_in(file: File) -> dict[str, tuple[Person, ...]]:
                 return {}
         for sent, entry in yaml.load(text, loader).items():
             with contextlib.suppress(Exception):
-                submitters = entry[":submitters"]
-                found[sent] = tuple(
-                    Person(shown(one[":name"]), shown(one.get(":sid", ""))) for one in submitters
-                )
+                people = [(one[":name"], one.get(":sid", "")) for one in entry[":submitters"]]
+                found[sent] = tuple(Person(shown(name), shown(sid)) for name, sid in people)
     return found
