@@ -1025,6 +1025,13 @@ def test_a_file_with_a_platforms_name_is_somebodys(exercises, pile, name):
     assert collect(pile, exercises).without_notebook == [Nothing("leeann", "12", name)]
 
 
+def test_the_task_on_blackboard_is_known_from_all_files(exercises, pile):
+    put(pile, "Set 7_ann_lee_attempt_2024-01-02-03-04-05_x.ipynb", notebook(exercises))
+    put(pile, "Set 7_li2_attempt_2024-01-02-03-04-06_x.pdf", b"")
+    assert students(pile, exercises) == [("ann_lee", "ann_lee")]
+    assert [one.student for one in collect(pile, exercises).without_notebook] == ["li2"]
+
+
 def test_files_of_nobodys_are_listed(exercises, pile):
     for path in (
         "notes.pdf",

@@ -184,8 +184,9 @@ def answers_in(cells: list[Sent], exercise_set: ExerciseSet) -> tuple[Answers, i
     A cell of the student's own runs after the checks that came before it in the notebook; at the
     end only if an answer comes after it.
     """
-    chosen, notes = chosen_answers(cells, exercise_set)
     released = released_cells(exercise_set)
+    code = [(k, c) for k, c in enumerate(cells) if c.is_code and c.text not in released]
+    chosen, notes = chosen_answers(code, exercise_set)
     order = [exercise.id for exercise in exercise_set.exercises]
     slots: Answers = {name: [] for name in (*order, AFTER_ALL)}
     slot = order[0]
@@ -199,12 +200,7 @@ def answers_in(cells: list[Sent], exercise_set: ExerciseSet) -> tuple[Answers, i
         elif cell.is_code and cell.text:
             slots[slot].append(StudentCell(cell.source, is_answer=False))
     del slots[AFTER_ALL]
-    changes = [cell for cell in cells if cell.is_code and cell.text not in released]
-    defined = {name for cell in changes for name in cell.names}
-    for exercise in exercise_set.exercises:
-        if exercise.id not in chosen.values() and not set(exercise.names) <= defined:
-            notes.append(f"no answer to {exercise.id} was found")
-    there = dict.fromkeys(cell.grade_id for cell in changes if cell.text)
+    there = dict.fromkeys(cell.grade_id for _, cell in code if cell.text)
     names = [name for name in there if name in released and name not in order]
     if names:  # these cells ran at home
         notes.append(f"changes to {', '.join(names)} had no effect")
@@ -230,7 +226,7 @@ def released_cells(exercise_set: ExerciseSet) -> dict[str, str]:
 
 
 def chosen_answers(
-    cells: list[Sent], exercise_set: ExerciseSet
+    code: list[tuple[int, Sent]], exercise_set: ExerciseSet
 ) -> tuple[dict[int, str], list[str]]:
     """Which cells answer which exercise: by id first, then by names.
 
@@ -238,13 +234,16 @@ def chosen_answers(
     """
     chosen: dict[int, str] = {}
     notes = []
-    code = [(k, cell) for k, cell in enumerate(cells) if cell.is_code]
+    defined = {name for _, cell in code for name in cell.names}
     for exercise in exercise_set.exercises:
         wanted, stub = set(exercise.names), exercise.stub
-        found = [k for k, c in code if c.grade_id == exercise.id and c.is_more_than(stub)] or [
-            k for k, c in code if not c.grade_id and wanted <= c.names and c.is_more_than(stub)
-        ]
+        by_id = [(k, cell) for k, cell in code if cell.grade_id == exercise.id]
+        by_name = [(k, cell) for k, cell in code if not cell.grade_id and wanted <= cell.names]
+        found = {k: cell.text for k, cell in by_id if cell.is_more_than(stub)}
+        found = found or {k: cell.text for k, cell in by_name if cell.is_more_than(stub)}
         chosen = dict.fromkeys(found, exercise.id) | chosen
-        if len({cells[k].text for k in found}) > 1:
+        if len(set(found.values())) > 1:
             notes.append(f"{exercise.id} was answered in {len(found)} cells, which ran in order")
+        if not found and not wanted <= defined:
+            notes.append(f"no answer to {exercise.id} was found")
     return chosen, notes
