@@ -6,6 +6,5 @@ its rules), `assignments` (what students and other graders get). On `marking`: `
 answers run), `worker` (runs them), `door` (how a check reaches them), `marking` (points). On
 `collecting`: `text` and `tables` (made harmless), `files`, `owners`, `answers`, `collect` (what
 comes back), `batch` (marks everybody), `people` and `project` (who is who, and a person's marks),
-`results` (tables and feedback), `exports` (a platform's table), `one` and `mine` (a single
-notebook).
+`results` (tables and feedback), `exports` (a platform's table), `one` (a single notebook).
 """

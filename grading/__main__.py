@@ -25,8 +25,7 @@ from grading.collecting.batch import KEPT_FILE, mark_all
 from grading.collecting.collect import Submission, collect
 from grading.collecting.exports import PLATFORMS, export
 from grading.collecting.files import SubmissionsError
-from grading.collecting.mine import check_mine
-from grading.collecting.one import for_gradescope, grade_one
+from grading.collecting.one import check_mine, for_gradescope, grade_one
 from grading.collecting.people import person_of
 from grading.collecting.project import PROJECT_FILE, marks_for, read_project_file
 from grading.collecting.results import OURS, Result, not_graded, write_results

@@ -1025,6 +1025,13 @@ def test_a_file_with_a_platforms_name_is_somebodys(exercises, pile, name):
     assert collect(pile, exercises).without_notebook == [Nothing("leeann", "12", name)]
 
 
+def test_the_task_on_blackboard_is_known_from_all_files(exercises, pile):
+    put(pile, "Set 7_ann_lee_attempt_2024-01-02-03-04-05_x.ipynb", notebook(exercises))
+    put(pile, "Set 7_li2_attempt_2024-01-02-03-04-06_x.pdf", b"")
+    assert students(pile, exercises) == [("ann_lee", "ann_lee")]
+    assert [one.student for one in collect(pile, exercises).without_notebook] == ["li2"]
+
+
 def test_files_of_nobodys_are_listed(exercises, pile):
     for path in (
         "notes.pdf",
@@ -1125,6 +1132,13 @@ def test_zips_in_zips(exercises, pile):
     inner = zipped({"x.ipynb": notebook(exercises)})
     put(pile, "anna.zip", zipped({"a/b.zip": zipped({"c.zip": inner})}))
     assert only(pile, exercises).origin == "anna.zip/a/b.zip/c.zip/x.ipynb"
+
+
+def test_a_folders_own_entry_in_a_zip_is_no_empty_folder(exercises, pile):
+    put(pile, "ann.zip", zipped({"hw/": b"", "hw/x.py": b"", "none/": b""}))
+    put(pile, "bob.ipynb", notebook(exercises))
+    (ann,) = collect(pile, exercises).without_notebook
+    assert ann.found == "hw/x.py, an empty folder none/"
 
 
 def nested(exercises) -> bytes:

@@ -13,7 +13,7 @@ from grading.authoring.notebooks import practice_notebook
 from grading.authoring.pages import add_practice
 from grading.authoring.sets import find_set, read_set, set_names
 from grading.collecting.collect import File, SubmissionsError, rebuild
-from grading.collecting.mine import check_mine
+from grading.collecting.one import check_mine
 
 
 @pytest.fixture

@@ -348,6 +348,7 @@ NAMED = {
     "UTF-8 read as cp1252": (("JosÃ© NuÃ±ez", "7"), ("José Nuñez", "7"), True),
     "a suffix after a comma": (("Deb Jr", ""), ("Deb, Jr", ""), True),
     "the platform's user name": (("Ann Lee", "alee"), ("alee", "alee"), True),
+    "a file named by the user name": (("Ann Lee", "alee"), ("alee", ""), True),
     "a group before the name": (("Li Na", "7"), ("Red-Li Na", "7"), True),
     "anonymous": (("Ann Lee", "7"), ("Participant", "7"), True),
     "an apostrophe that Moodle strips": (("Conan O'Brien", ""), ("Conan OBrien", "7"), True),

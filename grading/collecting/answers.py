@@ -10,8 +10,9 @@ import json
 import re
 import sys
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from itertools import chain
 from typing import Any
 
 from grading.authoring.notebooks import check_as_released, check_to_practise
@@ -37,6 +38,7 @@ MAGIC = re.compile(r"^[ \t]*[%!].*$", re.MULTILINE)
 class Rebuilt:
     """The answers in one notebook."""
 
+    file: File  # without its content
     answers: Answers | None
     recognised: int = 0  # exercises that are answered
     notes: list[str] = field(default_factory=list)
@@ -64,11 +66,16 @@ class Sent:
             named = re.findall(r"^(?:def|class)\s+(\w+)|^(\w+)\s*=[^=]", self.source, re.MULTILINE)
             return {name for pair in named for name in pair if name}
 
+    def is_more_than(self, stub: str) -> bool:
+        """Whether it is neither what was released, nor nothing."""
+        return (tree_of(self.source) or self.text) not in (tree_of(""), tree_of(stub))
+
 
 def rebuild(file: File, exercise_set: ExerciseSet) -> Rebuilt:
     """Take the answers from a notebook and leave everything else of the release as it was."""
+    without_content = replace(file, content=b"", read=bytes)
     if file.problem:
-        return Rebuilt(None, notes=[f"not read: {file.problem}"])
+        return Rebuilt(without_content, None, notes=[f"not read: {file.problem}"])
     try:
         with warnings.catch_warnings(action="ignore"):  # of the parser, about a student's code
             notebook = read_json(file.content)
@@ -78,8 +85,8 @@ def rebuild(file: File, exercise_set: ExerciseSet) -> Rebuilt:
             notes += about + newer_syntax(notebook, answers)
     except Exception as error:  # whatever it is, it costs its owner alone
         why = str(error) if isinstance(error, ValueError) else type(error).__name__
-        return Rebuilt(None, notes=[printable(f"not a notebook that can be read: {why}")])
-    return Rebuilt(answers, recognised, [printable(note) for note in notes])
+        answers, recognised, notes = None, 0, [f"not a notebook that can be read: {why}"]
+    return Rebuilt(without_content, answers, recognised, [printable(note) for note in notes])
 
 
 def read_json(content: bytes) -> Any:
@@ -106,17 +113,17 @@ def cells_of(notebook: Any) -> tuple[list[Sent], list[str]]:
     sheets = notebook.get("worksheets")  # notebooks of version 3
     sheets = sheets if isinstance(sheets, list) else [notebook]
     lists = [sheet.get("cells") for sheet in sheets if isinstance(sheet, dict)]
-    if not any(isinstance(cells, list) for cells in lists):
+    lists = [cells for cells in lists if isinstance(cells, list)]
+    if not lists:
         raise ValueError("it holds no cells")
-    found = [cell for cells in lists if isinstance(cells, list) for cell in cells]
-    kept, left_out, letters = [], max(0, len(found) - MOST_CELLS), 0
+    found = list(chain.from_iterable(lists))
+    kept, letters = [], 0
     for cell in map(sent, found[:MOST_CELLS]):
         length = len(cell.source) if cell.is_code else 0
-        if length > LONGEST_CELL or letters + length > MOST_CODE:
-            left_out += 1
-        else:
+        if length <= LONGEST_CELL and letters + length <= MOST_CODE:
             letters += length
             kept.append(cell)
+    left_out = len(found) - len(kept)
     return kept, [f"not read: {left_out} cells, too long or too many"] if left_out else []
 
 
@@ -174,30 +181,26 @@ def tree_of(code: str) -> str:
 def answers_in(cells: list[Sent], exercise_set: ExerciseSet) -> tuple[Answers, int, list[str]]:
     """Every exercise's answer and the student's own cells, in the order in which to run them.
 
-    A cell of the student's own runs after the checks that came before it in the notebook.
+    A cell of the student's own runs after the checks that came before it in the notebook; at the
+    end only if an answer comes after it.
     """
-    chosen, notes = chosen_answers(cells, exercise_set)
     released = released_cells(exercise_set)
+    code = [(k, c) for k, c in enumerate(cells) if c.is_code and c.text not in released]
+    chosen, notes = chosen_answers(code, exercise_set)
     order = [exercise.id for exercise in exercise_set.exercises]
-    slots: Answers = {exercise: [] for exercise in order}
+    slots: Answers = {name: [] for name in (*order, AFTER_ALL)}
     slot = order[0]
-    late: list[StudentCell] = []  # own cells at the end run only if an answer comes after them
     for k, cell in enumerate(cells):
         if k in chosen:
             slot = chosen[k]
-            slots[slot] += [*late, StudentCell(cell.source)]
-            late = []
+            slots[slot] += [*slots[AFTER_ALL], StudentCell(cell.source)]
+            slots[AFTER_ALL] = []
         elif cell.grade_id in released or cell.text in released:
             slot = released.get(cell.grade_id, released.get(cell.text)) or slot
         elif cell.is_code and cell.text:
-            own = slots.get(slot, late)
-            own.append(StudentCell(cell.source, is_answer=False))
-    changes = [cell for cell in cells if cell.is_code and cell.text not in released]
-    defined = {name for cell in changes for name in cell.names}
-    for exercise in exercise_set.exercises:
-        if exercise.id not in chosen.values() and not set(exercise.names) <= defined:
-            notes.append(f"no answer to {exercise.id} was found")
-    there = dict.fromkeys(cell.grade_id for cell in changes if cell.text)
+            slots[slot].append(StudentCell(cell.source, is_answer=False))
+    del slots[AFTER_ALL]
+    there = dict.fromkeys(cell.grade_id for _, cell in code if cell.text)
     names = [name for name in there if name in released and name not in order]
     if names:  # these cells ran at home
         notes.append(f"changes to {', '.join(names)} had no effect")
@@ -223,7 +226,7 @@ def released_cells(exercise_set: ExerciseSet) -> dict[str, str]:
 
 
 def chosen_answers(
-    cells: list[Sent], exercise_set: ExerciseSet
+    code: list[tuple[int, Sent]], exercise_set: ExerciseSet
 ) -> tuple[dict[int, str], list[str]]:
     """Which cells answer which exercise: by id first, then by names.
 
@@ -231,17 +234,16 @@ def chosen_answers(
     """
     chosen: dict[int, str] = {}
     notes = []
-    code = [(k, cell) for k, cell in enumerate(cells) if cell.is_code]
+    defined = {name for _, cell in code for name in cell.names}
     for exercise in exercise_set.exercises:
-        wanted, untouched = set(exercise.names), (tree_of(""), tree_of(exercise.stub))
-        by_id = [k for k, cell in code if cell.grade_id == exercise.id]
-        by_name = [k for k, cell in code if not cell.grade_id and wanted <= cell.names]
-        by_id, by_name = (
-            [k for k in places if (tree_of(cells[k].source) or cells[k].text) not in untouched]
-            for places in (by_id, by_name)
-        )
-        found = by_id or by_name
+        wanted, stub = set(exercise.names), exercise.stub
+        by_id = [(k, cell) for k, cell in code if cell.grade_id == exercise.id]
+        by_name = [(k, cell) for k, cell in code if not cell.grade_id and wanted <= cell.names]
+        found = {k: cell.text for k, cell in by_id if cell.is_more_than(stub)}
+        found = found or {k: cell.text for k, cell in by_name if cell.is_more_than(stub)}
         chosen = dict.fromkeys(found, exercise.id) | chosen
-        if len({cells[k].text for k in found}) > 1:
+        if len(set(found.values())) > 1:
             notes.append(f"{exercise.id} was answered in {len(found)} cells, which ran in order")
+        if not found and not wanted <= defined:
+            notes.append(f"no answer to {exercise.id} was found")
     return chosen, notes

@@ -48,33 +48,27 @@ def mark_all(
     numbers of submissions. An interruption ends at once those that run.
     """
     all_answers = [submission.answers for submission in submissions]
-    *keys, unreadable = keys_of([*all_answers, None], exercise_set, limits)
+    keys = keys_of(all_answers, exercise_set, limits)
     known = {} if again else read_kept(kept)
-    known[unreadable] = nothing(exercise_set, UNREADABLE)
-    todo = {
-        key: a
-        for key, a in zip(keys, all_answers, strict=True)
-        if a is not None and key not in known
-    }
+    unread = nothing(exercise_set, UNREADABLE)
+    known |= {key: unread for key, a in zip(keys, all_answers, strict=True) if a is None}
+    todo = {key: a for key, a in zip(keys, all_answers, strict=True) if a and key not in known}
     number = Counter(keys)
     to_run = sum(number[key] for key in todo)
     done(len(keys) - to_run)
-    marks_of = functools.partial(marker, exercise_set, limits=limits)
-    finished = each_marked(todo, marks_of, workers, limits.all_seconds + STARTS)
-    with contextlib.closing(finished):
-        for key, marks in finished:
-            if isinstance(marks, Marks):
-                keep(kept, key, marks)
-            known[key] = marks_in(marks, exercise_set)
+    with contextlib.closing(each_marked(todo, exercise_set, limits, workers, marker)) as finished:
+        for key, found in finished:
+            if isinstance(found, Marks):
+                keep(kept, key, found)
+            known[key] = marks_in(found, exercise_set)
             done(number[key])
     return [known[key] for key in keys], to_run
 
 
 def mark_apart(exercise_set: ExerciseSet, answers: Answers, limits: Limits) -> Marks:
     """One submission's marks, by a process of its own: nothing can keep it, or fill this one."""
-    marks_of = functools.partial(mark, exercise_set, limits=limits)
-    [(_, marks)] = each_marked({"": answers}, marks_of, 1, limits.all_seconds + STARTS)
-    return marks_in(marks, exercise_set)
+    [(_, found)] = each_marked({"": answers}, exercise_set, limits)
+    return marks_in(found, exercise_set)
 
 
 def marks_in(found: Marks | str, exercise_set: ExerciseSet) -> Marks:
@@ -92,13 +86,18 @@ def nothing(exercise_set: ExerciseSet, why: str, *notes: str) -> Marks:
 
 
 def each_marked(
-    todo: Mapping[str, Answers], marks_of: Callable[[Answers], Marks], workers: int, seconds: float
+    todo: Mapping[str, Answers],
+    exercise_set: ExerciseSet,
+    limits: Limits,
+    workers: int = 1,
+    marker: Callable[..., Marks] = mark,
 ) -> Generator[tuple[str, Marks | str], None, None]:
     """Yield marks as they are finished, or why there are none.
 
     A process that ends without a word costs its own submission alone: after a second attempt, if
     a signal ended it, as the system sends where memory is short; at once, if it took too long.
     """
+    marks_of = functools.partial(marker, exercise_set, limits=limits)
     # Linux imports once for everybody; elsewhere NumPy must not be loaded before a fork.
     context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
     context.set_forkserver_preload([__name__, "mbgd_lib"])
@@ -109,7 +108,7 @@ def each_marked(
             while waiting and len(running) < workers:
                 key = waiting.popleft()
                 reader, writer = context.Pipe(duplex=False)
-                what = (writer, marks_of, todo[key], seconds)
+                what = (writer, marks_of, todo[key], limits.all_seconds + STARTS)
                 process = context.Process(target=send_marks, args=what, daemon=True)
                 process.start()
                 writer.close()

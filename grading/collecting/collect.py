@@ -8,16 +8,7 @@ from pathlib import Path
 from grading.authoring.sets import ExerciseSet
 from grading.collecting.answers import Rebuilt, rebuild
 from grading.collecting.files import A_LINK, File, Reader, SubmissionsError, files_in
-from grading.collecting.owners import (
-    CANVAS,
-    COPY,
-    Owner,
-    by_owner,
-    named_by,
-    number_in,
-    shown,
-    stem_of,
-)
+from grading.collecting.owners import COPY, Owner, by_owner, named_by
 from grading.collecting.people import Person
 from grading.marking.marking import Answers
 
@@ -99,87 +90,77 @@ def row_of(
     submission = best(owner, found)
     # A zip alone may be a class's in which only one has sent a notebook.
     may_be_all = is_only and not owner.platform_id and not all(file.is_hidden for file in others)
-    if names and (may_be_all or not any(rebuilt.recognised for _, rebuilt in found)):
+    if names and (may_be_all or not any(rebuilt.recognised for rebuilt in found)):
         submission.notes.append(f"also sent: {names}")
-    perhaps = perhaps_classmates(owner, submission, found, others, is_only)
+    perhaps = []
+    if is_only or not owner.platform_id:
+        inside = perhaps_a_class(found, others, exercise_set.name, start, is_only)
+        perhaps = [
+            Nothing(one.student, one.platform_id, sent[-1].origin, IN_ANOTHERS)
+            for one, sent in inside.items()
+            if submission.origin not in (file.origin for file in sent)
+        ]
     if perhaps:
         submission.notes.append(PERHAPS_A_CLASS)
-    return [submission], perhaps
+    return [submission], perhaps[:LARGEST_CLASS]
 
 
 def rebuilt_from(
     files: Iterable[File], exercise_set: ExerciseSet
-) -> tuple[list[tuple[File, Rebuilt]], list[File]]:
-    """The notebooks of one person's files with their answers, and the other files."""
+) -> tuple[list[Rebuilt], list[File]]:
+    """One person's notebooks with their answers, and the other files."""
     found, others = [], []
-    for read in Reader().contents(files):  # one at a time: figures do not stay in memory
-        file = replace(read, content=b"", read=bytes)
+    for file in Reader().contents(files):  # one at a time: figures do not stay in memory
         if file.is_work and file.problem != A_LINK:
-            found.append((file, rebuild(read, exercise_set)))
+            found.append(rebuild(file, exercise_set))
         else:
-            others.append(file)
+            others.append(replace(file, read=bytes))  # which may hold a whole zip
     return found, others
 
 
-def best(owner: Owner, found: Sequence[tuple[File, Rebuilt]]) -> Submission:
+def best(owner: Owner, found: Sequence[Rebuilt]) -> Submission:
     """Of a student's notebooks with answers the newest; of several at once, the most complete."""
-    times = [file.modified for file, rebuilt in found if rebuilt.recognised]
-    newest = max(times, default=datetime.max)
+    newest = max((one.file.modified for one in found if one.recognised), default=datetime.max)
 
-    def rank(pair: tuple[File, Rebuilt]) -> tuple[object, ...]:
-        file, rebuilt = pair
-        answers = rebuilt.recognised
-        is_new = newest - file.modified < AT_ONCE
-        return is_new and answers, answers, rebuilt.answers is not None, file.modified, file.parts
+    def rank(one: Rebuilt) -> tuple[object, ...]:
+        new_answers = one.recognised * (newest - one.file.modified < AT_ONCE)
+        is_read = one.answers is not None
+        return new_answers, one.recognised, is_read, one.file.modified, one.file.parts
 
-    *others, (file, kept) = sorted(found, key=rank)
-    notes = list(kept.notes)
-    names = []
-    for other, rebuilt in reversed(others):
-        more = rebuilt.recognised > kept.recognised
-        why = other.problem or (f"with {rebuilt.recognised} answers" if more else "")
-        names.append(other.origin + (f" ({why})" if why else ""))
+    kept, *others = sorted(found, key=rank, reverse=True)
+    notes, names = list(kept.notes), []
+    for other in others:
+        more = f"with {other.recognised} answers" if other.recognised > kept.recognised else ""
+        why = other.file.problem or more
+        names.append(other.file.origin + (f" ({why})" if why else ""))
     if names:
         notes.append(f"one of {len(found)} notebooks counts; not graded: {listed(names)}")
-    level = len(owner.container)
-    by = named_by(file.parts[level])
-    if by and by.re is CANVAS and by["late"]:
+    by = named_by(kept.file.parts[len(owner.container)])
+    if by and by.groupdict().get("late"):
         notes.append("handed in late, as Canvas says")
     who = owner.student, owner.platform_id
-    return Submission(*who, file.origin, kept.answers, notes, owner.place, owner.members)
+    return Submission(*who, kept.file.origin, kept.answers, notes, owner.place, owner.members)
 
 
-def perhaps_classmates(
-    owner: Owner,
-    counted: Submission,
-    found: Sequence[tuple[File, Rebuilt]],
-    others: Sequence[File],
-    is_only: bool,
-) -> list[Nothing]:
-    """Who else may be in what counts as one student's, where it looks like a class's.
+def perhaps_a_class(
+    found: Sequence[Rebuilt], others: Sequence[File], set_name: str, start: int, is_only: bool
+) -> dict[Owner, list[File]]:
+    """Who may be in what counts as one student's, where it looks like a class's.
 
     No name in it is believed, since a student may have made it; but nobody in it may be lost.
     """
-    level = len(owner.container) + 1
-    inside = [file for file in (*(file for file, _ in found), *others) if len(file.parts) > level]
-    while len({f.parts[level] for f in inside}) == 1 and all(
-        len(f.parts) > level + 1 for f in inside
-    ):
-        level += 1  # what lies around all of it
-    answered = [f.parts[level:] for f, rebuilt in found if rebuilt.recognised and f in inside]
-    folders = {first for first, *rest in answered if rest}
-    named = {f.parts[level] for f in inside if named_by(f.parts[level])}
-    rest = len(others) - MOST_NAMED if is_only else 0  # whom the note does not name
-    many = max(len(folders), len(named), len(answered) - MOST_NAMED, rest + 1)
-    if (owner.platform_id and not is_only) or many < 2:
-        return []
-    told = {}
-    for file in inside:
-        part, by = file.parts[level], named_by(file.parts[level])
-        name, number = (by["name"], number_in(by)) if by else (stem_of(part), "")
-        told[part] = Nothing(shown(name), number, file.origin, IN_ANOTHERS)
-    counts = [file.parts[level] for file in inside if file.origin == counted.origin]
-    return [told[part] for part in told if part not in counts][:LARGEST_CLASS]
+    files = [*(rebuilt.file for rebuilt in found), *others]
+    people = by_owner([file for file in files if len(file.parts) > start], set_name, start)
+    answered = {rebuilt.file.parts for rebuilt in found if rebuilt.recognised}
+    folders = [
+        one
+        for one, sent in people.items()
+        if any(file.parts in answered and file.parts[:-1] != one.container for file in sent)
+    ]
+    named = [one for one in people if one.platform_id or named_by(one.part)]
+    not_told = len(others) - MOST_NAMED if is_only else 0  # in the note
+    many = max(len(folders), len(named), len(answered) - MOST_NAMED, not_told + 1)
+    return people if many > 1 else {}
 
 
 def listed(names: Sequence[str]) -> str:

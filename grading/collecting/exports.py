@@ -87,9 +87,9 @@ def export(
 def check_most(stated: str, most: str) -> None:
     """Points of another scale than the platform's would be other grades."""
     try:
-        differs = bool(stated.strip()) and float(stated.replace(",", ".")) != float(most)
+        differs = float(stated.replace(",", ".")) != float(most)
     except ValueError:
-        return  # such as "(read only)"
+        return  # nothing, or such as "(read only)"
     if differs:
         raise ResultsError(
             f"the platform's maximum is {stated}, this set's {most}: set it to {most} there, and "

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, lru_cache, partial
+from itertools import takewhile, zip_longest
 from pathlib import Path
 
 from grading.collecting.text import printable
@@ -125,30 +126,35 @@ def members(file: File, archive: Callable[[], zipfile.ZipFile]) -> list[File]:
         return [replace(file, problem="a damaged zip")]
     if len(listed) > MOST_IN_ZIP:
         return [replace(file, problem=TOO_MANY)]
-    found, left, seen = [], [], Counter()
+    found = [File((*file.parts, ""), file.modified)]
+    seen: Counter[tuple[str, ...]] = Counter()
     for member in listed:
-        parts = (*file.parts, *parts_of(member))
-        if any(map(LEFT_BY_TOOLS.fullmatch, parts)):
-            if not any(map(LEFT_BY_TOOLS.fullmatch, parts[:-1])):
-                left.append(parts[:-1])
-            continue
-        seen[parts] += 1
-        if seen[parts] > 1 and not member.is_dir():  # two files of one name may be two people's
-            stem, dot, end = parts[-1].partition(".")
-            parts = (*parts[:-1], f"{stem} ({seen[parts]}){dot}{end}")
-        if member.is_dir() or len(parts) == len(file.parts):
+        inside = parts_of(member)
+        kept = [*takewhile(lambda part: not LEFT_BY_TOOLS.fullmatch(part), inside)]
+        parts = (*file.parts, *kept)
+        if member.is_dir() or not inside or len(kept) < len(inside):
             found.append(File((*parts, ""), file.modified))
             continue
+        seen[parts] += 1
+        if seen[parts] > 1:  # two files of one name may be two people's
+            stem, dot, end = parts[-1].partition(".")
+            parts = (*parts[:-1], f"{stem} ({seen[parts]}){dot}{end}")
         modified = file.modified
         with contextlib.suppress(ValueError):  # some tools write dates that there are not
             modified = datetime(*member.date_time)
         read = partial(content_of, archive, member)
         found.append(File(parts, modified, b"", problem_of(member), member.file_size, read))
-    there = {f.parts[:k] for f in found for k in range(len(f.parts))} if left else set()
-    found += [
-        File((*parts, ""), file.modified) for parts in dict.fromkeys(left) if parts not in there
+    return without_filled_folders(found)
+
+
+def without_filled_folders(files: Iterable[File]) -> list[File]:
+    """All files, and of the folders those that are empty: what is in one comes after it."""
+    in_order = sorted(files, key=lambda file: file.parts)
+    return [
+        file
+        for file, after in zip_longest(in_order, in_order[1:])
+        if file.parts[-1] or not after or after.parts[: len(file.parts) - 1] != file.parts[:-1]
     ]
-    return found or [File((*file.parts, ""), file.modified)]
 
 
 def parts_of(member: zipfile.ZipInfo) -> list[str]:

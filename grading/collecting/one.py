@@ -1,5 +1,6 @@
-"""One person's notebook, graded to plain data that other systems can show."""
+"""One person's notebook, graded to plain data that other systems, or its author, can read."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from grading.marking.marking import Answers, Marks
 from grading.marking.sandbox import Limits
 
 NOTHING = "no notebook (.ipynb) was handed in"
+SIGNS = {"passed": "✓", "unanswered": "·"}
+MISSED = "✗"
 AS_TEXT = {"name_format": "text", "output_format": "text"}  # Gradescope escapes it
 
 
@@ -30,23 +33,23 @@ def grade_one(
     one = best(Owner(""), found) if found else Submission("", "", "", None, [NOTHING])
     problem = "" if one.answers else "; ".join(one.notes)
     if one.answers:
-        mark = mark_apart if is_own else marks_of
-        marks = mark(exercise_set, one.answers, limits)
+        marks = (mark_apart if is_own else marks_of)(exercise_set, one.answers, limits)
     else:
         marks = nothing(exercise_set, problem)
     exercises = [
         {"id": e.id, "title": e.title, "points": marks.points(e), "of": e.points}
         for e in exercise_set.exercises
     ]
-    checks = []
-    for exercise in exercise_set.exercises:
-        for check in exercise.checks:
-            outcome = marks.outcomes[exercise.id, check.id]
-            about = {"id": check.id, "about": check.about, "hidden": check.hidden}
-            message = on_page(outcome.message)
-            result = {"passed": outcome.passed, "kind": outcome.kind, "message": message}
-            points = {"points": check.points * outcome.passed, "of": check.points}
-            checks.append({"exercise": exercise.id, **about, **result, **points})
+    checks = [
+        {
+            **{"exercise": e.id, "id": check.id, "about": check.about, "hidden": check.hidden},
+            **{"passed": outcome.passed, "kind": outcome.kind, "message": on_page(outcome.message)},
+            **{"points": check.points * outcome.passed, "of": check.points},
+        }
+        for e in exercise_set.exercises
+        for check in e.checks
+        for outcome in [marks.outcomes[e.id, check.id]]
+    ]
     return {
         "set": exercise_set.name,
         "variant": exercise_set.variant,
@@ -94,3 +97,22 @@ def for_gradescope(graded: dict[str, Any]) -> dict[str, Any]:
     ]
     output = graded["problem"] or f"Graded: {graded['file']}"
     return {"output": output, "stdout_visibility": "hidden", "tests": tests, **AS_TEXT}
+
+
+def check_mine(exercise_set: ExerciseSet, path: Path) -> Iterator[str]:
+    """Run all checks on the notebook of who learns alone, and yield what to print, a line each."""
+    if not path.is_file():
+        raise SubmissionsError(f"there is no {path}: `make lab` puts it there")
+    graded = grade_one(path, exercise_set, Limits(), is_own=True)
+    if graded["problem"]:
+        raise SubmissionsError(f"{path}: {graded['problem']}")
+    for number, exercise in enumerate(graded["exercises"], 1):
+        yield f"{number}. {exercise['title']}: {exercise['points']} of {exercise['of']} points"
+        for check in graded["checks"]:
+            if check["exercise"] == exercise["id"]:
+                sign = SIGNS.get(check["kind"], MISSED)
+                yield f"   {sign} {check['about']}"
+                if sign == MISSED and check["message"]:
+                    yield f"     {check['message']}"
+    yield f"{graded['points']} of {graded['of']} points."
+    yield "The project has no checks: its rubric is for people."

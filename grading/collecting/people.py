@@ -74,8 +74,10 @@ class Person:
         same |= bool(other.number) and (other_full == joined or other_alone == full)
         return same and bool(full and other_full)
 
-    def agrees(self, other: "Person") -> bool:
-        """Whether the names leave it possible that one number is one person's."""
+    def shares_number(self, other: "Person") -> bool:
+        """Whether both have one number, and the names leave it possible that it is one person's."""
+        if not self.number or self.short_number != other.short_number:
+            return False
         for one, two in ((self, other), (other, self)):
             name, number = one.names[0], folded(one.identifier)
             no_name = name in ("", "participant", number)  # that of anonymous work
@@ -142,16 +144,10 @@ class Match:
 
 def look_up(people: Sequence[Person], others: Sequence[Person]) -> list[set[int]]:
     """For each of the people the places of those who may be the same."""
-    meet = {one.short_number for one in people} & {one.short_number for one in others} - {""}
-    # A number decides nothing where the names tell of different people.
-    by_number = [
-        {k for k, two in enumerate(others) if two.short_number == number and one.agrees(two)}
-        if (number := one.short_number) in meet
-        else set()
-        for one in people
-    ]
+    by_number = [{k for k, two in enumerate(others) if one.shares_number(two)} for one in people]
     # Numbers that agree are of one platform: there another number is another person.
     is_one = any(by_number)
+    meet = {one.short_number for one in people} & {one.short_number for one in others}
     found = []
     for one, same in zip(people, by_number, strict=True):
         named = {k for k, other in enumerate(others) if one.is_namesake(other)}

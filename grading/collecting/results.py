@@ -175,17 +175,13 @@ def not_graded(
             f"ROSTER {roster} names none of those who handed in, such as {sent[0]}: is it this "
             "class's? Anonymous work needs a column identifier"
         )
-    for match, people, kind in (
-        (wanted, listed, "handed in nothing"),
-        (found, graded, "not on the roster"),
-    ):
-        # Of namesakes on the roster of whom fewer have sent something, one is missing.
-        alone = [
-            k
-            for k, places in enumerate(match.places[: len(people)])
-            if not places or (match is wanted and match.rivals(places) > len(places))
-        ]
-        told += [(people[k], kind, match.told(k)) for k in alone]
+    # Of namesakes on the roster of whom fewer have sent something, one is missing, too.
+    for k, places in enumerate(wanted.places):
+        if not places or wanted.rivals(places) > len(places):
+            told.append((listed[k], "handed in nothing", wanted.told(k)))
+    for k, person in enumerate(graded):
+        if not found.places[k]:
+            told.append((person, "not on the roster", found.told(k)))
     return told
 
 

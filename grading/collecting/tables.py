@@ -24,14 +24,12 @@ class Table:
 
     def write(self, path: Path, quoting: int = csv.QUOTE_ALL) -> None:
         """Write the table, or leave the file as it was."""
-        buffer = io.StringIO(newline="")
-        form = {"delimiter": self.delimiter, "quoting": quoting, "extrasaction": "ignore"}
-        writer = csv.DictWriter(buffer, self.columns, **form)
-        writer.writeheader()
-        writer.writerows(self.rows)
         draft = path.with_name(f".{path.name}.new")
-        text = buffer.getvalue()
-        draft.write_text(text, encoding="utf-8-sig", errors="backslashreplace", newline="")
+        form = {"delimiter": self.delimiter, "quoting": quoting, "extrasaction": "ignore"}
+        with draft.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="") as file:
+            writer = csv.DictWriter(file, self.columns, **form)
+            writer.writeheader()
+            writer.writerows(self.rows)
         draft.replace(path)
 
 
