@@ -98,6 +98,7 @@ def each_marked(
     a signal ended it, as the system sends where memory is short; at once, if it took too long.
     """
     marks_of = functools.partial(marker, exercise_set, limits=limits)
+    seconds = limits.all_seconds + STARTS
     # Linux imports once for everybody; elsewhere NumPy must not be loaded before a fork.
     context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
     context.set_forkserver_preload([__name__, "mbgd_lib"])
@@ -108,7 +109,7 @@ def each_marked(
             while waiting and len(running) < workers:
                 key = waiting.popleft()
                 reader, writer = context.Pipe(duplex=False)
-                what = (writer, marks_of, todo[key], limits.all_seconds + STARTS)
+                what = (writer, marks_of, todo[key], seconds)
                 process = context.Process(target=send_marks, args=what, daemon=True)
                 process.start()
                 writer.close()
