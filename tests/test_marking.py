@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 import types
-from ctypes.util import find_library
 from fractions import Fraction
 from pathlib import Path
 
@@ -725,7 +724,7 @@ NOBODYS = {
 
 
 @cut_off
-@pytest.mark.skipif(not find_library("seccomp"), reason="libseccomp is missing")
+@pytest.mark.skipif(not sandbox.seccomp(), reason="libseccomp is missing")
 def test_no_memory_that_is_nobodys(exercises):
     answer = "import ctypes, mmap, os, platform\nlibc, taken = ctypes.CDLL(None), []\n"
     answer += "CLONE = 56 if platform.machine() == 'x86_64' else 220\n"
@@ -734,6 +733,14 @@ def test_no_memory_that_is_nobodys(exercises):
     answer += "def half(x): return taken or x * 0.5"
     marks = marks_of(exercises, answer)
     assert points(exercises, marks) == (4, TWO), messages(marks)
+
+
+@cut_off
+def test_without_the_library_answers_run_and_it_is_said(monkeypatch):
+    assert sandbox.warning() == ""
+    monkeypatch.setattr(sandbox, "seccomp", lambda: None)
+    assert sandbox.works(sandbox.cut_off(sandbox.TRIAL))
+    assert "libseccomp" in sandbox.warning()
 
 
 @cut_off

@@ -48,6 +48,10 @@ NOT_CUT_OFF = (
     "this system does not let it work. Limits of time, memory and processes hold, but an answer "
     "that means to can leave a process behind."
 )
+NOT_COUNTED = (
+    "The library libseccomp is missing (its package is libseccomp2): an answer can take memory "
+    "that is not counted."
+)
 
 
 class SandboxError(RuntimeError):
@@ -89,8 +93,7 @@ def cut_off(command: list[str]) -> list[str]:
 def closed_calls() -> int:
     """A pipe that holds the kernel's filter, to which closed calls do not exist."""
     reader, writer = os.pipe()
-    try:
-        library = ctypes.CDLL("libseccomp.so.2")
+    if library := seccomp():
         library.seccomp_init.restype = ctypes.c_void_p
         rules = ctypes.c_void_p(library.seccomp_init(ALLOWED))
         for name, (argument, bits) in CLOSED.items():
@@ -98,10 +101,17 @@ def closed_calls() -> int:
             has = struct.pack("IIQQ", argument, 7, bits, bits)
             library.seccomp_rule_add_array(rules, NOT_THERE, call, bool(bits), has)
         library.seccomp_export_bpf(rules, writer)
-    except OSError:  # without this library, a filter that lets all calls through
+    else:  # a filter that lets all calls through
         os.write(writer, struct.pack("HBBI", 6, 0, 0, ALLOWED))
     os.close(writer)
     return reader
+
+
+def seccomp() -> ctypes.CDLL | None:
+    """The library that writes such filters."""
+    with contextlib.suppress(OSError):
+        return ctypes.CDLL("libseccomp.so.2")
+    return None
 
 
 def in_sight() -> list[Path]:
@@ -124,6 +134,13 @@ def works(command: list[str], **user: object) -> bool:
 def is_available() -> bool:
     """Whether this system lets us cut a process off."""
     return bool(shutil.which("bwrap")) and works(cut_off(TRIAL))
+
+
+def warning() -> str:
+    """What is to be said before anything runs, or nothing."""
+    if not is_available():
+        return NOT_CUT_OFF
+    return "" if seccomp() else NOT_COUNTED
 
 
 @functools.cache
