@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import AXE_OPTIONS, PHONE, SITE, watch
+from browsing import AXE_OPTIONS, DESK, PHONE, SITE, watch
+from panels import cut, panel_edges
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
@@ -36,10 +38,45 @@ def test_pictures_use_the_width_and_are_not_shifted(open_page):
                 assert figure[0] - 1 <= picture[0] < picture[1] <= figure[1] + 1
 
 
+@pytest.mark.parametrize(("viewport", "stacked"), [(PHONE, True), (DESK, False)])
+def test_panels_stand_beside_each_other_where_there_is_room(open_page, viewport, stacked):
+    page = open_page(CHAPTER, viewport)
+    panels = page.locator(".picture-panels").first.locator("img")
+    panels.last.scroll_into_view_if_needed()
+    boxes = [panel.bounding_box() for panel in panels.all()]
+    assert len(boxes) == 2
+    assert len({box["x"] for box in boxes}) == (1 if stacked else 2)
+    assert (boxes[1]["y"] > boxes[0]["y"] + 100) == stacked
+
+
+@pytest.mark.parametrize(
+    ("filled", "edges"),
+    [
+        # Each with an axis' label and ticks, a strip that is blank between them.
+        ([(0, 3), (5, 48), (52, 54), (56, 100)], [0, 50, 100]),
+        ([(0, 3), (5, 38), (42, 68), (72, 100)], [0, 40, 70, 100]),
+        ([(0, 3), (5, 90), (93, 96)], [0, 100]),  # a bar of colours
+        ([(0, 18), (20, 38), (40, 58), (60, 78), (80, 100)], [0, 100]),  # a row of images
+        ([(0, 100)], [0, 100]),
+    ],
+)
+def test_a_picture_is_cut_between_its_panels(tmp_path, filled, edges):
+    picture = Image.new("RGB", (1000, 50), "white")
+    for begin, end in filled:
+        picture.paste("black", (10 * begin, 10, 10 * end, 40))
+    picture.save(tmp_path / "a.png")
+    assert panel_edges(tmp_path / "a.png") == [10 * edge for edge in edges]
+    widths = []
+    for path in cut(tmp_path / "a.png", [10 * edge for edge in edges]):
+        with Image.open(path) as panel:
+            widths.append(panel.width)
+    assert widths == [10 * (end - begin) for begin, end in pairwise(edges)]
+
+
 def sides(page: Page) -> list[list[tuple[float, float]]]:
     """Return where each picture, and the figure around it, begins and ends."""
     return page.evaluate(
-        """() => [...document.querySelectorAll("a.picture > img")].map((image) =>
+        """() => [...document.querySelectorAll("a.picture img")].map((image) =>
             [image, image.closest("figure")].map((part) => {
                 const { left, right } = part.getBoundingClientRect();
                 return [left, right];

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from bs4 import BeautifulSoup
+from panels import stack_panels
 from PIL import Image
 
 #: Scripts that the page's own inline scripts call while it loads; they cannot wait.
@@ -52,6 +53,7 @@ def mend(soup: BeautifulSoup, page: Path) -> None:
     name_folded_numbers(soup)
     size_images(soup, page)
     link_pictures(soup)
+    stack_panels(soup, page)
 
 
 def drop_unused_scripts(soup: BeautifulSoup) -> None:

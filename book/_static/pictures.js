@@ -8,7 +8,10 @@ document.addEventListener("click", (event) => {
   dialog.setAttribute("aria-label", link.closest("figure").querySelector(".caption-number")?.textContent.trim() ?? "Picture");
   const close = document.createElement("button");
   close.textContent = "Close";
-  dialog.append(close, link.querySelector("img").cloneNode());
+  const picture = new Image();
+  const { alt, className } = link.querySelector("img");
+  Object.assign(picture, { src: link.href, alt, className });
+  dialog.append(close, picture);
   dialog.addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => dialog.remove());
   link.after(dialog);
