@@ -85,8 +85,8 @@ def soup(html: str) -> BeautifulSoup:
         ),
         (
             html_mends.defer_scripts,
-            '<script src="_static/documentation_options.js?v=1"></script>',
-            '<script src="_static/documentation_options.js?v=1"></script>',
+            '<link rel="preload" as="script" href="a.js"/><link rel="preload" as="font" href="f"/>',
+            '<link rel="preload" as="font" href="f"/>',
         ),
         (
             html_mends.link_base_style,
@@ -251,6 +251,13 @@ def test_a_page_has_one_style_sheet_which_finds_what_the_others_asked_for(tmp_pa
     assert (static / name).read_text() == (
         "a { b: url(f.woff2) url(data:x) url(theme/g.png) }\nc { d: url(#e) }"
     )
+
+
+def test_what_inline_scripts_need_stands_in_the_page(tmp_path):
+    (tmp_path / "documentation_options.js").write_text("const a = 1 < 2;")
+    page = soup('<script src="documentation_options.js?v=1"></script><script src="b.js"></script>')
+    html_mends.hold_options(page, tmp_path / "page.html")
+    assert str(page) == '<script>const a = 1 < 2;</script><script src="b.js"></script>'
 
 
 def test_an_image_elsewhere_is_left_alone(tmp_path):

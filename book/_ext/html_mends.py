@@ -13,9 +13,6 @@ from bs4 import BeautifulSoup
 from panels import stack_panels
 from PIL import Image
 
-#: Scripts that the page's own inline scripts call while it loads; they cannot wait.
-NEEDED_AT_ONCE = ("documentation_options.js",)
-
 #: What an empty page is painted in, before there is a style: as the system has it, or the reader.
 COLOUR_SCHEME = '<meta content="light dark" name="color-scheme"/>'
 SETTLE = """{
@@ -41,6 +38,7 @@ def mend(soup: BeautifulSoup, page: Path) -> None:
     say_title_once(soup)
     drop_repeated_viewports(soup)
     keep_downloads(soup)
+    hold_options(soup, page)
     defer_scripts(soup)
     link_base_style(soup)
     drop_unused_formula_style(soup)
@@ -100,9 +98,18 @@ def keep_downloads(soup: BeautifulSoup) -> None:
 
 def defer_scripts(soup: BeautifulSoup) -> None:
     """Let the text appear before scripts load; deferred scripts keep their order."""
+    for link in soup.select('link[rel="preload"][as="script"]'):
+        link.decompose()
     for script in soup.select("script[src]"):
-        if not any(name in script["src"] for name in NEEDED_AT_ONCE):
-            script["defer"] = ""
+        script["defer"] = ""
+
+
+def hold_options(soup: BeautifulSoup, page: Path) -> None:
+    """Put the few lines that the page's own scripts call while it loads into the page."""
+    for script in soup.select('script[src*="documentation_options.js"]'):
+        path = page.parent / str(script["src"]).partition("?")[0]
+        script.string = path.read_text("utf-8")
+        del script["src"]
 
 
 def link_base_style(soup: BeautifulSoup) -> None:
