@@ -17,9 +17,9 @@ from tqdm import tqdm
 from grading.authoring.assignments import WRITE, file_name
 from grading.authoring.pages import PRACTICE, add_practice, write_pages
 from grading.authoring.rules import set_faults
-from grading.authoring.sets import SOURCES, ExerciseSet, SourceError, find_set, read_set, set_names
+from grading.authoring.sets import SOURCES, ExerciseSet, find_set, read_set, set_names
 from grading.authoring.try_out import earned, faults, published_marks, right_copies
-from grading.authoring.variants import VariantError, read_variant
+from grading.authoring.variants import SourceError, read_variant
 from grading.collecting.answers import MADE_FROM
 from grading.collecting.batch import KEPT_FILE, mark_all
 from grading.collecting.collect import Submission, collect
@@ -37,7 +37,7 @@ from grading.marking.sandbox import PROJECT, Limits, SandboxError
 
 VARIANTS = SOURCES / "variants"
 ASSIGNMENTS, GRADES = PROJECT / "assignments", PROJECT / "grades"
-FAULTS = (SourceError, VariantError, SubmissionsError, ResultsError, SandboxError, OSError)
+FAULTS = (SourceError, SubmissionsError, ResultsError, SandboxError, OSError)
 INTERRUPTED = 130  # what shells give for Ctrl-C
 MANY = 3  # submissions: what most of them have in common is told once
 LONGEST_SHOWN, LONGEST_ERROR = 500, 10_000  # letters
@@ -72,10 +72,10 @@ def wanted_sets(names: list[str], variant: str) -> list[ExerciseSet]:
             source = find_set(name)
             values = (read_variant(folder, source.stem), folder.resolve().name) if variant else ()
             found.append(read_set(source, *values))
-        except (SourceError, VariantError) as error:
+        except SourceError as error:
             wrong.append(str(error))
     if wrong:
-        raise VariantError("\n".join(wrong))
+        raise SourceError("\n".join(wrong))
     return found
 
 
@@ -142,7 +142,7 @@ def assignments(options: argparse.Namespace) -> None:
     """Make the zips that students get, or what a platform takes."""
     exercise_sets = wanted_sets(options.sets, options.variant)
     if options.variant and has_faults(exercise_sets):  # its numbers are new
-        raise VariantError(
+        raise SourceError(
             "the variant does not work with these values, and nothing was written; what is "
             "allowed stands at the top of each set's file in exercises/"
         )

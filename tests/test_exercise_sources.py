@@ -9,9 +9,8 @@ from small_set import SMALL, changed, read_text, runs_answers, small_set
 
 from grading.__main__ import main
 from grading.authoring import sets
-from grading.authoring.rules import RULES, TRIED, sentences, set_faults
+from grading.authoring.rules import OF_EXERCISES, OF_SETS, TRIED, sentences, set_faults
 from grading.authoring.sets import (
-    Cell,
     SourceError,
     changed_solution,
     find_set,
@@ -22,7 +21,6 @@ from grading.authoring.sets import (
 from grading.authoring.variants import (
     CHECKED,
     LINE,
-    VariantError,
     filled_in,
     limit,
     read_parameters,
@@ -62,6 +60,16 @@ FAULTS = {
         ['@role="setup"', "'setup'", "['id']"],
     ),
     "points as text": ("points=2", 'points="2"', ['@id="one"', "points", "a whole number", "'2'"]),
+    "points that are none": (
+        "points=2",
+        "points=0",
+        ['@id="one"', "points must be a whole number from 1; got 0"],
+    ),
+    "minutes below one": (
+        "minutes=90",
+        "minutes=-5",
+        ['@id="project"', "minutes must be a whole number from 1; got -5"],
+    ),
     "title that is a number": (
         'title="Halves"',
         "title=2",
@@ -197,6 +205,11 @@ FAULTS = {
         ROW.replace("2", "-2"),
         ['@role="rubric"', "| -2 |", "whole number"],
     ),
+    "points of a criterion": (
+        "there, too | 3 |",
+        "there, too | 0 |",
+        ['@role="rubric"', "| Answer | it is there, too | 0 |", "whole number from 1"],
+    ),
 }
 
 
@@ -280,7 +293,7 @@ BROKEN = {
     "an exercise's id twice": (
         'role="exercise" id="two"',
         'role="exercise" id="half"',
-        [f"cells with the id 'half{end}': 2" for end in ("", "-task", "-given")],
+        [f"cells with the id 'half{end}': 2" for end in ("", "-task")],
     ),
     "an exercise like the setup": (
         'id="half"',
@@ -292,17 +305,7 @@ BROKEN = {
         'role="exercise" id="two-right"',
         ["cells with the id 'two-right': 2"],
     ),
-    "points that are none": (
-        "points=2",
-        "points=0",
-        ["half-one: points are 0"],
-    ),
-    "minutes below one": (
-        "minutes=90",
-        "minutes=-5",
-        ["project: minutes are -5"],
-    ),
-    "four hints": (HINT, HINT * 4, ["half has 4 hints"]),
+    "four hints": (HINT, HINT * 4, ["half: 4 hints"]),
     "a name that no solution defines": (
         "# STUB: how = None",
         "# STUB: why = None",
@@ -319,17 +322,17 @@ BROKEN = {
     "a check that asserts nothing": (
         'assert half(0) == 0, "half(0) should be zero; what did you add?"',
         "half(0)",
-        ["half-zero asserts nothing"],
+        ["half: zero asserts nothing"],
     ),
     "no message": (
         ', "half(0) should be zero; what did you add?"',
         "",
-        ["half-zero, line 1, does not say it: assert half(0) == 0"],
+        ["half: zero, line 1, does not say it: assert half(0) == 0"],
     ),
     "a short message": (
         "half(0) should be zero; what did you add?",
         "is it zero?",
-        ["half-zero, line 1, does not say it: assert half(0) == 0, 'is it zero?'"],
+        ["half: zero, line 1, does not say it: assert half(0) == 0, 'is it zero?'"],
     ),
     "hidden points": (
         'role="check" id="there" points=1',
@@ -339,7 +342,7 @@ BROKEN = {
     "too few wrong answers": (
         '# %% role="wrong" name="leaves it" fails=["right"]\n',
         "",
-        ["two has 2"],
+        ["two: 2 wrong answers"],
     ),
     "a wrong answer to an unknown check": (
         'fails=["there", "right"]',
@@ -382,11 +385,6 @@ BROKEN = {
         "# Two points for a question.\n",
         ["the criteria are []"],
     ),
-    "points of a criterion": (
-        "there, too | 3 |",
-        "there, too | 0 |",
-        ["project, Answer: points are 0"],
-    ),
 }
 
 
@@ -404,7 +402,8 @@ def test_a_broken_rule_is_found(what, tmp_path):
 def broken_rules(exercise_set) -> list[str]:
     """What a set holds against rules; each fault ends with the rule itself."""
     faults = set_faults(exercise_set)
-    rules = [next(rule for rule in RULES if fault.endswith(f". {rule}")) for fault in faults]
+    every = [*OF_SETS, *OF_EXERCISES]
+    rules = [next(rule for rule in every if fault.endswith(f". {rule}")) for fault in faults]
     return [fault.removesuffix(f". {rule}") for fault, rule in zip(faults, rules, strict=True)]
 
 
@@ -418,13 +417,15 @@ def test_levels_are_all_there_and_in_order(first, second, tmp_path):
 
 
 def test_all_broken_rules_are_found_at_once(tmp_path):
-    source = SMALL.replace("minutes=90", "minutes=0").replace('kind="guess"', 'kind="write"')
+    source = SMALL.replace('chapter="07_halves"', 'chapter="7"').replace(
+        'kind="guess"', 'kind="write"'
+    )
     assert len(set_faults(read_text(tmp_path, source))) == len(TOO_SMALL) + 2
 
 
 def test_every_rule_is_listed():
     lines = sentences().splitlines()
-    assert len(lines) == len(RULES) + len(TRIED)
+    assert len(lines) == len(OF_SETS) + len(OF_EXERCISES) + len(TRIED)
     assert all(re.fullmatch(r"- [A-Z].*\.", line) for line in lines)
 
 
@@ -450,11 +451,7 @@ SOLUTION = "def f(x):\n    y = x\n\n    y += 1\n    y += 1\n    return y"
     ids=["line", "lines go", "line comes", "which of two", "first", "empty line", "two changes"],
 )
 def test_a_wrong_answer_is_a_change_to_the_solution(change, made):
-    assert changed_solution(SOLUTION, wrong_cell(change)) == made
-
-
-def wrong_cell(text: str) -> Cell:
-    return Cell("x.py, line 1", "wrong", text, {})
+    assert changed_solution(SOLUTION, change, "x.py, line 1") == made
 
 
 @pytest.mark.parametrize(
@@ -472,7 +469,7 @@ def wrong_cell(text: str) -> Cell:
 )
 def test_a_change_that_does_not_fit_is_named(change, said):
     with pytest.raises(SourceError, match=said):
-        changed_solution(SOLUTION, wrong_cell(change))
+        changed_solution(SOLUTION, change, "x.py, line 1")
 
 
 @pytest.mark.parametrize(
@@ -513,13 +510,13 @@ def test_parameters_in_changes_are_filled_in(tmp_path):
     ],
 )
 def test_parameters_are_positive_numbers_or_text_with_a_comment(line, said, tmp_path):
-    with pytest.raises(VariantError, match=re.escape(said)) as raised:
+    with pytest.raises(SourceError, match=re.escape(said)) as raised:
         small_set(tmp_path, "FACTOR = 0.5  # what to multiply with; any positive number", line)
     assert "07_halves.py, line 4" in str(raised.value)
 
 
 def test_a_source_has_parameters(tmp_path):
-    with pytest.raises(VariantError, match=r"x\.py: a set has at least one parameter"):
+    with pytest.raises(SourceError, match=r"x\.py: a set has at least one parameter"):
         read_parameters("# none\n", "x.py", {})
 
 
@@ -599,7 +596,7 @@ OWN = 'FACTOR = 0.5  # a share; 0.1 to 2\nNAME = "Ann"  # who asks; any text'
     ],
 )
 def test_all_that_is_wrong_in_a_variant_is_told(values, said):
-    with pytest.raises(VariantError) as raised:
+    with pytest.raises(SourceError) as raised:
         read_parameters(OWN, "x.py", values)
     assert str(raised.value).splitlines() == said
 
@@ -640,7 +637,7 @@ def test_a_variant_is_a_folder_with_a_file_for_the_set(name, content, said, tmp_
     folder.mkdir()
     if content is not None:
         (folder / "07_halves.toml").write_bytes(content)
-    with pytest.raises(VariantError, match=re.escape(said)):
+    with pytest.raises(SourceError, match=re.escape(said)):
         read_variant(tmp_path / name, "07_halves")
 
 

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from grading.authoring import notebooks
-from grading.authoring.notebooks import as_table, project_parts, task_parts
+from grading.authoring.notebooks import as_table, exercise_table, project_parts, task_parts
 from grading.authoring.rules import sentences
 from grading.authoring.sets import Exercise, ExerciseSet, find_set, read_set, set_names
 from grading.marking.sandbox import PROJECT
@@ -74,7 +74,7 @@ def overview(exercise_sets: list[ExerciseSet]) -> str:
         link = f"[{s.title}]({s.name}.md)"
         times = [hours(sum(e.minutes for e in s.exercises)), hours(s.project.minutes)]
         rows.append([s.number, link, len(s.exercises), s.points, s.project.points, *times])
-        lists += [f"## Set {s.number}: {link}", table(s, goals=True)]
+        lists += [f"## Set {s.number}: {link}", exercise_table(s, goals=True)]
     return "\n\n".join(["# Exercises", OVERVIEW, as_table(header, rows), *lists]) + "\n"
 
 
@@ -93,7 +93,7 @@ def page(exercise_set: ExerciseSet, solutions: bool) -> str:
         f"{WHERE_TO_WORK.format(number=number)} Or download "
         f'<a href="../../run/{notebook_of(exercise_set.name)}">the notebook</a> alone.',
         *([SOLUTIONS_ARE_HERE] if solutions else []),
-        table(exercise_set),
+        exercise_table(exercise_set),
         "Every exercise starts from these lines.",
         fenced(exercise_set.setup),
     ]
@@ -102,20 +102,6 @@ def page(exercise_set: ExerciseSet, solutions: bool) -> str:
     parts += project_parts(exercise_set.project)
     # Texts have links from the folder of sources; pages lie one folder deeper.
     return re.sub(r"\]\(\.\./(?=\w)", "](../../", "\n\n".join(parts)) + "\n"
-
-
-def table(exercise_set: ExerciseSet, goals: bool = False) -> str:
-    """The list of a set's exercises, with what each is for if asked."""
-    project = exercise_set.project
-    rows = [
-        [number, e.title, e.kind, e.level, e.points, f"{e.minutes}\u00a0min", e.goal]
-        for number, e in enumerate(exercise_set.exercises, 1)
-    ]
-    time = f"{project.minutes}\u00a0min"
-    rows.append(["P", project.title, "project", "open", project.points, time, project.goal])
-    header = ["no.", "exercise", "kind", "level", "points", "time", "goal"]
-    columns = len(header) if goals else len(header) - 1
-    return as_table(header[:columns], [row[:columns] for row in rows])
 
 
 def exercise_parts(number: int, exercise: Exercise, solutions: bool) -> list[str]:

@@ -24,8 +24,8 @@ CHOICE = f"(?:{NUMBER}, )*{NUMBER} or {NUMBER}"
 CHECKED = re.compile(rf"(?:{RANGE}|{CHOICE})(?=[,;]|$)")
 
 
-class VariantError(ValueError):
-    """Parameters that cannot be used: all that is wrong, a line each."""
+class SourceError(ValueError):
+    """A source, or a variant of it, that cannot be used: all that is wrong, a line each."""
 
 
 def read_parameters(code: str, place: str, values: Parameters) -> Parameters:
@@ -33,7 +33,7 @@ def read_parameters(code: str, place: str, values: Parameters) -> Parameters:
     try:
         published = tomllib.loads(code)
     except tomllib.TOMLDecodeError as error:
-        raise VariantError(f"{place}: a parameter is {FORM!r}; {error}, of this cell") from None
+        raise SourceError(f"{place}: a parameter is {FORM!r}; {error}, of this cell") from None
     allowed = dict(LINE.findall(code))
     faults = [] if published else ["a set has at least one parameter"]
     found = published | values
@@ -48,7 +48,7 @@ def read_parameters(code: str, place: str, values: Parameters) -> Parameters:
             if must_be := limit(value, published[name], allowed[name]):
                 faults.append(f"{name} must be {must_be}; got {value!r}")
     if faults:
-        raise VariantError("\n".join(f"{place}: {fault}" for fault in faults))
+        raise SourceError("\n".join(f"{place}: {fault}" for fault in faults))
     return found
 
 
@@ -91,4 +91,4 @@ def read_variant(folder: Path, name: str) -> Parameters:
         return tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         said = f"{folder} holds no {name}.toml that can be read: {error}"
-        raise VariantError(f"VARIANT must be a folder of values; {said}") from None
+        raise SourceError(f"VARIANT must be a folder of values; {said}") from None
