@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from grading.authoring.assignments import WRITE, file_name
+from grading.authoring.assignments import KINDS, file_name, write
 from grading.authoring.pages import PRACTICE, add_practice, write_pages
 from grading.authoring.rules import set_faults
 from grading.authoring.sets import SOURCES, ExerciseSet, find_set, read_set, set_names
@@ -147,7 +147,7 @@ def assignments(options: argparse.Namespace) -> None:
             "allowed stands at the top of each set's file in exercises/"
         )
     out = options.out or ASSIGNMENTS
-    for path in WRITE[options.kind](exercise_sets, out):
+    for path in write(options.kind, exercise_sets, out):
         print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
     if options.kind == "zip":
         print(f"For you, with solutions and hidden checks: {out / 'instructor'}")
@@ -266,7 +266,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "table": {"type": Path, "help": "the CSV that the platform gave"},
     "notebook": {"type": Path},
     "--solutions": {"choices": ("yes", "no"), "default": "yes"},
-    "--as": {"dest": "kind", "choices": WRITE, "default": "zip"},
+    "--as": {"dest": "kind", "choices": KINDS, "default": "zip"},
     "--out": {"type": Path, "help": "where results go"},
     "--jobs": {"type": at_least_one, "default": os.cpu_count() or 1},
     "--seconds": {"type": at_least_one, "default": Limits().all_seconds, "help": "for each"},
