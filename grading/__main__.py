@@ -56,22 +56,22 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         kept = "; finished submissions are kept, the same command goes on from there"
-        is_grade = options.run is grade
-        print(f"interrupted: nothing was written{kept if is_grade else ''}", file=sys.stderr)
+        told = kept if options.run is grade else ""
+        print(f"interrupted: nothing was written{told}", file=sys.stderr)
         return INTERRUPTED
 
 
 def wanted_sets(names: list[str], variant: str) -> list[ExerciseSet]:
     """Sets with a variant's values, all if none is named; all that is wrong is told at once."""
     folder = VARIANTS / variant if (VARIANTS / variant).is_dir() else Path(variant)
-    if not names:
-        names = sorted(path.stem for path in folder.glob("*.toml")) if variant else []
+    if variant and not names:
+        names = sorted(path.stem for path in folder.glob("*.toml"))
     found, wrong = [], []
     for name in names or set_names():
         try:
             source = find_set(name)
-            values = (read_variant(folder, source.stem), folder.resolve().name) if variant else ()
-            found.append(read_set(source, *values))
+            values = read_variant(folder, source.stem) if variant else {}
+            found.append(read_set(source, values, folder.resolve().name if variant else ""))
         except SourceError as error:
             wrong.append(str(error))
     if wrong:
@@ -121,13 +121,13 @@ def has_faults(exercise_sets: list[ExerciseSet]) -> bool:
     """Try sets out, and print what is wrong with each of them."""
     all_faults = 0
     for exercise_set in exercise_sets:
-        name, of_copies = exercise_set.name, ""
+        name, told = exercise_set.name, []
         found = set_faults(exercise_set) + faults(exercise_set)
         if exercise_set.variant:
             marks = published_marks(exercise_set, read_set(find_set(name)))
             found += right_copies(exercise_set, marks)
-            of_copies = earned(exercise_set, marks)
-        for line in filter(None, [*found, of_copies]):
+            told = [earned(exercise_set, marks)]
+        for line in found + told:
             print(f"{name}: {line}")
         wrong = sum(len(exercise.wrong) for exercise in exercise_set.exercises)
         print(
@@ -218,8 +218,7 @@ def tell_of_all(submissions: list[Submission], exercise_set: ExerciseSet) -> set
         if 2 * number > len(submissions) and (is_other or number >= MANY):
             told.add(note)
             graded_as = f"; they are graded as {exercise_set.name} {variant}" if is_other else ""
-            were = "were " if is_other else "each: "
-            say(f"{number} of {len(submissions)} notebooks {were}{note}{graded_as}")
+            say(f"{number} of {len(submissions)} notebooks: {note}{graded_as}")
     return told
 
 
@@ -247,16 +246,13 @@ def at_least_one(text: str) -> int:
 
 COMMANDS = {
     "pages": (pages, "--solutions"),
-    "practice": (practice,),
+    "practice": (practice, ""),
     "mine": (mine, "set"),
-    "check": (check, "sets", "--variant"),
-    "assignments": (assignments, "sets", "--as", "--out", "--variant"),
-    "grade": (
-        *(grade, "set", "submissions"),
-        *("--out", "--jobs", "--seconds", "--roster", "--again", "--variant"),
-    ),
-    "export": (export_grades, "set", "platform", "table", "--out", "--column", "--variant"),
-    "one": (one, "set", "notebook", "--out", "--gradescope", "--seconds", "--variant"),
+    "check": (check, "sets --variant"),
+    "assignments": (assignments, "sets --as --out --variant"),
+    "grade": (grade, "set submissions --out --jobs --seconds --roster --again --variant"),
+    "export": (export_grades, "set platform table --out --column --variant"),
+    "one": (one, "set notebook --out --gradescope --seconds --variant"),
 }
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "set": {"help": "a name or number"},
@@ -282,10 +278,10 @@ def command_line() -> argparse.ArgumentParser:
     """Every command with its options."""
     parser = argparse.ArgumentParser(prog="python -m grading", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    for name, (run, *arguments) in COMMANDS.items():
+    for name, (run, arguments) in COMMANDS.items():
         command = commands.add_parser(name, help=run.__doc__)
         command.set_defaults(run=run)
-        for argument in arguments:
+        for argument in arguments.split():
             command.add_argument(argument, **ARGUMENTS[argument])
     return parser
 

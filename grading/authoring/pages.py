@@ -11,12 +11,10 @@ from pathlib import Path
 
 from grading.authoring import notebooks
 from grading.authoring.notebooks import as_table, exercise_table, project_parts, task_parts
-from grading.authoring.rules import sentences
 from grading.authoring.sets import Exercise, ExerciseSet, find_set, read_set, set_names
 from grading.marking.sandbox import PROJECT
 
 FOLDER, PRACTICE = PROJECT / "book" / "exercises", PROJECT / "practice"
-RULES = "rules.txt"  # a part of the page for lecturers; Sphinx would take .md for a page
 OVERVIEW = """\
 One set for each of the chapters 1 to 8, from a warm-up to an exercise for those who want more, and
 an open project. Each set is a page with hints and checks, and a notebook to work in. To assign and
@@ -31,7 +29,7 @@ def write_pages(solutions: bool, folder: Path = FOLDER) -> None:
     """Make every set's page and its student notebook anew; files that have not changed stay."""
     folder.mkdir(exist_ok=True)
     exercise_sets = [read_set(find_set(name)) for name in set_names()]
-    wanted = {"index.md": overview(exercise_sets), RULES: sentences()}
+    wanted = {"index.md": overview(exercise_sets)}
     for exercise_set in exercise_sets:
         name = exercise_set.name
         wanted[f"{name}.md"] = page(exercise_set, solutions)
