@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import shlex
 import zipfile
 from collections.abc import Iterable
@@ -15,11 +14,6 @@ from grading.authoring.sets import ExerciseSet, find_set
 from grading.marking.sandbox import PROJECT
 
 TEMPLATES = Path(__file__).parent / "templates"
-# The packages of requirements.txt that grading needs, without those that build the site.
-NEEDED = (
-    *("numpy", "matplotlib", "cycler", "scikit-learn", "tqdm", "ipython", "jupytext", "nbformat"),
-    *("jinja2", "psutil", "pyyaml", "traitlets"),
-)
 LIBRARY = ("mbgd_lib", "LICENSE", "LICENSE-data")  # the licences go wherever the library goes
 READ_ME = """\
 Exercises: {title}
@@ -92,7 +86,6 @@ def assignment(exercise_set: ExerciseSet) -> bytes:
 def autograder(exercise_set: ExerciseSet, source: Path) -> bytes:
     """Two scripts by the names that Gradescope wants, and what they need."""
     files = project_files(*LIBRARY, "grading", "requirements.lock")
-    files["requirements.txt"] = requirements().encode()
     files[f"exercises/{source.name}"] = source.read_bytes()
     which = [exercise_set.name]
     if exercise_set.variant:
@@ -109,12 +102,6 @@ def as_toml(exercise_set: ExerciseSet) -> str:
     """A variant's values; JSON writes numbers and text as TOML does."""
     values = exercise_set.parameters.items()
     return "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in values)
-
-
-def requirements() -> str:
-    """What to install where nothing but grading happens."""
-    lines = (PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines(keepends=True)
-    return "".join(line for line in lines if re.match(r"[\w-]*", line)[0] in NEEDED)
 
 
 def project_files(*names: str) -> dict[str, bytes]:
