@@ -18,7 +18,7 @@ from grading.authoring.assignments import KINDS, file_name, write
 from grading.authoring.pages import PRACTICE, add_practice, write_pages
 from grading.authoring.rules import set_faults
 from grading.authoring.sets import SOURCES, ExerciseSet, find_set, read_set, set_names
-from grading.authoring.try_out import earned, faults, published_marks, right_copies
+from grading.authoring.try_out import faults, try_copied
 from grading.authoring.variants import SourceError, read_variant
 from grading.collecting.answers import MADE_FROM
 from grading.collecting.batch import KEPT_FILE, mark_all
@@ -121,13 +121,13 @@ def has_faults(exercise_sets: list[ExerciseSet]) -> bool:
     """Try sets out, and print what is wrong with each of them."""
     all_faults = 0
     for exercise_set in exercise_sets:
-        name, told = exercise_set.name, []
+        name = exercise_set.name
         found = set_faults(exercise_set) + faults(exercise_set)
         if exercise_set.variant:
-            marks = published_marks(exercise_set, read_set(find_set(name)))
-            found += right_copies(exercise_set, marks)
-            told = [earned(exercise_set, marks)]
-        for line in found + told:
+            copied, earned = try_copied(exercise_set, read_set(find_set(name)))
+            found += copied
+            print(f"{name}: {earned}")
+        for line in found:
             print(f"{name}: {line}")
         wrong = sum(len(exercise.wrong) for exercise in exercise_set.exercises)
         print(

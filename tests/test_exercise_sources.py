@@ -42,9 +42,9 @@ FAULTS = {
     "unknown role": (
         'role="hint"',
         'role="hnit"',
-        ['@role="hnit"', "'hnit'", "hint, check, hidden"],
+        ['@role="hnit"', "here must come hint; got 'hnit'"],
     ),
-    "no role": ('# %% role="setup"', "# %%", ["^import numpy", "None", "set, parameters, setup"]),
+    "no role": ('# %% role="setup"', "# %%", ["^import numpy", "here must come setup; got None"]),
     "role of the other type": (
         '[markdown] role="explanation"',
         'role="explanation"',

@@ -207,14 +207,12 @@ def read_cells(source: str, name: str) -> list[Cell]:
         entries = {key: value for key, value in cell.metadata.items() if key not in FROM_JUPYTEXT}
         role = entries.pop("role", None)
         place = f"{name}, line {first}"
-        if role not in ROLES:
-            faults.append(f"{place}: role must be one of {', '.join(ROLES)}; got {role!r}")
-            continue
-        faults += [f"{place}: {fault}" for fault in cell_faults(role, cell.cell_type, entries)]
         if role not in may_come.split(" or "):
             faults.append(f"{place}: here must come {may_come}; got {role!r}")
-        may_come = ROLES[role][2]
-        found.append(Cell(place, role, cell.source.strip("\n"), entries))
+        if role in ROLES:
+            faults += [f"{place}: {fault}" for fault in cell_faults(role, cell.cell_type, entries)]
+            found.append(Cell(place, role, cell.source.strip("\n"), entries))
+            may_come = ROLES[role][2]
     if not found or found[-1].role != "rubric":
         faults.append(f"{name}: a source must end with project, rubric")
     if faults:

@@ -46,27 +46,18 @@ def broken(expected: dict[str, Expected], marks: Marks) -> Iterator[str]:
             yield f"{answer.name} must fail {where} by what it asserts; got {outcome.message}"
 
 
-def published_marks(variant: ExerciseSet, published: ExerciseSet) -> Marks:
-    """The marks of somebody who hands the published solutions in to a variant."""
+def try_copied(variant: ExerciseSet, published: ExerciseSet) -> tuple[list[str], str]:
+    """Where somebody loses nothing who hands the published solutions in, and what they earn."""
     [marks] = mark_in_copies(variant, [reference(published)])
-    return marks
-
-
-def right_copies(variant: ExerciseSet, marks: Marks) -> list[str]:
-    """Where the published solutions lose nothing."""
-    return [
+    found = [
         f"the published solution of {exercise.id} gets all points in the variant: change a "
         f"parameter that this exercise uses: {', '.join(sorted(exercise.uses))}"
         for exercise in variant.exercises
         if marks.points(exercise) == exercise.points
     ]
-
-
-def earned(variant: ExerciseSet, marks: Marks) -> str:
-    """What the published solutions bring, exercise by exercise."""
     parts = [f"{e.id} {marks.points(e)} of {e.points}" for e in variant.exercises]
     total = f"{marks.total(variant)} of {variant.points} points"
-    return f"published solutions earn {total}: {', '.join(parts)}"
+    return found, f"published solutions earn {total}: {', '.join(parts)}"
 
 
 def mark_in_copies(exercise_set: ExerciseSet, submissions: Sequence[Answers]) -> list[Marks]:
