@@ -119,7 +119,7 @@ def cells_of(
     ]
     cells = [text_cell("opening", opening), cell("setup", exercise_set.setup)]
     for number, exercise in enumerate(exercise_set.exercises, 1):
-        task = task_parts(number, exercise)
+        task = task_parts(f"Exercise {number}", exercise)
         for k, hint in enumerate(exercise.hints, 1):
             task.append(f"<details><summary>Hint {k}</summary>\n\n{hint}\n\n</details>")
         cells.append(text_cell(f"{exercise.id}-task", task))
@@ -161,39 +161,30 @@ def text_cell(grade_id: str, paragraphs: list[str]) -> NotebookNode:
 
 
 def exercise_table(exercise_set: ExerciseSet, goals: bool = False) -> str:
-    """The list of a set's exercises, with what each is for if asked."""
-    project = exercise_set.project
+    """The list of a set's exercises and its project, with what each is for if asked."""
+    header = ["no.", "exercise", "kind", "level", "points", "time", *["goal"] * goals]
     rows = [
-        [number, e.title, e.kind, e.level, e.points, f"{e.minutes}\u00a0min", e.goal]
-        for number, e in enumerate(exercise_set.exercises, 1)
+        [number, t.title, t.kind, t.level, t.points, f"{t.minutes}\u00a0min", *[t.goal] * goals]
+        for number, t in [*enumerate(exercise_set.exercises, 1), ("P", exercise_set.project)]
     ]
-    time = f"{project.minutes}\u00a0min"
-    rows.append(["P", project.title, "project", "open", project.points, time, project.goal])
-    header = ["no.", "exercise", "kind", "level", "points", "time", "goal"]
-    columns = len(header) if goals else len(header) - 1
-    return as_table(header[:columns], [row[:columns] for row in rows])
+    return as_table(header, rows)
 
 
-def task_parts(number: int, exercise: Exercise) -> list[str]:
-    """What is asked in an exercise, after a line of what it takes and gives."""
+def task_parts(name: str, task: Exercise | Project) -> list[str]:
+    """What is asked, after a line of what it takes and gives."""
     return [
-        f"## Exercise {number}: {exercise.title}",
-        f"*{exercise.level.capitalize()} · {exercise.kind} · {exercise.points} points · "
-        f"about {exercise.minutes} minutes. Goal: {exercise.goal}.*",
-        exercise.statement,
+        f"## {name}: {task.title}",
+        f"*{task.level.capitalize()} · {task.kind} · {task.points} points · "
+        f"about {task.minutes} minutes. Goal: {task.goal}.*",
+        task.statement,
     ]
 
 
 def project_parts(project: Project) -> list[str]:
     """The open task, with the rubric that a person marks it by."""
     rows = [[c.name, c.full_marks_for, c.points] for c in project.rubric]
-    return [
-        f"## Project: {project.title}",
-        f"*Open · {project.points} points, given by a person · about {project.minutes} minutes. "
-        f"Goal: {project.goal}.*",
-        project.statement,
-        as_table(["criterion", "full marks for", "points"], rows),
-    ]
+    rubric = as_table(["criterion", "full marks for", "points"], rows)
+    return [*task_parts("Project", project), "A person marks it by this table.", rubric]
 
 
 def as_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

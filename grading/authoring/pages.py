@@ -104,7 +104,7 @@ def page(exercise_set: ExerciseSet, solutions: bool) -> str:
 
 def exercise_parts(number: int, exercise: Exercise, solutions: bool) -> list[str]:
     """One exercise: the task, hints, what to start from, checks, the solution."""
-    parts = task_parts(number, exercise)
+    parts = task_parts(f"Exercise {number}", exercise)
     if exercise.given:
         parts += ["Given:", fenced(exercise.given)]
     parts += ["Start from:", fenced(exercise.stub)]

@@ -121,6 +121,8 @@ class Criterion:
 class Project:
     """The open task of a set, which a person marks by its rubric."""
 
+    kind, level = "project", "open"
+
     id: str
     title: str
     minutes: int
