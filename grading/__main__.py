@@ -7,7 +7,6 @@ import os
 import statistics
 import sys
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -183,12 +182,11 @@ def grade(options: argparse.Namespace) -> None:
         say(f"{kind}: {why}")
     told = tell_of_all(submissions, exercise_set)
     limits, kept = Limits(all_seconds=options.seconds), folder / KEPT_FILE
-    begun = time.monotonic()
     with tqdm(total=len(submissions), unit="submission", desc="grading") as bar:
         marks, ran = mark_all(
             submissions, exercise_set, limits, options.jobs, kept, bar.update, options.again
         )
-    seconds = time.monotonic() - begun
+    seconds = bar.format_dict["elapsed"]
     results = [Result(*of_one) for of_one in zip(submissions, marks, project, strict=True)]
     write_results(results, exercise_set, folder, missing)
     for result in results:

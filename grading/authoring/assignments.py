@@ -21,8 +21,7 @@ Exercises: {title}
 {notebook} is your assignment. Unpack this zip and keep the notebook beside the folder
 mbgd_lib, the course's library: `from mbgd_lib import ...` then finds it.
 
-You need Python 3.11 or newer with numpy, matplotlib, scikit-learn and jupyterlab. Write for 3.11:
-an answer with syntax of a later Python may not run when it is graded.
+You need Python 3.11 or newer. Write for 3.11: newer syntax may not run when it is graded.
 
     python -m pip install numpy matplotlib scikit-learn jupyterlab
     jupyter lab {notebook}
