@@ -144,13 +144,12 @@ def cell(
         "grade_id": grade_id,
         "schema_version": 3,
         "task": False,
-        "cell_type": "code" if is_code else "markdown",
+        "cell_type": made.cell_type,
         "grade": points > 0,
         "solution": is_answer,
         "locked": not is_answer,
+        **({"points": points} if points else {}),
     }
-    if points:
-        made.metadata["nbgrader"]["points"] = points
     return made
 
 
