@@ -38,6 +38,7 @@ VARIANTS = SOURCES / "variants"
 ASSIGNMENTS, GRADES = PROJECT / "assignments", PROJECT / "grades"
 FAULTS = (SourceError, SubmissionsError, ResultsError, SandboxError, OSError)
 INTERRUPTED = 130  # what shells give for Ctrl-C
+KEPT = "; finished submissions are kept, the same command goes on from there"
 MANY = 3  # submissions: what most of them have in common is told once
 LONGEST_SHOWN, LONGEST_ERROR = 500, 10_000  # letters
 
@@ -54,9 +55,8 @@ def main(arguments: list[str] | None = None) -> int:
         print("error:", printable(error, "\n", LONGEST_ERROR), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        kept = "; finished submissions are kept, the same command goes on from there"
-        told = kept if options.run is grade else ""
-        print(f"interrupted: nothing was written{told}", file=sys.stderr)
+        kept = KEPT if options.run is grade else ""
+        print(f"interrupted: nothing was written{kept}", file=sys.stderr)
         return INTERRUPTED
 
 
@@ -78,11 +78,13 @@ def wanted_sets(names: list[str], variant: str) -> list[ExerciseSet]:
     return found
 
 
-def get_ready() -> None:
-    """Refuse where answers cannot run; say it once where they are not cut off."""
+def set_to_run(options: argparse.Namespace) -> ExerciseSet:
+    """The set, where answers can run; it is said once where they are not cut off."""
     sandbox.require()
     if not sandbox.is_available():
         print(sandbox.NOT_CUT_OFF, file=sys.stderr)
+    (exercise_set,) = wanted_sets([options.set], options.variant)
+    return exercise_set
 
 
 def say(text: str) -> None:
@@ -105,21 +107,15 @@ def practice(options: argparse.Namespace) -> None:
 
 def mine(options: argparse.Namespace) -> None:
     """Run all checks on your notebook in practice."""
-    get_ready()
-    (exercise_set,) = wanted_sets([options.set], "")
+    exercise_set = set_to_run(options)
     for line in check_mine(exercise_set, PRACTICE / f"{exercise_set.name}.ipynb"):
         print(line)
 
 
 def check(options: argparse.Namespace) -> bool:
     """Try sets out: solutions, release, known wrong answers."""
-    return has_faults(wanted_sets(options.sets, options.variant))
-
-
-def has_faults(exercise_sets: list[ExerciseSet]) -> bool:
-    """Try sets out, and print what is wrong with each of them."""
     all_faults = 0
-    for exercise_set in exercise_sets:
+    for exercise_set in wanted_sets(options.sets, options.variant):
         name = exercise_set.name
         found = set_faults(exercise_set) + faults(exercise_set)
         if exercise_set.variant:
@@ -139,13 +135,12 @@ def has_faults(exercise_sets: list[ExerciseSet]) -> bool:
 
 def assignments(options: argparse.Namespace) -> None:
     """Make the zips that students get, or what a platform takes."""
-    exercise_sets = wanted_sets(options.sets, options.variant)
-    if options.variant and has_faults(exercise_sets):  # its numbers are new
+    if options.variant and check(options):  # its numbers are new
         raise SourceError(
             "the variant does not work with these values, and nothing was written; what is "
             "allowed stands at the top of each set's file in exercises/"
         )
-    out = options.out or ASSIGNMENTS
+    exercise_sets, out = wanted_sets(options.sets, options.variant), options.out or ASSIGNMENTS
     for path in write(options.kind, exercise_sets, out):
         print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
     if options.kind == "zip":
@@ -156,8 +151,7 @@ def assignments(options: argparse.Namespace) -> None:
 
 def one(options: argparse.Namespace) -> None:
     """Grade one notebook, or one person's folder, to JSON."""
-    get_ready()
-    (exercise_set,) = wanted_sets([options.set], options.variant)
+    exercise_set = set_to_run(options)
     graded = grade_one(options.notebook, exercise_set, Limits(all_seconds=options.seconds))
     text = json.dumps(for_gradescope(graded) if options.gradescope else graded, indent=1)
     if options.out:
@@ -168,8 +162,7 @@ def one(options: argparse.Namespace) -> None:
 
 def grade(options: argparse.Namespace) -> None:
     """Grade a folder of submissions."""
-    get_ready()
-    (exercise_set,) = wanted_sets([options.set], options.variant)
+    exercise_set = set_to_run(options)
     folder = (options.out or GRADES) / file_name(exercise_set)
     given = read_project_file(folder / PROJECT_FILE, exercise_set)
     pile = collect(options.submissions, exercise_set)
@@ -268,7 +261,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "--again": {"action": "store_true", "help": "run also what was marked before"},
     "--gradescope": {"action": "store_true", "help": "in the form of its results.json"},
     "--column": {"default": "", "help": "the grade's column, if it has a name"},
-    "--variant": {"default": "", "help": "a folder of values, or one of exercises/variants"},
+    "--variant": {"help": "a folder of values, or one of exercises/variants"},
 }
 
 
@@ -278,7 +271,7 @@ def command_line() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     for name, (run, arguments) in COMMANDS.items():
         command = commands.add_parser(name, help=run.__doc__)
-        command.set_defaults(run=run)
+        command.set_defaults(run=run, variant="")
         for argument in arguments.split():
             command.add_argument(argument, **ARGUMENTS[argument])
     return parser
