@@ -201,14 +201,14 @@ def tell_of_all(submissions: list[Submission], exercise_set: ExerciseSet) -> set
     answers = [cells for one in submissions for cells in (one.answers or {}).values()]
     if not any(cell.is_answer for cells in answers for cell in cells):
         print(f"Nobody answered anything of {exercise_set.name}: is SET right?")
-    variant = f"with VARIANT {exercise_set.variant}" if exercise_set.variant else "without VARIANT"
+    this = f"{exercise_set.name} {exercise_set.variant or 'without VARIANT'}"
     numbers = Counter(note for one in submissions for note in one.notes)
     told = set()
     for note, number in numbers.items():
         is_other = note.startswith(MADE_FROM)
         if 2 * number > len(submissions) and (is_other or number >= MANY):
             told.add(note)
-            graded_as = f"; they are graded as {exercise_set.name} {variant}" if is_other else ""
+            graded_as = f"; they are graded as {this}" if is_other else ""
             say(f"{number} of {len(submissions)} notebooks: {note}{graded_as}")
     return told
 

@@ -7,6 +7,7 @@ published page holds the published numbers.
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from pathlib import Path
@@ -38,15 +39,14 @@ def read_parameters(code: str, place: str, values: Parameters) -> Parameters:
     faults = [] if published else ["a set has at least one parameter"]
     found = published | values
     for name, value in found.items():
+        if type(value) is int and isinstance(published.get(name), float):
+            found[name] = value = float(value)
         if name not in published:
             faults.append(f"there is no parameter {name}; there are {', '.join(published)}")
         elif name not in allowed:
             faults.append(f"a parameter is {FORM!r}; {name} is not")
-        else:
-            if type(value) is int and isinstance(published[name], float):
-                found[name] = value = float(value)
-            if must_be := limit(value, published[name], allowed[name]):
-                faults.append(f"{name} must be {must_be}; got {value!r}")
+        elif must_be := limit(value, published[name], allowed[name]):
+            faults.append(f"{name} must be {must_be}; got {value!r}")
     if faults:
         raise SourceError("\n".join(f"{place}: {fault}" for fault in faults))
     return found
@@ -61,7 +61,7 @@ def limit(value: Any, published: Any, allowed: str) -> str:
         return f"{KINDS[kind]}, like {published!r}"
     if kind is str:
         return ""
-    if not 0 <= value < float("inf"):
+    if not 0 <= value < math.inf:
         return "a finite number, not negative"
     checked = CHECKED.match(allowed)
     return checked.group() if checked and not is_in(value, checked.group()) else ""
@@ -72,9 +72,7 @@ def is_in(value: float, in_words: str) -> bool:
     numbers = [float(number) for number in re.findall(NUMBER, in_words)]
     if " or " in in_words:
         return value in numbers
-    if in_words.startswith("from"):
-        return value >= numbers[0]
-    low, high, *others = numbers
+    low, high, *others = numbers if len(numbers) > 1 else (*numbers, math.inf)
     return low <= value <= high and value not in others
 
 
