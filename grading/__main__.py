@@ -7,19 +7,18 @@ import os
 import statistics
 import sys
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from grading.authoring.assignments import WRITE, file_name
+from grading.authoring.assignments import KINDS, file_name, write
 from grading.authoring.pages import PRACTICE, add_practice, write_pages
 from grading.authoring.rules import set_faults
-from grading.authoring.sets import SOURCES, ExerciseSet, SourceError, find_set, read_set, set_names
-from grading.authoring.try_out import earned, faults, published_marks, right_copies
-from grading.authoring.variants import VariantError, read_variant
+from grading.authoring.sets import SOURCES, ExerciseSet, find_set, read_set, set_names
+from grading.authoring.try_out import faults, try_copied
+from grading.authoring.variants import SourceError, read_variant
 from grading.collecting.answers import MADE_FROM
 from grading.collecting.batch import KEPT_FILE, mark_all
 from grading.collecting.collect import Submission, collect
@@ -36,8 +35,9 @@ from grading.marking.sandbox import PROJECT, Limits, SandboxError
 
 VARIANTS = SOURCES / "variants"
 ASSIGNMENTS, GRADES = PROJECT / "assignments", PROJECT / "grades"
-FAULTS = (SourceError, VariantError, SubmissionsError, ResultsError, SandboxError, OSError)
+FAULTS = (SourceError, SubmissionsError, ResultsError, SandboxError, OSError)
 INTERRUPTED = 130  # what shells give for Ctrl-C
+KEPT = "; finished submissions are kept, the same command goes on from there"
 MANY = 3  # submissions: what most of them have in common is told once
 LONGEST_SHOWN, LONGEST_ERROR = 500, 10_000  # letters
 
@@ -54,35 +54,36 @@ def main(arguments: list[str] | None = None) -> int:
         print("error:", printable(error, "\n", LONGEST_ERROR), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        kept = "; finished submissions are kept, the same command goes on from there"
-        is_grade = options.run is grade
-        print(f"interrupted: nothing was written{kept if is_grade else ''}", file=sys.stderr)
+        kept = KEPT if options.run is grade else ""
+        print(f"interrupted: nothing was written{kept}", file=sys.stderr)
         return INTERRUPTED
 
 
 def wanted_sets(names: list[str], variant: str) -> list[ExerciseSet]:
     """Sets with a variant's values, all if none is named; all that is wrong is told at once."""
     folder = VARIANTS / variant if (VARIANTS / variant).is_dir() else Path(variant)
-    if not names:
-        names = sorted(path.stem for path in folder.glob("*.toml")) if variant else []
+    if variant and not names:
+        names = sorted(path.stem for path in folder.glob("*.toml"))
     found, wrong = [], []
     for name in names or set_names():
         try:
             source = find_set(name)
-            values = (read_variant(folder, source.stem), folder.resolve().name) if variant else ()
-            found.append(read_set(source, *values))
-        except (SourceError, VariantError) as error:
+            values = read_variant(folder, source.stem) if variant else {}
+            found.append(read_set(source, values, folder.resolve().name if variant else ""))
+        except SourceError as error:
             wrong.append(str(error))
     if wrong:
-        raise VariantError("\n".join(wrong))
+        raise SourceError("\n".join(wrong))
     return found
 
 
-def get_ready() -> None:
-    """Refuse where answers cannot run; say it once where they are not cut off."""
+def set_to_run(options: argparse.Namespace) -> ExerciseSet:
+    """The set, where answers can run; it is said once where they are not cut off."""
     sandbox.require()
     if not sandbox.is_available():
         print(sandbox.NOT_CUT_OFF, file=sys.stderr)
+    (exercise_set,) = wanted_sets([options.set], options.variant)
+    return exercise_set
 
 
 def say(text: str) -> None:
@@ -105,28 +106,22 @@ def practice(options: argparse.Namespace) -> None:
 
 def mine(options: argparse.Namespace) -> None:
     """Run all checks on your notebook in practice."""
-    get_ready()
-    (exercise_set,) = wanted_sets([options.set], "")
+    exercise_set = set_to_run(options)
     for line in check_mine(exercise_set, PRACTICE / f"{exercise_set.name}.ipynb"):
         print(line)
 
 
 def check(options: argparse.Namespace) -> bool:
     """Try sets out: solutions, release, known wrong answers."""
-    return has_faults(wanted_sets(options.sets, options.variant))
-
-
-def has_faults(exercise_sets: list[ExerciseSet]) -> bool:
-    """Try sets out, and print what is wrong with each of them."""
     all_faults = 0
-    for exercise_set in exercise_sets:
-        name, of_copies = exercise_set.name, ""
+    for exercise_set in wanted_sets(options.sets, options.variant):
+        name = exercise_set.name
         found = set_faults(exercise_set) + faults(exercise_set)
         if exercise_set.variant:
-            marks = published_marks(exercise_set, read_set(find_set(name)))
-            found += right_copies(exercise_set, marks)
-            of_copies = earned(exercise_set, marks)
-        for line in filter(None, [*found, of_copies]):
+            copied, earned = try_copied(exercise_set, read_set(find_set(name)))
+            found += copied
+            print(f"{name}: {earned}")
+        for line in found:
             print(f"{name}: {line}")
         wrong = sum(len(exercise.wrong) for exercise in exercise_set.exercises)
         print(
@@ -139,14 +134,13 @@ def has_faults(exercise_sets: list[ExerciseSet]) -> bool:
 
 def assignments(options: argparse.Namespace) -> None:
     """Make the zips that students get, or what a platform takes."""
-    exercise_sets = wanted_sets(options.sets, options.variant)
-    if options.variant and has_faults(exercise_sets):  # its numbers are new
-        raise VariantError(
+    if options.variant and check(options):  # its numbers are new
+        raise SourceError(
             "the variant does not work with these values, and nothing was written; what is "
             "allowed stands at the top of each set's file in exercises/"
         )
-    out = options.out or ASSIGNMENTS
-    for path in WRITE[options.kind](exercise_sets, out):
+    exercise_sets, out = wanted_sets(options.sets, options.variant), options.out or ASSIGNMENTS
+    for path in write(options.kind, exercise_sets, out):
         print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
     if options.kind == "zip":
         print(f"For you, with solutions and hidden checks: {out / 'instructor'}")
@@ -156,8 +150,7 @@ def assignments(options: argparse.Namespace) -> None:
 
 def one(options: argparse.Namespace) -> None:
     """Grade one notebook, or one person's folder, to JSON."""
-    get_ready()
-    (exercise_set,) = wanted_sets([options.set], options.variant)
+    exercise_set = set_to_run(options)
     graded = grade_one(options.notebook, exercise_set, Limits(all_seconds=options.seconds))
     text = json.dumps(for_gradescope(graded) if options.gradescope else graded, indent=1)
     if options.out:
@@ -168,8 +161,7 @@ def one(options: argparse.Namespace) -> None:
 
 def grade(options: argparse.Namespace) -> None:
     """Grade a folder of submissions."""
-    get_ready()
-    (exercise_set,) = wanted_sets([options.set], options.variant)
+    exercise_set = set_to_run(options)
     folder = (options.out or GRADES) / file_name(exercise_set)
     given = read_project_file(folder / PROJECT_FILE, exercise_set)
     pile = collect(options.submissions, exercise_set)
@@ -182,12 +174,11 @@ def grade(options: argparse.Namespace) -> None:
         say(f"{kind}: {why}")
     told = tell_of_all(submissions, exercise_set)
     limits, kept = Limits(all_seconds=options.seconds), folder / KEPT_FILE
-    begun = time.monotonic()
     with tqdm(total=len(submissions), unit="submission", desc="grading") as bar:
         marks, ran = mark_all(
             submissions, exercise_set, limits, options.jobs, kept, bar.update, options.again
         )
-    seconds = time.monotonic() - begun
+    seconds = bar.format_dict["elapsed"]
     results = [Result(*of_one) for of_one in zip(submissions, marks, project, strict=True)]
     write_results(results, exercise_set, folder, missing)
     for result in results:
@@ -209,16 +200,15 @@ def tell_of_all(submissions: list[Submission], exercise_set: ExerciseSet) -> set
     answers = [cells for one in submissions for cells in (one.answers or {}).values()]
     if not any(cell.is_answer for cells in answers for cell in cells):
         print(f"Nobody answered anything of {exercise_set.name}: is SET right?")
-    variant = f"with VARIANT {exercise_set.variant}" if exercise_set.variant else "without VARIANT"
+    this = f"{exercise_set.name} {exercise_set.variant or 'without VARIANT'}"
     numbers = Counter(note for one in submissions for note in one.notes)
     told = set()
     for note, number in numbers.items():
         is_other = note.startswith(MADE_FROM)
         if 2 * number > len(submissions) and (is_other or number >= MANY):
             told.add(note)
-            graded_as = f"; they are graded as {exercise_set.name} {variant}" if is_other else ""
-            were = "were " if is_other else "each: "
-            say(f"{number} of {len(submissions)} notebooks {were}{note}{graded_as}")
+            graded_as = f"; they are graded as {this}" if is_other else ""
+            say(f"{number} of {len(submissions)} notebooks: {note}{graded_as}")
     return told
 
 
@@ -246,16 +236,13 @@ def at_least_one(text: str) -> int:
 
 COMMANDS = {
     "pages": (pages, "--solutions"),
-    "practice": (practice,),
+    "practice": (practice, ""),
     "mine": (mine, "set"),
-    "check": (check, "sets", "--variant"),
-    "assignments": (assignments, "sets", "--as", "--out", "--variant"),
-    "grade": (
-        *(grade, "set", "submissions"),
-        *("--out", "--jobs", "--seconds", "--roster", "--again", "--variant"),
-    ),
-    "export": (export_grades, "set", "platform", "table", "--out", "--column", "--variant"),
-    "one": (one, "set", "notebook", "--out", "--gradescope", "--seconds", "--variant"),
+    "check": (check, "sets --variant"),
+    "assignments": (assignments, "sets --as --out --variant"),
+    "grade": (grade, "set submissions --out --jobs --seconds --roster --again --variant"),
+    "export": (export_grades, "set platform table --out --column --variant"),
+    "one": (one, "set notebook --out --gradescope --seconds --variant"),
 }
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "set": {"help": "a name or number"},
@@ -265,7 +252,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "table": {"type": Path, "help": "the CSV that the platform gave"},
     "notebook": {"type": Path},
     "--solutions": {"choices": ("yes", "no"), "default": "yes"},
-    "--as": {"dest": "kind", "choices": WRITE, "default": "zip"},
+    "--as": {"dest": "kind", "choices": KINDS, "default": "zip"},
     "--out": {"type": Path, "help": "where results go"},
     "--jobs": {"type": at_least_one, "default": os.cpu_count() or 1},
     "--seconds": {"type": at_least_one, "default": Limits().all_seconds, "help": "for each"},
@@ -273,7 +260,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "--again": {"action": "store_true", "help": "run also what was marked before"},
     "--gradescope": {"action": "store_true", "help": "in the form of its results.json"},
     "--column": {"default": "", "help": "the grade's column, if it has a name"},
-    "--variant": {"default": "", "help": "a folder of values, or one of exercises/variants"},
+    "--variant": {"help": "a folder of values, or one of exercises/variants"},
 }
 
 
@@ -281,10 +268,10 @@ def command_line() -> argparse.ArgumentParser:
     """Every command with its options."""
     parser = argparse.ArgumentParser(prog="python -m grading", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    for name, (run, *arguments) in COMMANDS.items():
+    for name, (run, arguments) in COMMANDS.items():
         command = commands.add_parser(name, help=run.__doc__)
-        command.set_defaults(run=run)
-        for argument in arguments:
+        command.set_defaults(run=run, variant="")
+        for argument in arguments.split():
             command.add_argument(argument, **ARGUMENTS[argument])
     return parser
 

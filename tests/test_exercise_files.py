@@ -18,11 +18,9 @@ from exercise_lines import EXAMPLE, known_set, lines, notebook_text, private_lin
 from small_set import changed, read_text, secrets_in, small_set
 
 from grading.__main__ import VARIANTS
-from grading.authoring.assignments import assignment, file_name, write_assignments
+from grading.authoring.assignments import assignment, file_name, write
 from grading.authoring.notebooks import HIDDEN, instructor_notebook, student_notebook
-from grading.authoring.pages import RULES as RULES_FILE
 from grading.authoring.pages import page, write_pages
-from grading.authoring.rules import sentences
 from grading.authoring.sets import set_names
 from grading.authoring.variants import read_variant
 
@@ -47,13 +45,12 @@ def exercise_set(request):
 
 def made(exercise_set) -> list[bytes]:
     """Every file that is made of a set."""
-    student = student_notebook(exercise_set, 20)
     return [
-        student.encode(),
+        student_notebook(exercise_set, 20).encode(),
         instructor_notebook(exercise_set, 20).encode(),
         page(exercise_set, solutions=True).encode(),
         page(exercise_set, solutions=False).encode(),
-        assignment(exercise_set, student),
+        assignment(exercise_set),
     ]
 
 
@@ -194,7 +191,6 @@ def test_pages_are_written_anew(solutions, tmp_path):
         assert (folder / f"{name}.md").read_text("utf-8") == page(known_set(name), solutions)
     texts = {path.name: path.read_text("utf-8") for path in folder.iterdir() if path.is_file()}
     assert "09_gone.md" not in texts
-    assert texts[RULES_FILE] == sentences()
     assert len([name for name in texts if name.endswith(".ipynb")]) == len(set_names())
     times = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     write_pages(solutions, folder)
@@ -207,7 +203,7 @@ def test_pages_are_written_anew(solutions, tmp_path):
 @pytest.mark.parametrize("variant", ["", EXAMPLE])
 def test_a_zip_is_complete(variant, tmp_path):
     exercise_set = known_set(set_names()[0], variant)
-    [path] = write_assignments([exercise_set], tmp_path)
+    path, instructor = write("zip", [exercise_set], tmp_path)
     assert path.name == f"{file_name(exercise_set)}.zip"
     top = f"{file_name(exercise_set)}/"
     with zipfile.ZipFile(path) as archive:
@@ -222,7 +218,7 @@ def test_a_zip_is_complete(variant, tmp_path):
     own = {f"{exercise_set.name}.ipynb", "README.txt", "LICENSE", "LICENSE-data"}
     assert set(names) == files | {f"{top}{name}" for name in own}
     assert len(set(names)) == len(names)
-    instructor = tmp_path / "instructor" / f"{file_name(exercise_set)}.ipynb"
+    assert instructor == tmp_path / "instructor" / f"{file_name(exercise_set)}.ipynb"
     assert instructor.read_text("utf-8") == instructor_notebook(exercise_set, 20)
 
 
@@ -235,7 +231,7 @@ def library_files() -> list[Path]:
 @pytest.mark.parametrize("name", set_names())
 def test_an_unpacked_notebook_finds_its_library(name, tmp_path):
     exercise_set = known_set(name, EXAMPLE)
-    packed = assignment(exercise_set, student_notebook(exercise_set, 20))
+    packed = assignment(exercise_set)
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         archive.extractall(tmp_path)
     folder = tmp_path / file_name(exercise_set)

@@ -17,7 +17,7 @@ from small_set import runs_answers, small_set
 
 from grading.authoring.rules import set_faults
 from grading.authoring.sets import STUB, set_names
-from grading.authoring.try_out import faults, published_marks, right_copies
+from grading.authoring.try_out import faults, try_copied
 from grading.marking.marking import Outcome, mark, reference, untouched
 from grading.marking.sandbox import PROJECT
 
@@ -55,7 +55,7 @@ def test_the_example_keeps_its_promises(name):
     exercises = tuple(replace(exercise, wrong=()) for exercise in example.exercises)
     without_wrong = replace(example, exercises=exercises)
     assert faults(without_wrong) == []
-    assert right_copies(without_wrong, published_marks(without_wrong, known_set(name))) == []
+    assert try_copied(without_wrong, known_set(name))[0] == []
 
 
 @pytest.mark.parametrize("name", set_names())
@@ -140,7 +140,9 @@ def test_published_answers_that_are_right_in_a_variant_are_found(tmp_path):
     published = small_set(tmp_path)
     private = small_set(tmp_path, "FACTOR = 0.5", "FACTOR = 0.25")
     assert faults(private) == []
-    assert right_copies(private, published_marks(private, published)) == [
+    found, earned = try_copied(private, published)
+    assert earned == "published solutions earn 3 of 6 points: half 1 of 4, two 2 of 2"
+    assert found == [
         "the published solution of two gets all points in the variant: change a parameter that "
         "this exercise uses: FACTOR, NAME"
     ]

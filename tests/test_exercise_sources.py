@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from small_set import SMALL, changed, read_text, runs_answers, small_set
 
 from grading.__main__ import main
-from grading.authoring import sets
-from grading.authoring.rules import RULES, TRIED, sentences, set_faults
+from grading.authoring import rules, sets
+from grading.authoring.rules import set_faults
 from grading.authoring.sets import (
-    Cell,
     SourceError,
     changed_solution,
     find_set,
@@ -22,12 +22,12 @@ from grading.authoring.sets import (
 from grading.authoring.variants import (
     CHECKED,
     LINE,
-    VariantError,
     filled_in,
     limit,
     read_parameters,
     read_variant,
 )
+from grading.marking.sandbox import PROJECT
 
 ROW = "# | Question | it is there | 2 |\n"
 HINT = '# %% [markdown] role="hint"\n# See [there](../book/notation.md).\n\n'
@@ -42,9 +42,9 @@ FAULTS = {
     "unknown role": (
         'role="hint"',
         'role="hnit"',
-        ['@role="hnit"', "'hnit'", "hint, check, hidden"],
+        ['@role="hnit"', "here must come hint; got 'hnit'"],
     ),
-    "no role": ('# %% role="setup"', "# %%", ["^import numpy", "None", "set, parameters, setup"]),
+    "no role": ('# %% role="setup"', "# %%", ["^import numpy", "here must come setup; got None"]),
     "role of the other type": (
         '[markdown] role="explanation"',
         'role="explanation"',
@@ -62,6 +62,16 @@ FAULTS = {
         ['@role="setup"', "'setup'", "['id']"],
     ),
     "points as text": ("points=2", 'points="2"', ['@id="one"', "points", "a whole number", "'2'"]),
+    "points that are none": (
+        "points=2",
+        "points=0",
+        ['@id="one"', "points must be a whole number from 1; got 0"],
+    ),
+    "minutes below one": (
+        "minutes=90",
+        "minutes=-5",
+        ['@id="project"', "minutes must be a whole number from 1; got -5"],
+    ),
     "title that is a number": (
         'title="Halves"',
         "title=2",
@@ -197,6 +207,11 @@ FAULTS = {
         ROW.replace("2", "-2"),
         ['@role="rubric"', "| -2 |", "whole number"],
     ),
+    "points of a criterion": (
+        "there, too | 3 |",
+        "there, too | 0 |",
+        ['@role="rubric"', "| Answer | it is there, too | 0 |", "whole number from 1"],
+    ),
 }
 
 
@@ -254,55 +269,45 @@ def test_all_faults_of_first_lines_are_told_at_once(tmp_path):
 # --- rules ---
 
 # What the small set lacks; and what else is wrong once all of one text in it are replaced.
-TOO_SMALL = [
-    "the levels are warm-up, stretch",
-    "the criteria are ['Question', 'Answer']",
-]
+LEVELS = "levels must come as warm-up, core, stretch; got"
+CRITERIA = "a rubric must have 3 criteria of different names at least; got"
+IDS = "ids must be small letters, digits and hyphens, and one cell's; got"
+TOO_SMALL = [f"{LEVELS} warm-up, stretch", f"{CRITERIA} ['Question', 'Answer']"]
 BROKEN = {
     "chapter": (
         'chapter="07_halves"',
         'chapter="7"',
-        ["07_halves has the chapter '7'"],
+        ["the chapter must be '07_halves'; got '7'"],
     ),
     "kinds": (
         'kind="guess"',
         'kind="write"',
-        ["all are of one kind"],
+        ["exercises must be of 2 kinds at least"],
     ),
     "id with capitals": (
         'id="project"',
         'id="Project"',
         [
-            "cells with the id 'Project': 1",
-            "cells with the id 'Project-task': 1",
+            f"{IDS} 'Project'",
+            f"{IDS} 'Project-task'",
         ],
     ),
     "an exercise's id twice": (
         'role="exercise" id="two"',
         'role="exercise" id="half"',
-        [f"cells with the id 'half{end}': 2" for end in ("", "-task", "-given")],
+        [f"{IDS} 'half'", f"{IDS} 'half-task'"],
     ),
     "an exercise like the setup": (
         'id="half"',
         'id="setup"',
-        ["cells with the id 'setup': 2"],
+        [f"{IDS} 'setup'"],
     ),
     "an exercise like a check": (
         'role="exercise" id="half"',
         'role="exercise" id="two-right"',
-        ["cells with the id 'two-right': 2"],
+        [f"{IDS} 'two-right'"],
     ),
-    "points that are none": (
-        "points=2",
-        "points=0",
-        ["half-one: points are 0"],
-    ),
-    "minutes below one": (
-        "minutes=90",
-        "minutes=-5",
-        ["project: minutes are -5"],
-    ),
-    "four hints": (HINT, HINT * 4, ["half has 4 hints"]),
+    "four hints": (HINT, HINT * 4, ["half: there must be 1 to 3 hints; got 4"]),
     "a name that no solution defines": (
         "# STUB: how = None",
         "# STUB: why = None",
@@ -319,73 +324,68 @@ BROKEN = {
     "a check that asserts nothing": (
         'assert half(0) == 0, "half(0) should be zero; what did you add?"',
         "half(0)",
-        ["half-zero asserts nothing"],
+        ["half: zero asserts nothing"],
     ),
     "no message": (
         ', "half(0) should be zero; what did you add?"',
         "",
-        ["half-zero, line 1, does not say it: assert half(0) == 0"],
+        ["half: zero does not say what to look at in line 1: assert half(0) == 0"],
     ),
     "a short message": (
         "half(0) should be zero; what did you add?",
         "is it zero?",
-        ["half-zero, line 1, does not say it: assert half(0) == 0, 'is it zero?'"],
+        ["half: zero does not say what to look at in line 1: assert half(0) == 0, 'is it zero?'"],
     ),
     "hidden points": (
         'role="check" id="there" points=1',
         'role="check" id="there" points=2',
-        ["two: hidden checks give 1 of 3 points"],
+        ["two: hidden checks must give half of 3 points; got 1"],
     ),
     "too few wrong answers": (
         '# %% role="wrong" name="leaves it" fails=["right"]\n',
         "",
-        ["two has 2"],
+        ["two: there must be 3 wrong answers at least; got 2"],
     ),
     "a wrong answer to an unknown check": (
         'fails=["there", "right"]',
         'fails=["there", "one"]',
-        ["two: 'forgets it' names ['there', 'one'] of ['right', 'there']"],
+        ["two: 'forgets it' must fail some of ['right', 'there']; got ['there', 'one']"],
     ),
     "a wrong answer to no check": (
         'fails=["there", "right"]',
         "fails=[]",
-        ["two: 'forgets it' names [] of ['right', 'there']"],
+        ["two: 'forgets it' must fail some of ['right', 'there']; got []"],
     ),
     "a hidden check without a wrong answer": (
         '"one", "many"]',
         '"one"]',
-        ["half: no wrong answer fails 'many'"],
+        ["half: a wrong answer must fail 'many'"],
     ),
     "no wrong answer that looks right": (
         'fails=["right"]',
         'fails=["there", "right"]',
-        ["two: no wrong answer passes the visible checks"],
+        ["two: a wrong answer must pass the visible checks"],
     ),
     "an exercise that no variant changes": (
         "number = 3 + FACTOR",
         "number = 3",
-        ["two uses none of FACTOR, NAME"],
+        ["two must use a parameter: FACTOR, NAME"],
     ),
     "a parameter that nothing uses": (
         "FACTOR = 0.5",
         "OTHER = 1  # not used; from 0\nFACTOR = 0.5",
-        ["no exercise uses OTHER"],
+        ["an exercise must use the parameter OTHER"],
     ),
     "name of a criterion twice": (
         "# | Answer |",
         "# | Form | it is short | 1 |\n# | Question |",
-        ["the criteria are ['Question', 'Form', 'Question']"],
+        [f"{CRITERIA} ['Question', 'Form', 'Question']"],
     ),
-    "no rows of a rubric": (SMALL[SMALL.index(ROW) :], "", ["the criteria are []"]),
+    "no rows of a rubric": (SMALL[SMALL.index(ROW) :], "", [f"{CRITERIA} []"]),
     "no table": (
         SMALL[SMALL.index("# | criterion") :],
         "# Two points for a question.\n",
-        ["the criteria are []"],
-    ),
-    "points of a criterion": (
-        "there, too | 3 |",
-        "there, too | 0 |",
-        ["project, Answer: points are 0"],
+        [f"{CRITERIA} []"],
     ),
 }
 
@@ -397,15 +397,8 @@ def test_a_broken_rule_is_found(what, tmp_path):
     source = SMALL.replace(old, new)
     if "variant" in what:
         source = source.replace("as large, for NAME", "as large")
-    found = broken_rules(read_text(tmp_path, source))
+    found = set_faults(read_text(tmp_path, source))
     assert sorted(fault for fault in found if fault not in TOO_SMALL) == sorted(told)
-
-
-def broken_rules(exercise_set) -> list[str]:
-    """What a set holds against rules; each fault ends with the rule itself."""
-    faults = set_faults(exercise_set)
-    rules = [next(rule for rule in RULES if fault.endswith(f". {rule}")) for fault in faults]
-    return [fault.removesuffix(f". {rule}") for fault, rule in zip(faults, rules, strict=True)]
 
 
 @pytest.mark.parametrize(
@@ -414,18 +407,25 @@ def broken_rules(exercise_set) -> list[str]:
 def test_levels_are_all_there_and_in_order(first, second, tmp_path):
     levels = iter([first, second])
     source = re.sub("(?<=level=)[^ ]+", lambda _: f'"{next(levels)}"', SMALL)
-    assert f"the levels are {first}, {second}" in broken_rules(read_text(tmp_path, source))
+    assert f"{LEVELS} {first}, {second}" in set_faults(read_text(tmp_path, source))
 
 
 def test_all_broken_rules_are_found_at_once(tmp_path):
-    source = SMALL.replace("minutes=90", "minutes=0").replace('kind="guess"', 'kind="write"')
+    source = SMALL.replace('chapter="07_halves"', 'chapter="7"').replace(
+        'kind="guess"', 'kind="write"'
+    )
     assert len(set_faults(read_text(tmp_path, source))) == len(TOO_SMALL) + 2
 
 
-def test_every_rule_is_listed():
-    lines = sentences().splitlines()
-    assert len(lines) == len(RULES) + len(TRIED)
-    assert all(re.fullmatch(r"- [A-Z].*\.", line) for line in lines)
+def test_the_page_for_lecturers_shows_the_rules():
+    page = (PROJECT / "book" / "for_lecturers.md").read_text(encoding="utf-8")
+    directive = r"```\{include} \.\./(.*)\n:start-after: (.*)\n:end-before: (.*)\n```"
+    [(path, before, after)] = re.findall(directive, page)
+    assert Path(rules.__file__) == PROJECT / path
+    shown = (PROJECT / path).read_text(encoding="utf-8").partition(before)[2].partition(after)[0]
+    listed = re.sub("\n  ", " ", shown).strip().splitlines()
+    assert len(listed) > len(TOO_SMALL)
+    assert all(re.fullmatch(r"- [A-Z].*\.", line) for line in listed)
 
 
 # --- wrong answers as changes ---
@@ -450,11 +450,7 @@ SOLUTION = "def f(x):\n    y = x\n\n    y += 1\n    y += 1\n    return y"
     ids=["line", "lines go", "line comes", "which of two", "first", "empty line", "two changes"],
 )
 def test_a_wrong_answer_is_a_change_to_the_solution(change, made):
-    assert changed_solution(SOLUTION, wrong_cell(change)) == made
-
-
-def wrong_cell(text: str) -> Cell:
-    return Cell("x.py, line 1", "wrong", text, {})
+    assert changed_solution(SOLUTION, change, "x.py, line 1") == made
 
 
 @pytest.mark.parametrize(
@@ -472,7 +468,7 @@ def wrong_cell(text: str) -> Cell:
 )
 def test_a_change_that_does_not_fit_is_named(change, said):
     with pytest.raises(SourceError, match=said):
-        changed_solution(SOLUTION, wrong_cell(change))
+        changed_solution(SOLUTION, change, "x.py, line 1")
 
 
 @pytest.mark.parametrize(
@@ -513,13 +509,13 @@ def test_parameters_in_changes_are_filled_in(tmp_path):
     ],
 )
 def test_parameters_are_positive_numbers_or_text_with_a_comment(line, said, tmp_path):
-    with pytest.raises(VariantError, match=re.escape(said)) as raised:
+    with pytest.raises(SourceError, match=re.escape(said)) as raised:
         small_set(tmp_path, "FACTOR = 0.5  # what to multiply with; any positive number", line)
     assert "07_halves.py, line 4" in str(raised.value)
 
 
 def test_a_source_has_parameters(tmp_path):
-    with pytest.raises(VariantError, match=r"x\.py: a set has at least one parameter"):
+    with pytest.raises(SourceError, match=r"x\.py: a set has at least one parameter"):
         read_parameters("# none\n", "x.py", {})
 
 
@@ -599,7 +595,7 @@ OWN = 'FACTOR = 0.5  # a share; 0.1 to 2\nNAME = "Ann"  # who asks; any text'
     ],
 )
 def test_all_that_is_wrong_in_a_variant_is_told(values, said):
-    with pytest.raises(VariantError) as raised:
+    with pytest.raises(SourceError) as raised:
         read_parameters(OWN, "x.py", values)
     assert str(raised.value).splitlines() == said
 
@@ -640,7 +636,7 @@ def test_a_variant_is_a_folder_with_a_file_for_the_set(name, content, said, tmp_
     folder.mkdir()
     if content is not None:
         (folder / "07_halves.toml").write_bytes(content)
-    with pytest.raises(VariantError, match=re.escape(said)):
+    with pytest.raises(SourceError, match=re.escape(said)):
         read_variant(tmp_path / name, "07_halves")
 
 

@@ -272,7 +272,7 @@ def test_another_variant_is_told_once(monkeypatch, capsys, tmp_path):
     told = told_of(monkeypatch, capsys, tmp_path, pile).splitlines()
     (line,) = [line for line in told if "autumn" in line]
     assert line == (
-        "24 of 30 notebooks were made from 07_halves autumn; they are graded as 07_halves "
+        "24 of 30 notebooks: made from 07_halves autumn; they are graded as 07_halves "
         "without VARIANT"
     )
     assert told.index(line) < told.index("S0: late")
@@ -286,8 +286,8 @@ def test_notes_of_most_are_told_once(monkeypatch, capsys, tmp_path):
     told = told_of(monkeypatch, capsys, tmp_path, pile).splitlines()
     assert told[:3] == [
         "Nobody answered anything of 07_halves: is SET right?",
-        "30 of 30 notebooks each: no answer",
-        "29 of 30 notebooks each: no half",
+        "30 of 30 notebooks: no answer",
+        "29 of 30 notebooks: no half",
     ]
     assert [line for line in told[3:] if line.startswith("S")] == ["S3: late"]
 

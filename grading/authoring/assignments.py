@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import shlex
 import zipfile
 from collections.abc import Iterable
@@ -15,19 +14,14 @@ from grading.authoring.sets import ExerciseSet, find_set
 from grading.marking.sandbox import PROJECT
 
 TEMPLATES = Path(__file__).parent / "templates"
-# The packages of requirements.txt that grading needs, without those that build the site.
-NEEDED = (
-    *("numpy", "matplotlib", "cycler", "scikit-learn", "tqdm", "ipython", "jupytext", "nbformat"),
-    *("jinja2", "psutil", "pyyaml", "traitlets"),
-)
+LIBRARY = ("mbgd_lib", "LICENSE", "LICENSE-data")  # the licences go wherever the library goes
 READ_ME = """\
-{title}
+Exercises: {title}
 
 {notebook} is your assignment. Unpack this zip and keep the notebook beside the folder
 mbgd_lib, the course's library: `from mbgd_lib import ...` then finds it.
 
-You need Python 3.11 or newer with numpy, matplotlib, scikit-learn and jupyterlab. Write for 3.11:
-an answer with syntax of a later Python may not run when it is graded.
+You need Python 3.11 or newer. Write for 3.11: newer syntax may not run when it is graded.
 
     python -m pip install numpy matplotlib scikit-learn jupyterlab
     jupyter lab {notebook}
@@ -37,46 +31,42 @@ first exercise that you have not solved; that is all right. Hand in the notebook
 """
 
 
-def write_assignments(exercise_sets: Iterable[ExerciseSet], folder: Path) -> list[Path]:
-    """Write every set's zip, and into a folder of their own the instructor's notebooks."""
-    zips, notebooks = {}, {}
+def write(kind: str, exercise_sets: Iterable[ExerciseSet], folder: Path) -> list[Path]:
+    """Write what is handed out of every set; returns the zips and notebooks."""
+    files: dict[str, bytes] = {}
     for exercise_set in exercise_sets:
-        path = folder / f"{file_name(exercise_set)}.zip"
-        zips[path] = assignment(exercise_set, student_notebook(exercise_set))
-        path = folder / "instructor" / f"{file_name(exercise_set)}.ipynb"
-        notebooks[path] = instructor_notebook(exercise_set).encode()
-    write_files(zips | notebooks)
-    return list(zips)
-
-
-def write_nbgrader(exercise_sets: Iterable[ExerciseSet], folder: Path) -> list[Path]:
-    """Write nbgrader's folder `source`, with the library beside each notebook, and a config."""
-    config = (TEMPLATES / "nbgrader_config.txt").read_bytes()
-    files = {folder / "nbgrader" / "nbgrader_config.py": config}
-    # nbgrader hands out what lies beside a notebook, and puts it back before it grades.
-    beside: dict[Path, bytes] = {}
-    for exercise_set in exercise_sets:
-        place = folder / "nbgrader" / "source" / exercise_set.name
-        files[place / f"{exercise_set.name}.ipynb"] = instructor_notebook(exercise_set).encode()
-        beside |= {place / path: content for path, content in library_files().items()}
-    write_files(files | beside)
-    return list(files)
-
-
-def write_gradescope(exercise_sets: Iterable[ExerciseSet], folder: Path) -> list[Path]:
-    """Write the autograder of every set, a zip for Gradescope."""
-    files = {
-        folder / "gradescope" / f"{file_name(s)}.zip": autograder(s, find_set(s.name))
-        for s in exercise_sets
-    }
-    write_files(files)
-    return list(files)
-
-
-def write_files(files: dict[Path, bytes]) -> None:
+        files |= KINDS[kind](exercise_set)
     for path, content in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    return [folder / path for path in files if path.endswith((".zip", ".ipynb"))]
+
+
+def for_students(exercise_set: ExerciseSet) -> dict[str, bytes]:
+    """The zip that students get, and the instructor's notebook in a folder of its own."""
+    name = file_name(exercise_set)
+    solved = instructor_notebook(exercise_set).encode()
+    return {f"{name}.zip": assignment(exercise_set), f"instructor/{name}.ipynb": solved}
+
+
+def for_nbgrader(exercise_set: ExerciseSet) -> dict[str, bytes]:
+    """What belongs into nbgrader's folder `source`, and a config.
+
+    nbgrader hands out the library that lies beside a notebook, and puts it back before it grades.
+    """
+    name = exercise_set.name
+    files = project_files(*LIBRARY) | {f"{name}.ipynb": instructor_notebook(exercise_set).encode()}
+    config = (TEMPLATES / "nbgrader_config.txt").read_bytes()
+    return {"nbgrader/nbgrader_config.py": config, **below(f"nbgrader/source/{name}", files)}
+
+
+def for_gradescope(exercise_set: ExerciseSet) -> dict[str, bytes]:
+    """The autograder, a zip."""
+    content = autograder(exercise_set, find_set(exercise_set.name))
+    return {f"gradescope/{file_name(exercise_set)}.zip": content}
+
+
+KINDS = {"zip": for_students, "nbgrader": for_nbgrader, "gradescope": for_gradescope}
 
 
 def file_name(exercise_set: ExerciseSet) -> str:
@@ -84,17 +74,17 @@ def file_name(exercise_set: ExerciseSet) -> str:
     return "-".join(filter(None, [exercise_set.name, exercise_set.variant]))
 
 
-def assignment(exercise_set: ExerciseSet, notebook: str) -> bytes:
+def assignment(exercise_set: ExerciseSet) -> bytes:
     """The zip that students get."""
     name = f"{exercise_set.name}.ipynb"
-    read_me = READ_ME.format(title=f"Exercises: {exercise_set.title}", notebook=name)
-    files = {name: notebook.encode(), "README.txt": read_me.encode(), **library_files()}
-    return zipped({f"{file_name(exercise_set)}/{path}": files[path] for path in files})
+    read_me = READ_ME.format(title=exercise_set.title, notebook=name)
+    own = {name: student_notebook(exercise_set).encode(), "README.txt": read_me.encode()}
+    return zipped(below(file_name(exercise_set), project_files(*LIBRARY) | own))
 
 
 def autograder(exercise_set: ExerciseSet, source: Path) -> bytes:
     """Two scripts by the names that Gradescope wants, and what they need."""
-    files = library_files() | files_below("grading")
+    files = project_files(*LIBRARY, "grading", "requirements.lock")
     files[f"exercises/{source.name}"] = source.read_bytes()
     which = [exercise_set.name]
     if exercise_set.variant:
@@ -104,8 +94,6 @@ def autograder(exercise_set: ExerciseSet, source: Path) -> bytes:
     for name in ("setup.sh", "run_autograder"):
         script = (TEMPLATES / name).read_text(encoding="utf-8")
         files[name] = script.replace("@SET@", shlex.join(which)).encode()
-    files["requirements.txt"] = requirements().encode()
-    files["requirements.lock"] = (PROJECT / "requirements.lock").read_bytes()
     return zipped(files)
 
 
@@ -115,25 +103,18 @@ def as_toml(exercise_set: ExerciseSet) -> str:
     return "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in values)
 
 
-def requirements() -> str:
-    """What to install where nothing but grading happens."""
-    lines = (PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines(keepends=True)
-    return "".join(line for line in lines if re.match(r"[\w-]*", line)[0] in NEEDED)
-
-
-def library_files() -> dict[str, bytes]:
-    """The library, with the licences that go wherever it goes."""
-    licences = {name: (PROJECT / name).read_bytes() for name in ("LICENSE", "LICENSE-data")}
-    return licences | files_below("mbgd_lib")
-
-
-def files_below(folder: str) -> dict[str, bytes]:
-    """The files of one of the project's folders, by their paths in the project."""
+def project_files(*names: str) -> dict[str, bytes]:
+    """Files of the project, and of its folders, by their paths in the project."""
+    found = (path for name in names for path in [PROJECT / name, *(PROJECT / name).rglob("*")])
     return {
         path.relative_to(PROJECT).as_posix(): path.read_bytes()
-        for path in (PROJECT / folder).rglob("*")
+        for path in found
         if path.is_file() and "__pycache__" not in path.parts
     }
+
+
+def below(folder: str, files: dict[str, bytes]) -> dict[str, bytes]:
+    return {f"{folder}/{path}": content for path, content in files.items()}
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
@@ -145,6 +126,3 @@ def zipped(files: dict[str, bytes]) -> bytes:
             member.external_attr = (0o755 if content.startswith(b"#!") else 0o644) << 16
             archive.writestr(member, content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
-
-
-WRITE = {"zip": write_assignments, "nbgrader": write_nbgrader, "gradescope": write_gradescope}

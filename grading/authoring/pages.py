@@ -10,13 +10,11 @@ import re
 from pathlib import Path
 
 from grading.authoring import notebooks
-from grading.authoring.notebooks import as_table, project_parts, task_parts
-from grading.authoring.rules import sentences
+from grading.authoring.notebooks import as_table, exercise_table, project_parts, task_parts
 from grading.authoring.sets import Exercise, ExerciseSet, find_set, read_set, set_names
 from grading.marking.sandbox import PROJECT
 
 FOLDER, PRACTICE = PROJECT / "book" / "exercises", PROJECT / "practice"
-RULES = "rules.txt"  # a part of the page for lecturers; Sphinx would take .md for a page
 OVERVIEW = """\
 One set for each of the chapters 1 to 8, from a warm-up to an exercise for those who want more, and
 an open project. Each set is a page with hints and checks, and a notebook to work in. To assign and
@@ -31,7 +29,7 @@ def write_pages(solutions: bool, folder: Path = FOLDER) -> None:
     """Make every set's page and its student notebook anew; files that have not changed stay."""
     folder.mkdir(exist_ok=True)
     exercise_sets = [read_set(find_set(name)) for name in set_names()]
-    wanted = {"index.md": overview(exercise_sets), RULES: sentences()}
+    wanted = {"index.md": overview(exercise_sets)}
     for exercise_set in exercise_sets:
         name = exercise_set.name
         wanted[f"{name}.md"] = page(exercise_set, solutions)
@@ -74,7 +72,7 @@ def overview(exercise_sets: list[ExerciseSet]) -> str:
         link = f"[{s.title}]({s.name}.md)"
         times = [hours(sum(e.minutes for e in s.exercises)), hours(s.project.minutes)]
         rows.append([s.number, link, len(s.exercises), s.points, s.project.points, *times])
-        lists += [f"## Set {s.number}: {link}", table(s, goals=True)]
+        lists += [f"## Set {s.number}: {link}", exercise_table(s, goals=True)]
     return "\n\n".join(["# Exercises", OVERVIEW, as_table(header, rows), *lists]) + "\n"
 
 
@@ -93,7 +91,7 @@ def page(exercise_set: ExerciseSet, solutions: bool) -> str:
         f"{WHERE_TO_WORK.format(number=number)} Or download "
         f'<a href="../../run/{notebook_of(exercise_set.name)}">the notebook</a> alone.',
         *([SOLUTIONS_ARE_HERE] if solutions else []),
-        table(exercise_set),
+        exercise_table(exercise_set),
         "Every exercise starts from these lines.",
         fenced(exercise_set.setup),
     ]
@@ -104,23 +102,9 @@ def page(exercise_set: ExerciseSet, solutions: bool) -> str:
     return re.sub(r"\]\(\.\./(?=\w)", "](../../", "\n\n".join(parts)) + "\n"
 
 
-def table(exercise_set: ExerciseSet, goals: bool = False) -> str:
-    """The list of a set's exercises, with what each is for if asked."""
-    project = exercise_set.project
-    rows = [
-        [number, e.title, e.kind, e.level, e.points, f"{e.minutes}\u00a0min", e.goal]
-        for number, e in enumerate(exercise_set.exercises, 1)
-    ]
-    time = f"{project.minutes}\u00a0min"
-    rows.append(["P", project.title, "project", "open", project.points, time, project.goal])
-    header = ["no.", "exercise", "kind", "level", "points", "time", "goal"]
-    columns = len(header) if goals else len(header) - 1
-    return as_table(header[:columns], [row[:columns] for row in rows])
-
-
 def exercise_parts(number: int, exercise: Exercise, solutions: bool) -> list[str]:
     """One exercise: the task, hints, what to start from, checks, the solution."""
-    parts = task_parts(number, exercise)
+    parts = task_parts(f"Exercise {number}", exercise)
     if exercise.given:
         parts += ["Given:", fenced(exercise.given)]
     parts += ["Start from:", fenced(exercise.stub)]

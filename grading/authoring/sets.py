@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import jupytext
 
-from grading.authoring.variants import KINDS, Parameters, filled_in, read_parameters
+from grading.authoring.variants import Parameters, SourceError, filled_in, read_parameters
 
 SOURCES = Path(__file__).parents[2] / "exercises"
 
@@ -39,14 +39,10 @@ ROLES = {
 }
 OPTIONAL = {"in_place"}
 TYPES = {"points": int, "minutes": int, "fails": list, "in_place": bool}  # others are text
-IN_WORDS = {**KINDS, list: "a list", bool: "true or false"}
-CRITERION = re.compile(r"\| *([^|\s][^|]*?) *\| *([^|\s][^|]*?) *\| *(\d+) *\|")
+IN_WORDS = {int: "a whole number from 1", str: "text", list: "a list", bool: "true or false"}
+CRITERION = re.compile(r"\| *([^|\s][^|]*?) *\| *([^|\s][^|]*?) *\| *([1-9]\d*) *\|")
 CHANGED_LINE = re.compile(r"#( [-+ ]( |$)|$)")
 FROM_JUPYTEXT = {"lines_to_next_cell", "lines_to_end_of_cell_marker", "cell_marker"}
-
-
-class SourceError(ValueError):
-    """A source that cannot be understood: all that is wrong, a line each with its place."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +74,7 @@ class Wrong:
 
     name: str
     code: str
-    fails: tuple[str, ...]
+    fails: list[str]
 
 
 @dataclass(frozen=True)
@@ -125,6 +121,8 @@ class Criterion:
 class Project:
     """The open task of a set, which a person marks by its rubric."""
 
+    kind, level = "project", "open"
+
     id: str
     title: str
     minutes: int
@@ -148,8 +146,8 @@ class ExerciseSet:
     setup: str
     exercises: tuple[Exercise, ...]
     project: Project
-    parameters: Parameters = field(default_factory=dict)
-    variant: str = ""
+    parameters: Parameters
+    variant: str
 
     @property
     def number(self) -> int:
@@ -211,14 +209,12 @@ def read_cells(source: str, name: str) -> list[Cell]:
         entries = {key: value for key, value in cell.metadata.items() if key not in FROM_JUPYTEXT}
         role = entries.pop("role", None)
         place = f"{name}, line {first}"
-        if role not in ROLES:
-            faults.append(f"{place}: role must be one of {', '.join(ROLES)}; got {role!r}")
-            continue
-        faults += [f"{place}: {fault}" for fault in cell_faults(role, cell.cell_type, entries)]
         if role not in may_come.split(" or "):
             faults.append(f"{place}: here must come {may_come}; got {role!r}")
-        may_come = ROLES[role][2]
-        found.append(Cell(place, role, cell.source.strip("\n"), entries))
+        if role in ROLES:
+            faults += [f"{place}: {fault}" for fault in cell_faults(role, cell.cell_type, entries)]
+            found.append(Cell(place, role, cell.source.strip("\n"), entries))
+            may_come = ROLES[role][2]
     if not found or found[-1].role != "rubric":
         faults.append(f"{name}: a source must end with project, rubric")
     if faults:
@@ -237,7 +233,7 @@ def cell_faults(role: str, cell_type: str, entries: dict[str, object]) -> list[s
         found.append(f"role {role!r} takes the entries {sorted(needed)}; got {sorted(entries)}")
     for key, value in entries.items():
         kind = TYPES.get(key, str)
-        if type(value) is not kind or value == "":
+        if type(value) is not kind or value == "" or (kind is int and value < 1):
             found.append(f"{key} must be {IN_WORDS[kind]}; got {value!r}")
     return found
 
@@ -248,12 +244,9 @@ def filled_in_cell(cell: Cell, parameters: Parameters) -> Cell:
     text = filled_in(cell.text, parameters, is_code)
     if is_code:
         check_syntax(text, cell.place)
-    entries = {
-        key: filled_in(value, parameters) if isinstance(value, str) else value
-        for key, value in cell.entries.items()
-    }
-    uses = frozenset(name for name in parameters if re.search(rf"\b{name}\b", cell.text))
-    return replace(cell, text=text, entries=entries, uses=uses)
+    said = {k: filled_in(v, parameters) for k, v in cell.entries.items() if isinstance(v, str)}
+    uses = frozenset(parameters).intersection(re.findall(r"\w+", cell.text))
+    return replace(cell, text=text, entries=cell.entries | said, uses=uses)
 
 
 def check_syntax(code: str, place: str) -> None:
@@ -292,30 +285,31 @@ def read_exercise(section: dict[str, list[Cell]]) -> Exercise:
 def read_answer(cell: Cell) -> tuple[str, str]:
     """The answer cell with its solution between the markers, and what students get instead."""
     lines = cell.text.splitlines()
-    markers = {k: line.strip() for k, line in enumerate(lines) if line.strip() in (BEGIN, END)}
-    if list(markers.values()) != [BEGIN, END]:
+    told = [line.removeprefix(STUB)[1:] for line in lines if line.startswith(STUB)]
+    lines = [line for line in lines if not line.startswith(STUB)]
+    markers = [line for line in lines if line.strip() in (BEGIN, END)]
+    if [marker.strip() for marker in markers] != [BEGIN, END]:
         raise SourceError(
             f"{cell.place}: an answer holds one line {BEGIN!r} and, below it, one line {END!r}; "
-            f"this one holds {list(markers.values())}"
+            f"this one holds {[marker.strip() for marker in markers]}"
         )
-    begin, end = markers
-    told = [line.removeprefix(STUB)[1:] for line in lines if line.startswith(STUB)]
-    instead = told or [lines[begin].replace(BEGIN, TO_WRITE)]
+    begin, end = map(lines.index, markers)
+    instead = told or [markers[0].replace(BEGIN, TO_WRITE)]
     stub = "\n".join([*lines[:begin], *instead, *lines[end + 1 :]])
     check_syntax(stub, cell.place)
-    return "\n".join(line for line in lines if not line.startswith(STUB)), stub
+    return "\n".join(lines), stub
 
 
 def read_wrong(cell: Cell, solution: str) -> Wrong:
     """One known wrong answer: code, or in a cell that holds comments only, changes."""
     code = cell.text
     if not ast.parse(code).body:
-        code = changed_solution(solution, cell)
+        code = changed_solution(solution, code, cell.place)
         check_syntax(code, f"{cell.place}, once changed")
-    return Wrong(cell.entries["name"], code, tuple(cell.entries["fails"]))
+    return Wrong(**cell.entries, code=code)
 
 
-def changed_solution(solution: str, cell: Cell) -> str:
+def changed_solution(solution: str, changes: str, place: str) -> str:
     """The solution with changes made, which are written as in a diff.
 
     After `# ` comes a sign, a space, and a line with its indentation: `-` for a line of the
@@ -323,18 +317,18 @@ def changed_solution(solution: str, cell: Cell) -> str:
     line ends a change.
     """
     lines = solution.splitlines()
-    for change in re.split(r"\n\s*\n", cell.text):
-        signed = [(line[2:3], line[4:]) for line in change.splitlines()]
-        old = [line for sign, line in signed if sign != "+"]
+    for change in re.split(r"\n\s*\n", changes):
+        marked = change.splitlines()
+        old = [line[4:] for line in marked if line[2:3] != "+"]
+        new = [line[4:] for line in marked if line[2:3] != "-"]
         starts = [k for k in range(len(lines)) if lines[k : k + len(old)] == old]
-        is_well_formed = all(CHANGED_LINE.match(line) for line in change.splitlines())
-        if not is_well_formed or not old or len(starts) != 1:
+        if not all(map(CHANGED_LINE.match, marked)) or not old or len(starts) != 1:
             raise SourceError(
-                f"{cell.place}: a change is lines that start with '# - ', '# + ' or '#   '; those "
+                f"{place}: a change is lines that start with '# - ', '# + ' or '#   '; those "
                 f"without + must be in the solution exactly once, one below the other, and are "
                 f"there {len(starts)} times: {old}; got {change!r}"
             )
-        lines[starts[0] : starts[0] + len(old)] = [line for sign, line in signed if sign != "-"]
+        lines[starts[0] : starts[0] + len(old)] = new
     return "\n".join(lines)
 
 
@@ -346,7 +340,7 @@ def read_project(cell: Cell, rubric: Cell) -> Project:
         if not row:
             raise SourceError(
                 f"{rubric.place}: a row of a rubric is | criterion | full marks for | points |, "
-                f"with a whole number; got {line!r}"
+                f"with a whole number from 1; got {line!r}"
             )
         criteria.append(Criterion(row[1], row[2], int(row[3])))
     return Project(**cell.entries, statement=cell.text, rubric=tuple(criteria))

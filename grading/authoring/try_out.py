@@ -24,12 +24,9 @@ class Expected:
 
 def faults(exercise_set: ExerciseSet) -> list[str]:
     """What a set does not keep of its promises."""
-    tried = list(cases(exercise_set))
-    marked = mark_in_copies(exercise_set, [answers for _, answers in tried])
-    found: list[str] = []
-    for (expected, _), marks in zip(tried, marked, strict=True):
-        found += broken(expected, marks)
-    return found
+    expected, submissions = zip(*cases(exercise_set), strict=True)
+    marked = mark_in_copies(exercise_set, submissions)
+    return [fault for of_one in zip(expected, marked, strict=True) for fault in broken(*of_one)]
 
 
 def broken(expected: dict[str, Expected], marks: Marks) -> Iterator[str]:
@@ -46,27 +43,18 @@ def broken(expected: dict[str, Expected], marks: Marks) -> Iterator[str]:
             yield f"{answer.name} must fail {where} by what it asserts; got {outcome.message}"
 
 
-def published_marks(variant: ExerciseSet, published: ExerciseSet) -> Marks:
-    """The marks of somebody who hands the published solutions in to a variant."""
+def try_copied(variant: ExerciseSet, published: ExerciseSet) -> tuple[list[str], str]:
+    """Where somebody loses nothing who hands the published solutions in, and what they earn."""
     [marks] = mark_in_copies(variant, [reference(published)])
-    return marks
-
-
-def right_copies(variant: ExerciseSet, marks: Marks) -> list[str]:
-    """Where the published solutions lose nothing."""
-    return [
+    found = [
         f"the published solution of {exercise.id} gets all points in the variant: change a "
         f"parameter that this exercise uses: {', '.join(sorted(exercise.uses))}"
         for exercise in variant.exercises
         if marks.points(exercise) == exercise.points
     ]
-
-
-def earned(variant: ExerciseSet, marks: Marks) -> str:
-    """What the published solutions bring, exercise by exercise."""
     parts = [f"{e.id} {marks.points(e)} of {e.points}" for e in variant.exercises]
     total = f"{marks.total(variant)} of {variant.points} points"
-    return f"published solutions earn {total}: {', '.join(parts)}"
+    return found, f"published solutions earn {total}: {', '.join(parts)}"
 
 
 def mark_in_copies(exercise_set: ExerciseSet, submissions: Sequence[Answers]) -> list[Marks]:
@@ -99,9 +87,8 @@ def cases(exercise_set: ExerciseSet) -> Iterator[tuple[dict[str, Expected], Answ
     """
     exercises = exercise_set.exercises
     yield {e.id: Expected("the solution", ()) for e in exercises}, reference(exercise_set)
-    every = {e.id: tuple(check.id for check in e.checks) for e in exercises}
-    kinds = ("failed", "unanswered")
-    release = {name: Expected("the untouched release", ids, kinds) for name, ids in every.items()}
+    what, kinds = "the untouched release", ("failed", "unanswered")
+    release = {e.id: Expected(what, tuple(c.id for c in e.checks), kinds) for e in exercises}
     yield release, marking.untouched(exercise_set)
     for k in range(max(len(exercise.wrong) for exercise in exercises)):
         wrong = {e.id: e.wrong[k] for e in exercises if k < len(e.wrong)}

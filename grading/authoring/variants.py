@@ -7,6 +7,7 @@ published page holds the published numbers.
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from pathlib import Path
@@ -24,8 +25,8 @@ CHOICE = f"(?:{NUMBER}, )*{NUMBER} or {NUMBER}"
 CHECKED = re.compile(rf"(?:{RANGE}|{CHOICE})(?=[,;]|$)")
 
 
-class VariantError(ValueError):
-    """Parameters that cannot be used: all that is wrong, a line each."""
+class SourceError(ValueError):
+    """A source, or a variant of it, that cannot be used: all that is wrong, a line each."""
 
 
 def read_parameters(code: str, place: str, values: Parameters) -> Parameters:
@@ -33,22 +34,21 @@ def read_parameters(code: str, place: str, values: Parameters) -> Parameters:
     try:
         published = tomllib.loads(code)
     except tomllib.TOMLDecodeError as error:
-        raise VariantError(f"{place}: a parameter is {FORM!r}; {error}, of this cell") from None
+        raise SourceError(f"{place}: a parameter is {FORM!r}; {error}, of this cell") from None
     allowed = dict(LINE.findall(code))
     faults = [] if published else ["a set has at least one parameter"]
     found = published | values
     for name, value in found.items():
+        if type(value) is int and isinstance(published.get(name), float):
+            found[name] = value = float(value)
         if name not in published:
             faults.append(f"there is no parameter {name}; there are {', '.join(published)}")
         elif name not in allowed:
             faults.append(f"a parameter is {FORM!r}; {name} is not")
-        else:
-            if type(value) is int and isinstance(published[name], float):
-                found[name] = value = float(value)
-            if must_be := limit(value, published[name], allowed[name]):
-                faults.append(f"{name} must be {must_be}; got {value!r}")
+        elif must_be := limit(value, published[name], allowed[name]):
+            faults.append(f"{name} must be {must_be}; got {value!r}")
     if faults:
-        raise VariantError("\n".join(f"{place}: {fault}" for fault in faults))
+        raise SourceError("\n".join(f"{place}: {fault}" for fault in faults))
     return found
 
 
@@ -61,7 +61,7 @@ def limit(value: Any, published: Any, allowed: str) -> str:
         return f"{KINDS[kind]}, like {published!r}"
     if kind is str:
         return ""
-    if not 0 <= value < float("inf"):
+    if not 0 <= value < math.inf:
         return "a finite number, not negative"
     checked = CHECKED.match(allowed)
     return checked.group() if checked and not is_in(value, checked.group()) else ""
@@ -72,9 +72,7 @@ def is_in(value: float, in_words: str) -> bool:
     numbers = [float(number) for number in re.findall(NUMBER, in_words)]
     if " or " in in_words:
         return value in numbers
-    if in_words.startswith("from"):
-        return value >= numbers[0]
-    low, high, *others = numbers
+    low, high, *others = numbers if len(numbers) > 1 else (*numbers, math.inf)
     return low <= value <= high and value not in others
 
 
@@ -91,4 +89,4 @@ def read_variant(folder: Path, name: str) -> Parameters:
         return tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         said = f"{folder} holds no {name}.toml that can be read: {error}"
-        raise VariantError(f"VARIANT must be a folder of values; {said}") from None
+        raise SourceError(f"VARIANT must be a folder of values; {said}") from None

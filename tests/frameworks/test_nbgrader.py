@@ -14,7 +14,7 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell
 
-from grading.authoring.assignments import write_nbgrader
+from grading.authoring.assignments import write
 from grading.authoring.notebooks import student_notebook
 from grading.authoring.sets import END, ExerciseSet, find_set, read_set
 from grading.authoring.try_out import cases
@@ -76,7 +76,7 @@ def submissions(exercise_set) -> dict[str, Answers]:
 def course(tmp_path_factory, exercise_set, submissions) -> Path:
     """A course of nbgrader's, with everybody's notebook graded and feedback written."""
     root = tmp_path_factory.mktemp("course") / "nbgrader"
-    write_nbgrader([exercise_set], root.parent)
+    write("nbgrader", [exercise_set], root.parent)
     run(root, "-m", "nbgrader", "generate_assignment", SET)
     for student, answers in submissions.items():
         folder = root / "submitted" / student / SET
