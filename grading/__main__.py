@@ -80,8 +80,8 @@ def wanted_sets(names: list[str], variant: str) -> list[ExerciseSet]:
 def set_to_run(options: argparse.Namespace) -> ExerciseSet:
     """The set, where answers can run; it is said once where they are not cut off."""
     sandbox.require()
-    if not sandbox.is_available():
-        print(sandbox.NOT_CUT_OFF, file=sys.stderr)
+    if warning := sandbox.warning():
+        print(warning, file=sys.stderr)
     (exercise_set,) = wanted_sets([options.set], options.variant)
     return exercise_set
 
