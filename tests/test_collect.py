@@ -418,6 +418,11 @@ PILES = {
         "nali_LATE_13_346_07_halves.ipynb": ("nali", "13"),
         "noether_14_347_all.zip/07_halves.ipynb": ("noether", "14"),
     },
+    "Canvas, with a copy that a browser has counted": {
+        "leeann_12_345_x.ipynb": ("leeann", "12"),
+        "leeann_12_345_x (1).ipynb": ("leeann", "12"),
+        "nali_13_346_x (1).ipynb": ("nali", "13"),
+    },
     "Canvas, two zips": {
         "one.zip/leeann_12_345_x.ipynb": ("leeann", "12"),
         "one.zip/nali_13_346_x.ipynb": ("nali", "13"),
@@ -437,6 +442,18 @@ PILES = {
         "Set 7_ann_lee_attempt_2024-01-02-03-04-05_x.ipynb": ("ann_lee", "ann_lee"),
         "Set 7_bob_lee_attempt_2024-01-02-03-04-06_x.ipynb": ("bob_lee", "bob_lee"),
         "Set 7_eve_attempt_2024-01-02-03-04-06_x.ipynb": ("eve", "eve"),
+    },
+    "Blackboard, with user names that begin alike": {
+        "Set 7_stud_ann_attempt_2024-01-02-03-04-05_x.ipynb": ("stud_ann", "stud_ann"),
+        "Set 7_stud_li_attempt_2024-01-02-03-04-06_x.ipynb": ("stud_li", "stud_li"),
+    },
+    "Blackboard, with a task named as the set": {
+        "07_halves_stud_ann_attempt_2024-01-02-03-04-05_x.ipynb": ("stud_ann", "stud_ann"),
+        "07_halves_stud_li_attempt_2024-01-02-03-04-06_x.ipynb": ("stud_li", "stud_li"),
+    },
+    "Blackboard, with a task of several parts": {
+        "Set_7_ann_attempt_2024-01-02-03-04-05_x.ipynb": ("ann", "ann"),
+        "Set_7_li_attempt_2024-01-02-03-04-06_x.ipynb": ("li", "li"),
     },
     "Brightspace": {
         "123-45 - Ann Lee - Jan 5, 2024 1234 PM/x.ipynb": ("Ann Lee", "123-45"),
@@ -491,6 +508,11 @@ PILES = {
         "Re_ exercises/bob.zip/07_halves.ipynb": ("bob", ""),
         "AW_ exercises/07_halves_ann.ipynb": ("ann", ""),
         "cleo.ipynb": ("cleo", ""),
+    },
+    "folders of mails with a file of one name": {
+        "Re_ Set 7 - Ann Lee/07_halves.ipynb": ("Re_ Set 7 - Ann Lee", ""),
+        "AW_ Set 7 - Bo/07_halves (1).ipynb": ("AW_ Set 7 - Bo", ""),
+        "AW_ Set 7 - Bo/cleo.ipynb": ("cleo", ""),
     },
     "zips": {"anna.zip/a/x.ipynb": ("anna", ""), "bob.zip/x.ipynb": ("bob", "")},
     "one zip with all": {
@@ -613,6 +635,11 @@ BY_A_CLASSMATE = {
         "Li Na - 07_halves.ipynb": "Li Na",
         "Bob - 07_halves.ipynb": "Bob",
         "Li Na - 07_halves_final.ipynb": "Li Na",
+    },
+    "a copy of a name that is like Canvas'": {
+        "lee_1234567_2_halves.ipynb": "lee_1234567_2_halves",
+        "ek_1234568_2_halves.ipynb": "ek_1234568_2_halves",
+        "lee_1234567_2_halves (1).ipynb": "lee_1234567_2_halves (1)",
     },
     "numbers that are no platform's": {
         "lee_1234567_2_halves.ipynb": "lee_1234567_2_halves",

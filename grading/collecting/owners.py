@@ -81,9 +81,10 @@ class Level:
         loose = [parts[0] for parts in work if len(parts) == 1]
         names = {parts[0] for parts in work if parts}
         self.is_classroom = is_classroom(loose, set_name)
-        self.not_canvas = not_canvas([*filter(None, map(CANVAS.fullmatch, map(stem_of, names)))])
+        stems = {COPY.sub("", stem_of(name)) for name in names}  # a browser may count copies
+        self.not_canvas = not_canvas([*filter(None, map(CANVAS.fullmatch, stems))])
         sent = {file.parts[self.depth] for file in files if len(file.parts) > self.depth}
-        self.task = common_task([*filter(None, map(BLACKBOARD.fullmatch, sent))])
+        self.task = common_task([*filter(None, map(BLACKBOARD.fullmatch, sent))], set_name)
         is_gradescope = 2 * sum(map(bool, map(GRADESCOPE.fullmatch, names))) > len(names)
         self.lists = {
             file.parts[:-1]: members_in(file)
@@ -113,7 +114,8 @@ class Level:
         if inside and not part.lower().endswith(".zip"):  # a folder, unpacked by two tools
             part = unicodedata.normalize("NFC", part)
         is_draft = self.is_teams and container[self.depth - 1].lower() == DRAFTS
-        name = shown(without_set(stem, self.set_name) or stem)
+        own = without_set(stem, self.set_name)
+        name = shown(own or (container[-1] if level > self.depth else stem))
         return Owner(name, container=container, part=part, is_draft=is_draft)
 
     def named(self, found: re.Match[str], container: Parts) -> Owner:
@@ -211,11 +213,16 @@ def not_canvas(found: Sequence[re.Match[str]]) -> set[str]:
     }
 
 
-def common_task(found: Sequence[re.Match[str]]) -> str:
-    """The assignment's name, which stands before everybody's on Blackboard and may hold a _."""
+def common_task(found: Sequence[re.Match[str]], set_name: str) -> str:
+    """The assignment's name, which stands before everybody's on Blackboard and may hold a _.
+
+    User names, which have no spaces, may begin alike, too.
+    """
     words = zip(*(match["id"].split("_")[:-1] for match in found), strict=False)
     same = takewhile(lambda word: len(set(word)) == 1, words)
-    return "".join(f"{word}_" for word, *_ in same)
+    common = "".join(f"{word}_" for word, *_ in same)
+    task = re.match(rf".*( |{re.escape(set_name)})[^_]*_", common)
+    return task[0] if task else common
 
 
 def is_classroom(loose: Sequence[str], set_name: str) -> bool:

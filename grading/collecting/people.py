@@ -106,7 +106,7 @@ def people_in(table: Table, what: str) -> list[Person]:
     ids = [name for name in ID_COLUMNS if name in header][:1]
     if not names and not ids:
         allowed = ", ".join(" with ".join(columns) for columns in (*NAME_COLUMNS, ID_COLUMNS[:1]))
-        raise ResultsError(f"{what} must have a column {allowed}; it has {', '.join(header)}")
+        raise ResultsError(f"{what} must have a column {allowed}; line 1 has {', '.join(header)}")
     return [
         Person(*(" ".join(row[header[one]] for one in found).strip() for found in (names, ids)))
         for row in table.rows
