@@ -102,7 +102,7 @@ class Level:
         if is_read or not NOT_SENT.isdisjoint((*container, part)):
             return None
         if not part or part.startswith("."):
-            return Owner("", part=file.parts[0])
+            return Owner("", part="/".join((*container, part)))
         stem = stem_of(part)
         if not inside and self.is_classroom and (found := CLASSROOM.fullmatch(stem)):
             return Owner(shown(found["name"]), container=container, part=part)
@@ -166,8 +166,8 @@ def depth_of(files: Sequence[File], start: int) -> tuple[int, bool]:
     sections, which hold nothing but a platform's names.
     """
     depth = start
-    work = [file.parts for file in files if file.is_work]
     there = [file.parts for file in files if not file.is_hidden]
+    work = [file.parts for file in files if file.is_work] or there
     while work:
         names = {parts[depth] for parts in work}
         folders = {parts[depth] for parts in there if len(parts) > depth + 1}
@@ -175,7 +175,7 @@ def depth_of(files: Sequence[File], start: int) -> tuple[int, bool]:
             return depth + 1, True
         if len(names) > 1 or named_by(work[0][depth]):
             return depth + are_groups({parts[depth : depth + 2] for parts in work}), False
-        inside = {parts[depth + 1] for parts in work if len(parts) > depth + 1}
+        inside = {parts[depth + 1] for parts in there if len(parts) > depth + 1}
         if len(folders) > 1 and not all(map(named_by, inside)):
             break  # others have folders here, too
         depth += 1
@@ -214,13 +214,11 @@ def not_canvas(found: Sequence[re.Match[str]]) -> set[str]:
 
 
 def common_task(found: Sequence[re.Match[str]], set_name: str) -> str:
-    """The assignment's name, which stands before everybody's on Blackboard and may hold a _.
-
-    User names, which have no spaces, may begin alike, too.
-    """
+    """The assignment's name, which stands before everybody's on Blackboard and may hold a _."""
     words = zip(*(match["id"].split("_")[:-1] for match in found), strict=False)
     same = takewhile(lambda word: len(set(word)) == 1, words)
     common = "".join(f"{word}_" for word, *_ in same)
+    # User names, too, may begin alike, but hold no space.
     task = re.match(rf".*( |{re.escape(set_name)})[^_]*_", common)
     return task[0] if task else common
 
