@@ -865,6 +865,83 @@ def test_a_class_of_which_one_has_sent_a_notebook(exercises, pile):
     assert only(pile, exercises).notes == ["also sent: bob.pdf"]
 
 
+# What lies in one section beside another one, and who must be named.
+SECTIONS = {
+    "PDFs": {"A/ann/x.ipynb": "ok", "A/bob/r.pdf": "", "A/cleo/r.pdf": ""},
+    "one PDF": {"A/ann/x.ipynb": "ok", "A/bob/r.pdf": ""},
+    "PDFs alone": {f"A/S{k}/r.pdf": "" for k in range(9)},
+    "PDFs alone, deeper": {f"A/Set 7/S{k}/r.pdf": "" for k in range(9)},
+    "PDFs alone, by Moodle": {f"A/S{k}_{k}_assignsubmission_file_r.pdf": "" for k in range(9)},
+    "unreadable notebooks": {"A/ann/x.ipynb": "ok"} | {f"A/S{k}/x.ipynb": "{" for k in range(9)},
+    "unreadable notebooks alone": {f"A/S{k}/x.ipynb": "{" for k in range(9)},
+    "hidden notebooks": {"A/ann/x.ipynb": "ok", "A/bob/.x.ipynb": ""},
+}
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_nobody_in_a_section_without_notebooks_is_lost(exercises, pile, name):
+    paths = SECTIONS[name]
+    put_all(
+        pile, {path: notebook(exercises) if how == "ok" else how for path, how in paths.items()}
+    )
+    put_all(pile, {"B/dora/x.ipynb": notebook(exercises), "B/ed/x.ipynb": notebook(exercises)})
+    found = collect(pile, exercises)
+    told = {one.found.removesuffix(" (hidden by its name)") for one in found.without_notebook}
+    assert set(paths) <= told | {s.origin for s in found.submissions}
+    names = {path.split("/")[-2] for path in paths if path.count("/") > 1} - {"ann", "A"}
+    assert len(names - {one.student for one in found.without_notebook}) <= (
+        "alone" in name and "unreadable" in name  # whose row stands for all
+    )
+
+
+@pytest.mark.parametrize("outside", ["", "submitted/"])
+def test_folders_of_other_tasks_are_nobodys(exercises, pile, outside):
+    for name in ("ann", "bob", "cleo"):
+        put(pile, f"{outside}{name}/07_halves/07_halves.ipynb", notebook(exercises))
+        put(pile, f"{outside}{name}/06_others/06_others.ipynb", {"cells": []})
+        put(pile, f"{outside}{name}/figures/x.png", b"")
+    found = collect(pile, exercises)
+    assert [s.student for s in found.submissions] == ["ann", "bob", "cleo"]
+    assert not found.without_notebook
+    assert all("is it a class?" not in note for s in found.submissions for note in s.notes)
+
+
+@pytest.mark.parametrize("hidden", ["bob/.x.ipynb", ".x.ipynb", "bob/.ipynb_checkpoints/x.ipynb"])
+@pytest.mark.parametrize("number", [1, 9])
+def test_hidden_files_of_a_class_with_one_notebook_are_listed(exercises, pile, hidden, number):
+    paths = [f"all.zip/{k}/{hidden}" for k in range(number)]
+    put_all(pile, {"all.zip/ann.ipynb": notebook(exercises)} | dict.fromkeys(paths, b""))
+    found = collect(pile, exercises)
+    text = " ".join([*found.submissions[0].notes, *(one.found for one in found.without_notebook)])
+    assert all(path.removeprefix("all.zip/") in text for path in paths)
+
+
+def test_hidden_files_beside_one_notebook_are_listed(exercises, pile):
+    paths = [f"all.zip/.{k}.ipynb" for k in range(9)]
+    put_all(pile, {"all.zip/ann.ipynb": notebook(exercises)} | dict.fromkeys(paths, b""))
+    told = {one.found for one in collect(pile, exercises).without_notebook}
+    assert {f"{path} (hidden by its name)" for path in paths} <= told
+
+
+def test_many_files_beside_one_notebook_are_listed(exercises, pile):
+    paths = [f"all.zip/{k}.pdf" for k in range(9)]
+    put_all(pile, {"all.zip/ann.ipynb": notebook(exercises)} | dict.fromkeys(paths, b""))
+    assert {one.found for one in collect(pile, exercises).without_notebook} == set(paths)
+
+
+def test_a_classmates_folder_in_the_only_folder_with_a_notebook(exercises, pile):
+    put_all(pile, {f"eve/{LI}/x.ipynb": notebook(exercises), "li/r.pdf": b"", "bo/hw/r.pdf": b""})
+    assert students(pile, exercises) == [("eve", "")]
+    assert {one.student for one in collect(pile, exercises).without_notebook} == {"bo", "li"}
+
+
+@pytest.mark.parametrize("outside", ["eve", "eve.zip"])
+def test_a_pile_of_one_says_where_the_name_stands(exercises, pile, outside):
+    """It may be a class's of which one has handed in, or a student's own folder."""
+    put_all(pile, {f"{outside}/{LI}/x.ipynb": notebook(exercises)})
+    assert only(pile, exercises).notes == [f"named within {outside}: is that a class's?"]
+
+
 def test_drafts_on_teams_are_not_handed_in(exercises, pile):
     files = {
         "Submitted files/Ann Lee/Set 7/Version 2/x.ipynb": notebook(exercises),
