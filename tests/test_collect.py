@@ -34,7 +34,7 @@ from small_set import small_set
 from grading.authoring.notebooks import student_notebook
 from grading.collecting import answers as reading
 from grading.collecting import files
-from grading.collecting.collect import LARGEST_CLASS, Nothing, Submission, collect
+from grading.collecting.collect import LARGEST_CLASS, PERHAPS_ONE, Nothing, Submission, collect
 from grading.collecting.files import SubmissionsError
 from grading.collecting.people import Person
 from grading.collecting.text import LONGEST_LINE
@@ -939,7 +939,7 @@ def test_a_classmates_folder_in_the_only_folder_with_a_notebook(exercises, pile)
 def test_a_pile_of_one_says_where_the_name_stands(exercises, pile, outside):
     """It may be a class's of which one has handed in, or a student's own folder."""
     put_all(pile, {f"{outside}/{LI}/x.ipynb": notebook(exercises)})
-    assert only(pile, exercises).notes == [f"named within {outside}: is that a class's?"]
+    assert only(pile, exercises).notes == [PERHAPS_ONE]
 
 
 def test_drafts_on_teams_are_not_handed_in(exercises, pile):

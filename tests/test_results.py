@@ -397,6 +397,7 @@ ROSTERS = {
     "moodle": "Identifier,Full name,Grade\nParticipant 12,Ann Lee,\n"
     "Participant 13,Bob,\nParticipant 14,Zoe,\n",
     "canvas": 'Student,ID,Section\n    Points Possible,,\n"Lee, Ann",12,\n"Bob",13,\n"Zoe",14,\n',
+    "github": "identifier,github_username,github_id,name\nal@x,12,5,Ann Lee\nBob,13,6,\n,14,,\n",
     "gradescope": "Name,SID,Email\nAnn Lee,9,a@x\nBob,8,\nZoe,7,\n",
 }
 
@@ -409,14 +410,14 @@ def test_roster_says_who_is_missing(exercises, folder, form):
     submissions = [one.submission for one in everybody]
     without = [Nothing("Bob", "13", "report.pdf"), Nothing("", "", "x.7z")]
     found = not_graded(submissions, without, folder / "roster.csv")
-    number = form in ("numbers", "moodle", "canvas", "gradescope")
+    number = form in ("numbers", "moodle", "canvas", "github", "gradescope")
     zoe = {
         "names": "Zoe",
         "a column without quotes": "Zoe",
         "first and last": "Zoe",
         "gradescope": "Zoe (7)",
     }
-    zoe |= {"numbers": "14", "moodle": "Zoe (Participant 14)", "canvas": "Zoe (14)"}
+    zoe |= {"numbers": "14", "github": "14", "moodle": "Zoe (Participant 14)", "canvas": "Zoe (14)"}
     assert [f"{kind}: {why}" for _, kind, why in found] == [
         "nothing to grade: Bob (13): report.pdf",
         "nothing to grade: a file of nobody's: x.7z",
@@ -444,6 +445,11 @@ MISSING = {
         "Name\nPaul Lee\nZoe\n",
         [("Jean-Paul Lee", "13"), ("Zoe", "14")],
         ["handed in nothing: Paul Lee", "not on the roster: Jean-Paul Lee (13)"],
+    ),
+    "GitHub's user names": (
+        "identifier,github_username,github_id,name\nal@x,alee,5,Ann Lee\nBo,bek,6,\nZoe,,,\n",
+        [("alee", ""), ("bek", "")],
+        ["handed in nothing: Zoe"],
     ),
     "a number that somebody else has written": (
         "Student,ID\nZoe,12\nEve,77\n",

@@ -18,7 +18,10 @@ AT_ONCE = timedelta(minutes=1)  # files whose times differ by less were copied t
 MOST_NAMED = 5  # files in a note
 LARGEST_CLASS = 500
 PERHAPS_A_CLASS = "holds work of several: is it a class? put it into a folder of its own"
+PERHAPS_ONE = "the name stands within a folder or zip: is that a class's, or a student's own?"
 IN_ANOTHERS = "in what counts as one student's"
+
+UsualNames = set[str] | None  # None where the whole pile is one person's
 
 
 @dataclass
@@ -87,12 +90,9 @@ def usual_names(owners: dict[Owner, list[File]]) -> set[str]:
 
 
 def row_of(
-    owner: Owner, files: Iterable[File], exercise_set: ExerciseSet, usual: set[str] | None
+    owner: Owner, files: Iterable[File], exercise_set: ExerciseSet, usual: UsualNames
 ) -> tuple[list[Submission], list[Nothing]]:
-    """One person's submission, if there is a notebook, and who has no row because of it.
-
-    There are no usual names where the whole pile is one person's.
-    """
+    """One person's submission, if there is a notebook, and who has no row because of it."""
     found, others = rebuilt_from(files, exercise_set)
     start, is_only = len(owner.container) + bool(owner.student), usual is None
     names = listed([file.described(min(start, len(file.parts) - 1)) for file in others])
@@ -105,14 +105,15 @@ def row_of(
         if not kept or kept.origin not in (file.origin for file in sent)
     ][:LARGEST_CLASS]
     if not kept:
-        nothing = Nothing(owner.student, owner.platform_id, names, members=owner.members)
-        return [], [nothing, *perhaps]
+        return [], [
+            Nothing(owner.student, owner.platform_id, names, members=owner.members),
+            *perhaps,
+        ]
     # A zip alone may be a class's in which only one has sent a notebook.
-    may_be_all = is_only and not owner.platform_id
-    if names and (may_be_all or not any(rebuilt.recognised for rebuilt in found)):
+    if names and ((is_only and not owner.platform_id) or not any(one.recognised for one in found)):
         kept.notes.append(f"also sent: {names}")
     if is_only and owner.platform_id and owner.container:
-        kept.notes.append(f"named within {owner.container[-1]}: is that a class's?")
+        kept.notes.append(PERHAPS_ONE)
     if perhaps:
         kept.notes.append(PERHAPS_A_CLASS)
     return [kept], perhaps
@@ -158,11 +159,7 @@ def best(owner: Owner, found: Sequence[Rebuilt]) -> Submission:
 
 
 def perhaps_a_class(
-    found: Sequence[Rebuilt],
-    others: Sequence[File],
-    set_name: str,
-    start: int,
-    usual: set[str] | None,
+    found: Sequence[Rebuilt], others: Sequence[File], set_name: str, start: int, usual: UsualNames
 ) -> dict[Owner, list[File]]:
     """Who may be in what counts as one student's, where it looks like a class's.
 

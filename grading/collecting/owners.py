@@ -219,8 +219,7 @@ def common_task(found: Sequence[re.Match[str]], set_name: str) -> str:
     same = takewhile(lambda word: len(set(word)) == 1, words)
     common = "".join(f"{word}_" for word, *_ in same)
     # User names, too, may begin alike, but hold no space.
-    task = re.match(rf".*( |{re.escape(set_name)})[^_]*_", common)
-    return task[0] if task else common
+    return (re.match(rf".*( |{re.escape(set_name)})[^_]*_", common) or (common,))[0]
 
 
 def is_classroom(loose: Sequence[str], set_name: str) -> bool:

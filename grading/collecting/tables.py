@@ -9,8 +9,6 @@ from pathlib import Path
 
 from grading.collecting.text import harmless
 
-ONE_COLUMN = "\x1f"  # stands in no text
-
 
 class ResultsError(ValueError):
     """Results that cannot be written or read."""
@@ -52,8 +50,7 @@ def read_table(path: Path, what: str) -> Table:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:  # as Excel writes a plain "CSV" on Windows
         text = content.decode("cp1252", errors="replace")
-    # In a single column, a comma is a part of a name.
-    delimiter = max(ONE_COLUMN, *",;\t", key=text.split("\n", 1)[0].count)
+    delimiter = max("\x1f,;\t", key=text.split("\n", 1)[0].count)  # one column may hold commas
     csv.field_size_limit(sys.maxsize)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="")
     try:
