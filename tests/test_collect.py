@@ -533,6 +533,10 @@ PILES = {
         "07_halves-submissions/07_halves-ann/x.ipynb": ("ann", ""),
         "07_halves-submissions/07_halves-bob/x.ipynb": ("bob", ""),
     },
+    "gh classroom clone, of a task with another name": {
+        "hw-2-submissions/hw-2-ann-lee/x.ipynb": ("ann-lee", ""),
+        "hw-2-submissions/hw-2-lee/x.ipynb": ("lee", ""),
+    },
     "files in one folder": {"in/ann.ipynb": ("ann", ""), "in/bob.ipynb": ("bob", "")},
     "one folder": {"ann/07_halves/x.ipynb": ("ann", "")},
     "two spellings of one name": {

@@ -397,7 +397,7 @@ ROSTERS = {
     "moodle": "Identifier,Full name,Grade\nParticipant 12,Ann Lee,\n"
     "Participant 13,Bob,\nParticipant 14,Zoe,\n",
     "canvas": 'Student,ID,Section\n    Points Possible,,\n"Lee, Ann",12,\n"Bob",13,\n"Zoe",14,\n',
-    "github": "identifier,github_username,github_id,name\nal@x,12,5,Ann Lee\nBob,13,6,\n,14,,\n",
+    "github": "identifier,github_username,github_id,name\n,12,5,Ann Lee\nBob,13,6,\n,14,,\n",
     "gradescope": "Name,SID,Email\nAnn Lee,9,a@x\nBob,8,\nZoe,7,\n",
 }
 

@@ -20,7 +20,6 @@ LARGEST_CLASS = 500
 PERHAPS_A_CLASS = "holds work of several: is it a class? put it into a folder of its own"
 PERHAPS_ONE = "the name stands within a folder or zip: is that a class's, or a student's own?"
 IN_ANOTHERS = "in what counts as one student's"
-
 UsualNames = set[str] | None  # None where the whole pile is one person's
 
 
@@ -62,10 +61,13 @@ def collect(folder: Path, exercise_set: ExerciseSet) -> Pile:
         raise SubmissionsError(f"SUBMISSIONS must be a folder; got {folder}")
     owners = by_owner(list(files_in(folder)), exercise_set.name)
     handed_in = {owner.student for owner in owners if not owner.is_draft}
-    submissions, without, usual = [], [], usual_names(owners) if len(owners) > 1 else None
+    submissions, without = [], []
+    # What most people have in what they sent, such as a task's folder, is nobody's name.
+    sent = [{part for file in files for part in file.parts[1:]} for files in owners.values()]
+    usual = {name for name, n in Counter(chain(*sent)).items() if n > max(2, len(sent) / 2)}
     for owner, files in owners.items():
         if not owner.is_draft:
-            found, told = row_of(owner, files, exercise_set, usual)
+            found, told = row_of(owner, files, exercise_set, usual if len(sent) > 1 else None)
             submissions += found
             without += told
         elif owner.student not in handed_in:
@@ -81,12 +83,6 @@ def collect(folder: Path, exercise_set: ExerciseSet) -> Pile:
     without.sort(key=lambda nothing: (nothing.student, nothing.found))
     note_namesakes(submissions)
     return Pile(submissions, without)
-
-
-def usual_names(owners: dict[Owner, list[File]]) -> set[str]:
-    """What most people have in what they sent, such as a task's folder: it is nobody's name."""
-    sent = [{part for file in files for part in file.parts[1:]} for files in owners.values()]
-    return {name for name, n in Counter(chain(*sent)).items() if n > max(2, len(sent) / 2)}
 
 
 def row_of(
@@ -105,10 +101,8 @@ def row_of(
         if not kept or kept.origin not in (file.origin for file in sent)
     ][:LARGEST_CLASS]
     if not kept:
-        return [], [
-            Nothing(owner.student, owner.platform_id, names, members=owner.members),
-            *perhaps,
-        ]
+        nothing = Nothing(owner.student, owner.platform_id, names, members=owner.members)
+        return [], [nothing, *perhaps]
     # A zip alone may be a class's in which only one has sent a notebook.
     if names and ((is_only and not owner.platform_id) or not any(one.recognised for one in found)):
         kept.notes.append(f"also sent: {names}")

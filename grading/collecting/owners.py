@@ -114,7 +114,8 @@ class Level:
         if inside and not part.lower().endswith(".zip"):  # a folder, unpacked by two tools
             part = unicodedata.normalize("NFC", part)
         is_draft = self.is_teams and container[self.depth - 1].lower() == DRAFTS
-        own = without_set(stem, self.set_name)
+        task = re.fullmatch(r"(.+-)submissions", "".join(container[-1:]))  # by GitHub's own tool
+        own = without_set(stem.removeprefix(task[1] if task else ""), self.set_name)
         name = shown(own or (container[-1] if level > self.depth else stem))
         return Owner(name, container=container, part=part, is_draft=is_draft)
 
@@ -214,11 +215,10 @@ def not_canvas(found: Sequence[re.Match[str]]) -> set[str]:
 
 
 def common_task(found: Sequence[re.Match[str]], set_name: str) -> str:
-    """The assignment's name, which stands before everybody's on Blackboard and may hold a _."""
+    """The task, before everybody's name on Blackboard; names may begin alike, without spaces."""
     words = zip(*(match["id"].split("_")[:-1] for match in found), strict=False)
     same = takewhile(lambda word: len(set(word)) == 1, words)
     common = "".join(f"{word}_" for word, *_ in same)
-    # User names, too, may begin alike, but hold no space.
     return (re.match(rf".*( |{re.escape(set_name)})[^_]*_", common) or (common,))[0]
 
 

@@ -107,13 +107,12 @@ def people_in(table: Table, what: str) -> list[Person]:
     if not names and not ids:
         allowed = ", ".join(" with ".join(columns) for columns in (*NAME_COLUMNS, ID_COLUMNS[1:2]))
         raise ResultsError(f"{what} must have a column {allowed}; line 1 has {', '.join(header)}")
-    # On GitHub, the lecturer's own identifier may stand for a name.
-    other = [name for name in ID_COLUMNS[1:2] if name in header and name not in ids]
-    columns = (names, other, ids)
-    cells = [
-        [" ".join(row[header[c]] for c in found).strip() for found in columns] for row in table.rows
+    if ids == ["github_username"]:  # whatever else is known of somebody may be empty
+        names = tuple(name for name in ("identifier", "name") if name in header)
+    return [
+        Person(*(" ".join(row[header[one]] for one in found).strip() for found in (names, ids)))
+        for row in table.rows
     ]
-    return [Person(name or own, number) for name, own, number in cells]
 
 
 class Match:
