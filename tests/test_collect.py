@@ -728,6 +728,12 @@ def test_a_task_before_the_name_is_not_the_name(exercises, pile):
     assert len(students(pile, exercises)) == 9
 
 
+def test_a_folder_that_githubs_tool_has_made(exercises, tmp_path):
+    for name in ("ann-lee", "lee"):
+        put(tmp_path, f"hw-2-submissions/hw-2-{name}/x.ipynb", notebook(exercises))
+    assert students(tmp_path / "hw-2-submissions", exercises) == [("ann-lee", ""), ("lee", "")]
+
+
 def test_who_sent_only_what_a_mac_leaves_is_listed(exercises, pile):
     put_all(pile, {f"all.zip/{ANN}/._x.ipynb": b"", f"all.zip/{LI}/x.ipynb": notebook(exercises)})
     assert [one.student for one in collect(pile, exercises).without_notebook] == ["Ann Lee"]

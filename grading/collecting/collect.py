@@ -59,7 +59,8 @@ def collect(folder: Path, exercise_set: ExerciseSet) -> Pile:
     """Everybody's submission, and who sent none, in the order of their names."""
     if not folder.is_dir():
         raise SubmissionsError(f"SUBMISSIONS must be a folder; got {folder}")
-    owners = by_owner(list(files_in(folder)), exercise_set.name)
+    task, is_github, _ = folder.resolve().name.partition("-submissions")
+    owners = by_owner(list(files_in(folder)), task if is_github else exercise_set.name)
     handed_in = {owner.student for owner in owners if not owner.is_draft}
     submissions, without = [], []
     # What most people have in what they sent, such as a task's folder, is nobody's name.
