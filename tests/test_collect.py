@@ -34,7 +34,7 @@ from small_set import small_set
 from grading.authoring.notebooks import student_notebook
 from grading.collecting import answers as reading
 from grading.collecting import files
-from grading.collecting.collect import LARGEST_CLASS, Nothing, Submission, collect
+from grading.collecting.collect import LARGEST_CLASS, PERHAPS_ONE, Nothing, Submission, collect
 from grading.collecting.files import SubmissionsError
 from grading.collecting.people import Person
 from grading.collecting.text import LONGEST_LINE
@@ -418,6 +418,11 @@ PILES = {
         "nali_LATE_13_346_07_halves.ipynb": ("nali", "13"),
         "noether_14_347_all.zip/07_halves.ipynb": ("noether", "14"),
     },
+    "Canvas, with a copy that a browser has counted": {
+        "leeann_12_345_x.ipynb": ("leeann", "12"),
+        "leeann_12_345_x (1).ipynb": ("leeann", "12"),
+        "nali_13_346_x (1).ipynb": ("nali", "13"),
+    },
     "Canvas, two zips": {
         "one.zip/leeann_12_345_x.ipynb": ("leeann", "12"),
         "one.zip/nali_13_346_x.ipynb": ("nali", "13"),
@@ -437,6 +442,18 @@ PILES = {
         "Set 7_ann_lee_attempt_2024-01-02-03-04-05_x.ipynb": ("ann_lee", "ann_lee"),
         "Set 7_bob_lee_attempt_2024-01-02-03-04-06_x.ipynb": ("bob_lee", "bob_lee"),
         "Set 7_eve_attempt_2024-01-02-03-04-06_x.ipynb": ("eve", "eve"),
+    },
+    "Blackboard, with user names that begin alike": {
+        "Set 7_stud_ann_attempt_2024-01-02-03-04-05_x.ipynb": ("stud_ann", "stud_ann"),
+        "Set 7_stud_li_attempt_2024-01-02-03-04-06_x.ipynb": ("stud_li", "stud_li"),
+    },
+    "Blackboard, with a task named as the set": {
+        "07_halves_stud_ann_attempt_2024-01-02-03-04-05_x.ipynb": ("stud_ann", "stud_ann"),
+        "07_halves_stud_li_attempt_2024-01-02-03-04-06_x.ipynb": ("stud_li", "stud_li"),
+    },
+    "Blackboard, with a task of several parts": {
+        "Set_7_ann_attempt_2024-01-02-03-04-05_x.ipynb": ("ann", "ann"),
+        "Set_7_li_attempt_2024-01-02-03-04-06_x.ipynb": ("li", "li"),
     },
     "Brightspace": {
         "123-45 - Ann Lee - Jan 5, 2024 1234 PM/x.ipynb": ("Ann Lee", "123-45"),
@@ -492,6 +509,11 @@ PILES = {
         "AW_ exercises/07_halves_ann.ipynb": ("ann", ""),
         "cleo.ipynb": ("cleo", ""),
     },
+    "folders of mails with a file of one name": {
+        "Re_ Set 7 - Ann Lee/07_halves.ipynb": ("Re_ Set 7 - Ann Lee", ""),
+        "AW_ Set 7 - Bo/07_halves (1).ipynb": ("AW_ Set 7 - Bo", ""),
+        "AW_ Set 7 - Bo/cleo.ipynb": ("cleo", ""),
+    },
     "zips": {"anna.zip/a/x.ipynb": ("anna", ""), "bob.zip/x.ipynb": ("bob", "")},
     "one zip with all": {
         "all.zip/anna/x.ipynb": ("anna", ""),
@@ -510,6 +532,10 @@ PILES = {
     "gh classroom clone": {
         "07_halves-submissions/07_halves-ann/x.ipynb": ("ann", ""),
         "07_halves-submissions/07_halves-bob/x.ipynb": ("bob", ""),
+    },
+    "gh classroom clone, of a task with another name": {
+        "hw-2-submissions/hw-2-ann-lee/x.ipynb": ("ann-lee", ""),
+        "hw-2-submissions/hw-2-lee/x.ipynb": ("lee", ""),
     },
     "files in one folder": {"in/ann.ipynb": ("ann", ""), "in/bob.ipynb": ("bob", "")},
     "one folder": {"ann/07_halves/x.ipynb": ("ann", "")},
@@ -614,6 +640,11 @@ BY_A_CLASSMATE = {
         "Bob - 07_halves.ipynb": "Bob",
         "Li Na - 07_halves_final.ipynb": "Li Na",
     },
+    "a copy of a name that is like Canvas'": {
+        "lee_1234567_2_halves.ipynb": "lee_1234567_2_halves",
+        "ek_1234568_2_halves.ipynb": "ek_1234568_2_halves",
+        "lee_1234567_2_halves (1).ipynb": "lee_1234567_2_halves (1)",
+    },
     "numbers that are no platform's": {
         "lee_1234567_2_halves.ipynb": "lee_1234567_2_halves",
         "ek_1234568_2_halves.ipynb": "ek_1234568_2_halves",
@@ -695,6 +726,12 @@ def test_a_class_whose_name_is_like_canvas(exercises, pile, outside):
 def test_a_task_before_the_name_is_not_the_name(exercises, pile):
     put_all(pile, {f"Set 2 - S{k} - 07_halves.ipynb": notebook(exercises) for k in range(9)})
     assert len(students(pile, exercises)) == 9
+
+
+def test_a_folder_that_githubs_tool_has_made(exercises, tmp_path):
+    for name in ("ann-lee", "lee"):
+        put(tmp_path, f"hw-2-submissions/hw-2-{name}/x.ipynb", notebook(exercises))
+    assert students(tmp_path / "hw-2-submissions", exercises) == [("ann-lee", ""), ("lee", "")]
 
 
 def test_who_sent_only_what_a_mac_leaves_is_listed(exercises, pile):
@@ -836,6 +873,83 @@ def test_a_class_of_which_one_has_sent_a_notebook(exercises, pile):
     made = {"all.zip/ann.ipynb": notebook(exercises), "all.zip/bob.pdf": b""}
     put_all(pile, made)
     assert only(pile, exercises).notes == ["also sent: bob.pdf"]
+
+
+# What lies in one section beside another one, and who must be named.
+SECTIONS = {
+    "PDFs": {"A/ann/x.ipynb": "ok", "A/bob/r.pdf": "", "A/cleo/r.pdf": ""},
+    "one PDF": {"A/ann/x.ipynb": "ok", "A/bob/r.pdf": ""},
+    "PDFs alone": {f"A/S{k}/r.pdf": "" for k in range(9)},
+    "PDFs alone, deeper": {f"A/Set 7/S{k}/r.pdf": "" for k in range(9)},
+    "PDFs alone, by Moodle": {f"A/S{k}_{k}_assignsubmission_file_r.pdf": "" for k in range(9)},
+    "unreadable notebooks": {"A/ann/x.ipynb": "ok"} | {f"A/S{k}/x.ipynb": "{" for k in range(9)},
+    "unreadable notebooks alone": {f"A/S{k}/x.ipynb": "{" for k in range(9)},
+    "hidden notebooks": {"A/ann/x.ipynb": "ok", "A/bob/.x.ipynb": ""},
+}
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_nobody_in_a_section_without_notebooks_is_lost(exercises, pile, name):
+    paths = SECTIONS[name]
+    put_all(
+        pile, {path: notebook(exercises) if how == "ok" else how for path, how in paths.items()}
+    )
+    put_all(pile, {"B/dora/x.ipynb": notebook(exercises), "B/ed/x.ipynb": notebook(exercises)})
+    found = collect(pile, exercises)
+    told = {one.found.removesuffix(" (hidden by its name)") for one in found.without_notebook}
+    assert set(paths) <= told | {s.origin for s in found.submissions}
+    names = {path.split("/")[-2] for path in paths if path.count("/") > 1} - {"ann", "A"}
+    assert len(names - {one.student for one in found.without_notebook}) <= (
+        "alone" in name and "unreadable" in name  # whose row stands for all
+    )
+
+
+@pytest.mark.parametrize("outside", ["", "submitted/"])
+def test_folders_of_other_tasks_are_nobodys(exercises, pile, outside):
+    for name in ("ann", "bob", "cleo"):
+        put(pile, f"{outside}{name}/07_halves/07_halves.ipynb", notebook(exercises))
+        put(pile, f"{outside}{name}/06_others/06_others.ipynb", {"cells": []})
+        put(pile, f"{outside}{name}/figures/x.png", b"")
+    found = collect(pile, exercises)
+    assert [s.student for s in found.submissions] == ["ann", "bob", "cleo"]
+    assert not found.without_notebook
+    assert all("is it a class?" not in note for s in found.submissions for note in s.notes)
+
+
+@pytest.mark.parametrize("hidden", ["bob/.x.ipynb", ".x.ipynb", "bob/.ipynb_checkpoints/x.ipynb"])
+@pytest.mark.parametrize("number", [1, 9])
+def test_hidden_files_of_a_class_with_one_notebook_are_listed(exercises, pile, hidden, number):
+    paths = [f"all.zip/{k}/{hidden}" for k in range(number)]
+    put_all(pile, {"all.zip/ann.ipynb": notebook(exercises)} | dict.fromkeys(paths, b""))
+    found = collect(pile, exercises)
+    text = " ".join([*found.submissions[0].notes, *(one.found for one in found.without_notebook)])
+    assert all(path.removeprefix("all.zip/") in text for path in paths)
+
+
+def test_hidden_files_beside_one_notebook_are_listed(exercises, pile):
+    paths = [f"all.zip/.{k}.ipynb" for k in range(9)]
+    put_all(pile, {"all.zip/ann.ipynb": notebook(exercises)} | dict.fromkeys(paths, b""))
+    told = {one.found for one in collect(pile, exercises).without_notebook}
+    assert {f"{path} (hidden by its name)" for path in paths} <= told
+
+
+def test_many_files_beside_one_notebook_are_listed(exercises, pile):
+    paths = [f"all.zip/{k}.pdf" for k in range(9)]
+    put_all(pile, {"all.zip/ann.ipynb": notebook(exercises)} | dict.fromkeys(paths, b""))
+    assert {one.found for one in collect(pile, exercises).without_notebook} == set(paths)
+
+
+def test_a_classmates_folder_in_the_only_folder_with_a_notebook(exercises, pile):
+    put_all(pile, {f"eve/{LI}/x.ipynb": notebook(exercises), "li/r.pdf": b"", "bo/hw/r.pdf": b""})
+    assert students(pile, exercises) == [("eve", "")]
+    assert {one.student for one in collect(pile, exercises).without_notebook} == {"bo", "li"}
+
+
+@pytest.mark.parametrize("outside", ["eve", "eve.zip"])
+def test_a_pile_of_one_says_where_the_name_stands(exercises, pile, outside):
+    """It may be a class's of which one has handed in, or a student's own folder."""
+    put_all(pile, {f"{outside}/{LI}/x.ipynb": notebook(exercises)})
+    assert only(pile, exercises).notes == [PERHAPS_ONE]
 
 
 def test_drafts_on_teams_are_not_handed_in(exercises, pile):

@@ -393,9 +393,11 @@ ROSTERS = {
     "names": "Name\nAnn Lee\nBob\nZoe\n",
     "numbers": "identifier\n012\n13\n14\n",
     "first and last": "First name;Last name\nAnn;Lee\n;Bob\n;Zoe\n",
+    "a column without quotes": "Name\nLee, Ann\nBob\nZoe\n",
     "moodle": "Identifier,Full name,Grade\nParticipant 12,Ann Lee,\n"
     "Participant 13,Bob,\nParticipant 14,Zoe,\n",
     "canvas": 'Student,ID,Section\n    Points Possible,,\n"Lee, Ann",12,\n"Bob",13,\n"Zoe",14,\n',
+    "github": "identifier,github_username,github_id,name\n,12,5,Ann Lee\nBob,13,6,\n,14,,\n",
     "gradescope": "Name,SID,Email\nAnn Lee,9,a@x\nBob,8,\nZoe,7,\n",
 }
 
@@ -408,9 +410,14 @@ def test_roster_says_who_is_missing(exercises, folder, form):
     submissions = [one.submission for one in everybody]
     without = [Nothing("Bob", "13", "report.pdf"), Nothing("", "", "x.7z")]
     found = not_graded(submissions, without, folder / "roster.csv")
-    number = form in ("numbers", "moodle", "canvas", "gradescope")
-    zoe = {"names": "Zoe", "first and last": "Zoe", "gradescope": "Zoe (7)"}
-    zoe |= {"numbers": "14", "moodle": "Zoe (Participant 14)", "canvas": "Zoe (14)"}
+    number = form in ("numbers", "moodle", "canvas", "github", "gradescope")
+    zoe = {
+        "names": "Zoe",
+        "a column without quotes": "Zoe",
+        "first and last": "Zoe",
+        "gradescope": "Zoe (7)",
+    }
+    zoe |= {"numbers": "14", "github": "14", "moodle": "Zoe (Participant 14)", "canvas": "Zoe (14)"}
     assert [f"{kind}: {why}" for _, kind, why in found] == [
         "nothing to grade: Bob (13): report.pdf",
         "nothing to grade: a file of nobody's: x.7z",
@@ -438,6 +445,11 @@ MISSING = {
         "Name\nPaul Lee\nZoe\n",
         [("Jean-Paul Lee", "13"), ("Zoe", "14")],
         ["handed in nothing: Paul Lee", "not on the roster: Jean-Paul Lee (13)"],
+    ),
+    "GitHub's user names": (
+        "identifier,github_username,github_id,name\nal@x,alee,5,Ann Lee\nBo,bek,6,\nZoe,,,\n",
+        [("alee", ""), ("bek", "")],
+        ["handed in nothing: Zoe"],
     ),
     "a number that somebody else has written": (
         "Student,ID\nZoe,12\nEve,77\n",
@@ -475,6 +487,20 @@ def test_roster_without_names_and_numbers(folder):
     folder.mkdir()
     (folder / "roster.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(ResultsError, match=r"ROSTER .* must have a column full name, .*has a, b"):
+        not_graded([], [], folder / "roster.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("Lee, Ann\nEk, Bo\n", r"must have a column full name, .*line 1 has lee, ann"),
+        ("Name,ID\nBo,7\n\nLee, Ann,12\n", r"line 4: 2 columns are expected; got 3"),
+    ],
+)
+def test_roster_in_which_commas_part_names(folder, text, error):
+    folder.mkdir()
+    (folder / "roster.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(ResultsError, match=error):
         not_graded([], [], folder / "roster.csv")
 
 

@@ -1,14 +1,16 @@
 """Find submissions in whatever folder a lecturer has; nobody in it is lost."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import chain, takewhile
 from pathlib import Path
 
 from grading.authoring.sets import ExerciseSet
 from grading.collecting.answers import Rebuilt, rebuild
 from grading.collecting.files import A_LINK, File, Reader, SubmissionsError, files_in
-from grading.collecting.owners import COPY, Owner, by_owner, named_by
+from grading.collecting.owners import COPY, NOT_SENT, Owner, by_owner, named_by
 from grading.collecting.people import Person
 from grading.marking.marking import Answers
 
@@ -16,7 +18,9 @@ AT_ONCE = timedelta(minutes=1)  # files whose times differ by less were copied t
 MOST_NAMED = 5  # files in a note
 LARGEST_CLASS = 500
 PERHAPS_A_CLASS = "holds work of several: is it a class? put it into a folder of its own"
+PERHAPS_ONE = "the name stands within a folder or zip: is that a class's, or a student's own?"
 IN_ANOTHERS = "in what counts as one student's"
+UsualNames = set[str] | None  # None where the whole pile is one person's
 
 
 @dataclass
@@ -55,12 +59,16 @@ def collect(folder: Path, exercise_set: ExerciseSet) -> Pile:
     """Everybody's submission, and who sent none, in the order of their names."""
     if not folder.is_dir():
         raise SubmissionsError(f"SUBMISSIONS must be a folder; got {folder}")
-    owners = by_owner(list(files_in(folder)), exercise_set.name)
+    task, is_github, _ = folder.resolve().name.partition("-submissions")
+    owners = by_owner(list(files_in(folder)), task if is_github else exercise_set.name)
     handed_in = {owner.student for owner in owners if not owner.is_draft}
     submissions, without = [], []
+    # What most people have in what they sent, such as a task's folder, is nobody's name.
+    sent = [{part for file in files for part in file.parts[1:]} for files in owners.values()]
+    usual = {name for name, n in Counter(chain(*sent)).items() if n > max(2, len(sent) / 2)}
     for owner, files in owners.items():
         if not owner.is_draft:
-            found, told = row_of(owner, files, exercise_set, is_only=len(owners) == 1)
+            found, told = row_of(owner, files, exercise_set, usual if len(sent) > 1 else None)
             submissions += found
             without += told
         elif owner.student not in handed_in:
@@ -79,43 +87,46 @@ def collect(folder: Path, exercise_set: ExerciseSet) -> Pile:
 
 
 def row_of(
-    owner: Owner, files: Iterable[File], exercise_set: ExerciseSet, is_only: bool
+    owner: Owner, files: Iterable[File], exercise_set: ExerciseSet, usual: UsualNames
 ) -> tuple[list[Submission], list[Nothing]]:
     """One person's submission, if there is a notebook, and who has no row because of it."""
     found, others = rebuilt_from(files, exercise_set)
-    start = len(owner.container) + bool(owner.student)
+    start, is_only = len(owner.container) + bool(owner.student), usual is None
     names = listed([file.described(min(start, len(file.parts) - 1)) for file in others])
-    if not found:
-        return [], [Nothing(owner.student, owner.platform_id, names, members=owner.members)]
-    submission = best(owner, found)
+    kept = best(owner, found) if found else None
+    is_sure = owner.platform_id and not is_only
+    inside = {} if is_sure else perhaps_a_class(found, others, exercise_set.name, start, usual)
+    perhaps = [
+        Nothing(one.student, one.platform_id, sent[-1].described(0), IN_ANOTHERS)
+        for one, sent in inside.items()
+        if not kept or kept.origin not in (file.origin for file in sent)
+    ][:LARGEST_CLASS]
+    if not kept:
+        nothing = Nothing(owner.student, owner.platform_id, names, members=owner.members)
+        return [], [nothing, *perhaps]
     # A zip alone may be a class's in which only one has sent a notebook.
-    may_be_all = is_only and not owner.platform_id and not all(file.is_hidden for file in others)
-    if names and (may_be_all or not any(rebuilt.recognised for rebuilt in found)):
-        submission.notes.append(f"also sent: {names}")
-    perhaps = []
-    if is_only or not owner.platform_id:
-        inside = perhaps_a_class(found, others, exercise_set.name, start, is_only)
-        perhaps = [
-            Nothing(one.student, one.platform_id, sent[-1].origin, IN_ANOTHERS)
-            for one, sent in inside.items()
-            if submission.origin not in (file.origin for file in sent)
-        ]
+    if names and ((is_only and not owner.platform_id) or not any(one.recognised for one in found)):
+        kept.notes.append(f"also sent: {names}")
+    if is_only and owner.platform_id and owner.container:
+        kept.notes.append(PERHAPS_ONE)
     if perhaps:
-        submission.notes.append(PERHAPS_A_CLASS)
-    return [submission], perhaps[:LARGEST_CLASS]
+        kept.notes.append(PERHAPS_A_CLASS)
+    return [kept], perhaps
 
 
 def rebuilt_from(
     files: Iterable[File], exercise_set: ExerciseSet
 ) -> tuple[list[Rebuilt], list[File]]:
-    """One person's notebooks with their answers, and the other files."""
+    """One person's notebooks with their answers, and other files but those of tools beside them."""
     found, others = [], []
     for file in Reader().contents(files):  # one at a time: figures do not stay in memory
         if file.is_work and file.problem != A_LINK:
             found.append(rebuild(file, exercise_set))
         else:
             others.append(replace(file, read=bytes))  # which may hold a whole zip
-    return found, others
+    around = {one.file.parts[:k] for one in found for k in range(len(one.file.parts))}
+    made_in = [(*takewhile(lambda part: part not in NOT_SENT, f.parts),) for f in others]
+    return found, [file for file, place in zip(others, made_in, strict=True) if place not in around]
 
 
 def best(owner: Owner, found: Sequence[Rebuilt]) -> Submission:
@@ -143,7 +154,7 @@ def best(owner: Owner, found: Sequence[Rebuilt]) -> Submission:
 
 
 def perhaps_a_class(
-    found: Sequence[Rebuilt], others: Sequence[File], set_name: str, start: int, is_only: bool
+    found: Sequence[Rebuilt], others: Sequence[File], set_name: str, start: int, usual: UsualNames
 ) -> dict[Owner, list[File]]:
     """Who may be in what counts as one student's, where it looks like a class's.
 
@@ -158,7 +169,9 @@ def perhaps_a_class(
         if any(file.parts in answered and file.parts[:-1] != one.container for file in sent)
     ]
     named = [one for one in people if one.platform_id or named_by(one.part)]
-    not_told = len(others) - MOST_NAMED if is_only else 0  # in the note
+    if (found or len(others) > MOST_NAMED) and all(len(f.file.parts) > start + 1 for f in found):
+        named += [one for one in people if one.student and one.part not in (usual or ())]
+    not_told = len(others) - MOST_NAMED if usual is None else 0  # in the note
     many = max(len(folders), len(named), len(answered) - MOST_NAMED, not_told + 1)
     return people if many > 1 else {}
 

@@ -81,9 +81,10 @@ class Level:
         loose = [parts[0] for parts in work if len(parts) == 1]
         names = {parts[0] for parts in work if parts}
         self.is_classroom = is_classroom(loose, set_name)
-        self.not_canvas = not_canvas([*filter(None, map(CANVAS.fullmatch, map(stem_of, names)))])
+        stems = {COPY.sub("", stem_of(name)) for name in names}  # a browser may count copies
+        self.not_canvas = not_canvas([*filter(None, map(CANVAS.fullmatch, stems))])
         sent = {file.parts[self.depth] for file in files if len(file.parts) > self.depth}
-        self.task = common_task([*filter(None, map(BLACKBOARD.fullmatch, sent))])
+        self.task = common_task([*filter(None, map(BLACKBOARD.fullmatch, sent))], set_name)
         is_gradescope = 2 * sum(map(bool, map(GRADESCOPE.fullmatch, names))) > len(names)
         self.lists = {
             file.parts[:-1]: members_in(file)
@@ -101,7 +102,7 @@ class Level:
         if is_read or not NOT_SENT.isdisjoint((*container, part)):
             return None
         if not part or part.startswith("."):
-            return Owner("", part=file.parts[0])
+            return Owner("", part="/".join((*container, part)))
         stem = stem_of(part)
         if not inside and self.is_classroom and (found := CLASSROOM.fullmatch(stem)):
             return Owner(shown(found["name"]), container=container, part=part)
@@ -113,7 +114,9 @@ class Level:
         if inside and not part.lower().endswith(".zip"):  # a folder, unpacked by two tools
             part = unicodedata.normalize("NFC", part)
         is_draft = self.is_teams and container[self.depth - 1].lower() == DRAFTS
-        name = shown(without_set(stem, self.set_name) or stem)
+        task = re.fullmatch(r"(.+-)submissions", "".join(container[-1:]))  # by GitHub's own tool
+        own = without_set(stem.removeprefix(task[1] if task else ""), self.set_name)
+        name = shown(own or (container[-1] if level > self.depth else stem))
         return Owner(name, container=container, part=part, is_draft=is_draft)
 
     def named(self, found: re.Match[str], container: Parts) -> Owner:
@@ -164,8 +167,8 @@ def depth_of(files: Sequence[File], start: int) -> tuple[int, bool]:
     sections, which hold nothing but a platform's names.
     """
     depth = start
-    work = [file.parts for file in files if file.is_work]
     there = [file.parts for file in files if not file.is_hidden]
+    work = [file.parts for file in files if file.is_work] or there
     while work:
         names = {parts[depth] for parts in work}
         folders = {parts[depth] for parts in there if len(parts) > depth + 1}
@@ -173,7 +176,7 @@ def depth_of(files: Sequence[File], start: int) -> tuple[int, bool]:
             return depth + 1, True
         if len(names) > 1 or named_by(work[0][depth]):
             return depth + are_groups({parts[depth : depth + 2] for parts in work}), False
-        inside = {parts[depth + 1] for parts in work if len(parts) > depth + 1}
+        inside = {parts[depth + 1] for parts in there if len(parts) > depth + 1}
         if len(folders) > 1 and not all(map(named_by, inside)):
             break  # others have folders here, too
         depth += 1
@@ -211,11 +214,12 @@ def not_canvas(found: Sequence[re.Match[str]]) -> set[str]:
     }
 
 
-def common_task(found: Sequence[re.Match[str]]) -> str:
-    """The assignment's name, which stands before everybody's on Blackboard and may hold a _."""
+def common_task(found: Sequence[re.Match[str]], set_name: str) -> str:
+    """The task, before everybody's name on Blackboard; names may begin alike, without spaces."""
     words = zip(*(match["id"].split("_")[:-1] for match in found), strict=False)
     same = takewhile(lambda word: len(set(word)) == 1, words)
-    return "".join(f"{word}_" for word, *_ in same)
+    common = "".join(f"{word}_" for word, *_ in same)
+    return (re.match(rf".*( |{re.escape(set_name)})[^_]*_", common) or (common,))[0]
 
 
 def is_classroom(loose: Sequence[str], set_name: str) -> bool:

@@ -16,7 +16,7 @@ from grading.collecting.text import harmless
 FIRST = "first name"
 PAIRS = ((FIRST, "last name"), (FIRST, "surname"), ("name", "surname"))
 NAME_COLUMNS = (("full name",), *PAIRS, ("name",), ("student",))
-ID_COLUMNS = ("identifier", "id", "sid", "username", "login")
+ID_COLUMNS = ("github_username", "identifier", "id", "sid", "username", "login")
 LOST = str.maketrans("łøđħŧı\ufffd", "lodhti?")  # what programs write where they lack a letter
 NOT_IN_FILES = re.compile(r"[&<>\"`|':\\/’]")  # Moodle leaves these out
 GROUP = re.compile(r"^[^-]*[\d ][^-]*-(?=\S)")  # which Moodle writes before a name
@@ -105,8 +105,10 @@ def people_in(table: Table, what: str) -> list[Person]:
     names = next((columns for columns in NAME_COLUMNS if set(columns) <= set(header)), ())
     ids = [name for name in ID_COLUMNS if name in header][:1]
     if not names and not ids:
-        allowed = ", ".join(" with ".join(columns) for columns in (*NAME_COLUMNS, ID_COLUMNS[:1]))
-        raise ResultsError(f"{what} must have a column {allowed}; it has {', '.join(header)}")
+        allowed = ", ".join(" with ".join(columns) for columns in (*NAME_COLUMNS, ID_COLUMNS[1:2]))
+        raise ResultsError(f"{what} must have a column {allowed}; line 1 has {', '.join(header)}")
+    if ids == ["github_username"]:  # whatever else is known of somebody may be empty
+        names = tuple(name for name in ("identifier", "name") if name in header)
     return [
         Person(*(" ".join(row[header[one]] for one in found).strip() for found in (names, ids)))
         for row in table.rows

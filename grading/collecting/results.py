@@ -160,9 +160,8 @@ def not_graded(
     """Who has no marks, and who is not on the roster, with the reason."""
     told: list[NotGraded] = []
     for one in without:
-        person = person_of(one)
-        owner = person if one.student else "a file of nobody's"
-        told.append((person, one.kind, f"{owner}: {one.found}"))
+        owner = person_of(one) if one.student else "a file of nobody's"
+        told.append((person_of(one), one.kind, f"{owner}: {one.found}"))
     if roster is None:
         return told
     listed = people_in(read_table(roster, "ROSTER"), f"ROSTER {roster}")

@@ -50,11 +50,16 @@ def read_table(path: Path, what: str) -> Table:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:  # as Excel writes a plain "CSV" on Windows
         text = content.decode("cp1252", errors="replace")
-    delimiter = max(",;\t", key=text.split("\n", 1)[0].count)
+    delimiter = max("\x1f,;\t", key=text.split("\n", 1)[0].count)  # one column may hold commas
     csv.field_size_limit(sys.maxsize)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, restval="")
     try:
-        rows = [row for row in reader if any(row.values())]
+        rows = []
+        for row in reader:
+            if any(row.get(None, ())):
+                got, place = len(row) - 1 + len(row[None]), f"{path}, line {reader.line_num}"
+                raise ResultsError(f"{place}: {len(row) - 1} columns are expected; got {got}")
+            rows += [row] if any(row.values()) else []
     except csv.Error as error:
         raise ResultsError(f"{what} must be a CSV; {path}: {error}") from None
     return Table(list(reader.fieldnames or ()), rows, delimiter)
