@@ -27,7 +27,7 @@ WHEEL = "mbgd_lib-0.1.0+12345678-py3-none-any.whl"
 @pytest.fixture(scope="module")
 def offered() -> Path:
     """Return the folder of the site that holds all of it."""
-    folder = SITE / take_away.FOLDER
+    folder = SITE / take_away.DOWNLOADS
     if not folder.is_dir():
         pytest.fail(f"there is no {folder}: run make site", pytrace=False)
     return folder

@@ -22,15 +22,15 @@ import nbformat
 from nbformat import NotebookNode
 from packaging.requirements import Requirement
 
+from grading.authoring.pages import DOWNLOADS, notebook_of
+from grading.authoring.pages import FOLDER as EXERCISES
 from mbgd_lib import __version__
 from replications import notebooks
 from tools import reading_notebooks
 from tools.store_notebooks import uses_frameworks
 
 ROOT = notebooks.ROOT
-EXERCISES = ROOT / "book" / "exercises"
 COURSE = "mini-batch-course"
-FOLDER = "run"  # of the site, where all of it lies
 
 #: What the library is made of, and the stored measurements, which its package can hold too.
 SOURCES = ("mbgd_lib", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "LICENSE-data")
@@ -115,7 +115,7 @@ def write_notebooks(folder: Path, wheel: str, site: str) -> None:
     paths = notebooks.published()
     course = reading_notebooks.read_course(paths, ROOT / "book" / "references.bib")
     made = [(path, reading_notebooks.reading_copy(path, course)) for path in paths]
-    made += [(path, notebooks.read(path)) for path in EXERCISES.glob("*_exercises.ipynb")]
+    made += [(path, notebooks.read(path)) for path in EXERCISES.glob(notebook_of("*"))]
     for path, notebook in made:
         point_to_site(notebook, path.parent.relative_to(ROOT), site)
         notebook.cells.insert(0, first_cell(notebook, wheel, site))
@@ -125,7 +125,7 @@ def write_notebooks(folder: Path, wheel: str, site: str) -> None:
 def first_cell(notebook: NotebookNode, wheel: str, site: str) -> NotebookNode:
     """Return what says how to run a notebook."""
     if site:
-        library = f"mbgd_lib[notebooks] @ {posixpath.join(site, FOLDER, quote(wheel))}"
+        library = f"mbgd_lib[notebooks] @ {posixpath.join(site, DOWNLOADS, quote(wheel))}"
     else:
         library = f"./{wheel}[notebooks]"
     packages = [f'"{library}"', *(frameworks() if uses_frameworks(notebook) else [])]

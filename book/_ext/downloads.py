@@ -11,8 +11,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxRole
 
+from grading.authoring.pages import DOWNLOADS, notebook_of, shows_solutions
 from grading.authoring.pages import FOLDER as EXERCISES
-from grading.authoring.pages import notebook_of, shows_solutions
 from tools import take_away
 
 PACKED = f"{take_away.COURSE}.zip"
@@ -38,7 +38,7 @@ def write_downloads(app: Sphinx, exception: Exception | None) -> None:
     """Put all into a folder of the site, without what an earlier build has left there."""
     if exception:
         return
-    folder = Path(app.outdir, take_away.FOLDER)
+    folder = Path(app.outdir, DOWNLOADS)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     for file in Path(app.prepared.name).iterdir():  # type: ignore[attr-defined]
@@ -66,7 +66,7 @@ def links(app: Sphinx, pagename: str, pathto: Any) -> list[dict[str, str]]:
     return [
         {
             "type": "link",
-            "url": pathto(f"{take_away.FOLDER}/{name}", 1),
+            "url": pathto(f"{DOWNLOADS}/{name}", 1),
             "text": f"{text} ({Path(name).suffix})",
             "icon": icon,
             "tooltip": tooltip,
@@ -93,7 +93,7 @@ class Library(SphinxRole):
         """Return the link."""
         self.env.note_reread()  # the file's name changes with the library
         up = "../" * self.env.docname.count("/")
-        target = f"{up}{take_away.FOLDER}/{prepared(self.env.app, '*.whl')}"
+        target = f"{up}{DOWNLOADS}/{prepared(self.env.app, '*.whl')}"
         return [nodes.reference(self.rawtext, self.text, refuri=target)], []
 
 

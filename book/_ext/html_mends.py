@@ -91,7 +91,7 @@ def drop_repeated_viewports(soup: BeautifulSoup) -> None:
 def keep_downloads(soup: BeautifulSoup) -> None:
     """Let links to downloads store them: a browser would show a notebook as text."""
     for suffix in (".ipynb", ".whl", ".zip"):
-        for link in soup.select(f'a[href*="run/"][href$="{suffix}"]'):
+        for link in soup.select(f'a[href$="{suffix}"]:not([href*="://"])'):
             del link["target"]
             link["download"] = ""
 

@@ -62,8 +62,13 @@ def slim_styles(app: Sphinx, exception: Exception | None) -> None:
 
 def words_of(site: Path) -> set[str]:
     """Return every word of pages and scripts; the classes that are used are among them."""
-    files = [*site.rglob("*.html"), *site.joinpath("_static").rglob("*.js")]
-    return {word for path in files for word in re.findall(r"[\w-]+", path.read_text("utf-8"))}
+    scripts = (path.read_text("utf-8") for path in site.joinpath("_static").rglob("*.js"))
+    return {word for text in (all_pages(site), *scripts) for word in re.findall(r"[\w-]+", text)}
+
+
+def all_pages(site: Path) -> str:
+    """Return every page, one after the other."""
+    return "\n".join(path.read_text("utf-8") for path in site.rglob("*.html"))
 
 
 def slim(style: str, words: set[str]) -> str:
@@ -121,7 +126,7 @@ def join_styles(app: Sphinx, exception: Exception | None) -> None:
     for name in app.written_pages:  # type: ignore[attr-defined]
         page = Path(app.builder.get_outfilename(name))  # type: ignore[attr-defined]
         page.write_text(with_one_sheet(page.read_text("utf-8"), page.parent, static), "utf-8")
-    pages = "".join(path.read_text("utf-8") for path in Path(app.outdir).rglob("*.html"))
+    pages = all_pages(Path(app.outdir))
     for sheet in static.glob("joined-*.css"):  # of an earlier build
         if sheet.name not in pages:
             sheet.unlink()
@@ -168,7 +173,7 @@ def embed_formula_fonts(app: Sphinx, exception: Exception | None) -> None:
     folder = Path(app.outdir, "_static", "katex")
     if exception or not folder.is_dir():
         return
-    pages = "".join(path.read_text("utf-8") for path in Path(app.outdir).rglob("*.html"))
+    pages = all_pages(Path(app.outdir))
     style = folder / "katex.min.css"
     text = style.read_text("utf-8")
     for name, where in FORMULA_FONTS.items():

@@ -17,8 +17,8 @@ window.searchSections = ({ pages, sections }) => {
   const END = "(?![\\p{L}\\p{N}_])";
 
   function asPhrase(text) {
-    const pattern = START + text.trim().split(/\s+/).map(escaped).join("\\s+") + END;
-    return { whole: new RegExp(pattern, "giu"), any: new RegExp(pattern, "giu") };
+    const whole = new RegExp(START + text.trim().split(/\s+/).map(escaped).join("\\s+") + END, "giu");
+    return { whole, any: whole };
   }
 
   /* A word as it stands, and as formulas write it: λmax for \lambda_{\max}, λ_max or lambdamax. */

@@ -15,6 +15,7 @@ from grading.authoring.sets import Exercise, ExerciseSet, find_set, read_set, se
 from grading.marking.sandbox import PROJECT
 
 FOLDER, PRACTICE = PROJECT / "book" / "exercises", PROJECT / "practice"
+DOWNLOADS = "run"  # the site's folder of what it offers to take away
 OVERVIEW = """\
 One set for each of the chapters 1 to 8, from a warm-up to an exercise for those who want more, and
 an open project. Each set is a page with hints and checks, and a notebook to work in. To assign and
@@ -89,7 +90,7 @@ def page(exercise_set: ExerciseSet, solutions: bool) -> str:
         exercise_set.introduction,
         f"This set belongs to [chapter {number}](../notebooks/{exercise_set.chapter}.ipynb).",
         f"{WHERE_TO_WORK.format(number=number)} Or download "
-        f'<a href="../../run/{notebook_of(exercise_set.name)}">the notebook</a> alone.',
+        f'<a href="../../{DOWNLOADS}/{notebook_of(exercise_set.name)}">the notebook</a> alone.',
         *([SOLUTIONS_ARE_HERE] if solutions else []),
         exercise_table(exercise_set),
         "Every exercise starts from these lines.",
