@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 SITE = Path(__file__).parents[1] / "_build" / "html"
 NARROW = {"width": 320, "height": 640}
@@ -163,4 +163,15 @@ def layout_shift(page: Page) -> float:
             }).observe({ type: "layout-shift", buffered: true });
             setTimeout(() => done(sum), 200);
         })"""
+    )
+
+
+def come_near(figure: Locator) -> None:
+    """Scroll to a figure that moves: until it is near, it shows the build's picture."""
+    figure.scroll_into_view_if_needed()
+    # The browser says in one frame that it is near, and in the next how large it is.
+    figure.page.evaluate(
+        """async () => {
+            for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+        }"""
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import DESK, PHONE, SITE, faults, too_wide
+from browsing import DESK, PHONE, SITE, come_near, faults, too_wide
 from playwright.sync_api import Locator, Page, expect
 
 from mbgd_lib import LeastSquares, Softmax, data, descend, minibatches
@@ -322,6 +322,7 @@ class Explorer:
     def __init__(self, page: Page, name: str) -> None:
         self.page = page
         self.root: Locator = page.locator(f"#{name} .interactive")
+        come_near(self.root)
         expect(self.root.locator("fieldset.controls").first).to_be_enabled()
 
     def do(self, what: str) -> None:
@@ -684,6 +685,19 @@ def test_print_has_pictures_and_no_controls(open_page):
         expect(root.locator(".panel > svg").first).to_be_visible()
         expect(root.locator(".controls").first).to_be_hidden()
     expect(page.locator(".handle").first).to_be_hidden()
+
+
+def test_a_far_figure_keeps_its_picture_until_it_is_near_or_used(open_page):
+    page = open_page(f"{CHAPTERS['fig-edge']}.html", PHONE)
+    figure = page.locator("#fig-edge")
+    assert figure.evaluate("figure => figure.getBoundingClientRect().top") > 2 * PHONE["height"]
+    still = figure.locator(".panels").inner_html()
+    page.wait_for_timeout(200)
+    assert figure.locator(".panels").inner_html() == still
+    says = figure.locator(".sentence").text_content()
+    figure.locator("input[type=range]").first.press("End")
+    assert figure.locator(".panels").inner_html() != still
+    assert figure.locator(".sentence").text_content() != says
 
 
 def test_they_work_from_a_disk(browser):

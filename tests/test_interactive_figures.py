@@ -11,7 +11,7 @@ from itertools import product
 import interactive_figures
 import nbformat
 import pytest
-from browsing import DESK, MOST_SHIFT, PHONE, faults, layout_shift, serve, too_wide
+from browsing import DESK, MOST_SHIFT, PHONE, come_near, faults, layout_shift, serve, too_wide
 from playwright.sync_api import Page, expect
 from test_site_build import build, copy_settings
 
@@ -281,6 +281,7 @@ class Figure:
 
     def __init__(self, page: Page):
         self.page = page
+        come_near(page.locator(".interactive"))
         self.slider = page.get_by_role("slider")
         self.sentence = page.locator(".sentence")
         self.radios = page.get_by_role("radio")
@@ -525,6 +526,8 @@ def test_labels_are_whole_and_legible(open_page, viewport):
 
 def test_picture_follows_the_window(open_page):
     page = open_page(NOTEBOOK, DESK)
+    expect(page.locator(".chart > svg")).to_have_count(2)  # for wide windows and narrow ones
+    Figure(page)
     expect(page.locator(".chart > svg")).to_have_count(1)
     assert float(page.locator(".chart > svg").get_attribute("width")) > 600
     page.set_viewport_size(PHONE)

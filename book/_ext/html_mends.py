@@ -182,15 +182,12 @@ def name_folded_numbers(soup: BeautifulSoup) -> None:
 
 
 def size_images(soup: BeautifulSoup, page: Path) -> None:
-    """Give each image its size, so that text does not jump, and load later ones when needed."""
-    for position, image in enumerate(soup.select("article img[src]")):
+    """Give each image its size, so that text does not jump, and load it after the text."""
+    for image in soup.select("article img[src]"):
         size = pixel_size(page.parent / unquote(str(image["src"])))
         if size and not image.has_attr("width") and not image.has_attr("style"):
             image["width"], image["height"] = map(str, size)
-        image["decoding"] = "async"
-        # The first may be on the first screen, where waiting would delay it.
-        if position > 0:
-            image["loading"] = "lazy"
+        image["decoding"], image["loading"] = "async", "lazy"
 
 
 def link_pictures(soup: BeautifulSoup) -> None:

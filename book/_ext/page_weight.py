@@ -159,14 +159,16 @@ def from_folder(sheet: Path, folder: Path) -> str:
 
 #: The fonts that every formula needs, and where in a page the letters stand that they draw.
 FORMULA_FONTS = {"Main-Regular": r"(?s).+", "Math-Italic": r'(?<=mathnormal")[^>]*>[^<]*'}
+#: Large ones that some formulas need a letter or two of.
+RARE_FONTS = ("AMS-Regular", "Main-Bold")
 
 #: Runs before the text is there: who learns of a font from the text has drawn it without.
 LOAD_FONTS = """\
 for (const font of ["1em KaTeX_Main", "italic 1em KaTeX_Math"]) document.fonts.load(font);"""
 
 
-def embed_formula_fonts(app: Sphinx, exception: Exception | None) -> None:
-    """Put the letters that formulas need into KaTeX's style sheet.
+def slim_formula_fonts(app: Sphinx, exception: Exception | None) -> None:
+    """Leave in large fonts what pages need; put those of every formula into the style sheet.
 
     Fonts that come after the text would move it; the style sheet comes before.
     """
@@ -174,21 +176,24 @@ def embed_formula_fonts(app: Sphinx, exception: Exception | None) -> None:
     if exception or not folder.is_dir():
         return
     pages = all_pages(Path(app.outdir))
+    for name in RARE_FONTS:
+        font = folder / f"fonts/KaTeX_{name}.woff2"
+        font.write_bytes(font_with(set(pages), font))
     style = folder / "katex.min.css"
     text = style.read_text("utf-8")
     for name, where in FORMULA_FONTS.items():
-        font = f"fonts/KaTeX_{name}.woff2"
-        letters = "".join(set("".join(re.findall(where, pages))))
-        content = base64.b64encode(font_with(letters, folder / font)).decode()
-        text = text.replace(f"url({font})", f"url(data:font/woff2;base64,{content})")
+        address = f"fonts/KaTeX_{name}.woff2"
+        letters = set("".join(re.findall(where, pages)))
+        content = base64.b64encode(font_with(letters, folder / address)).decode()
+        text = text.replace(f"url({address})", f"url(data:font/woff2;base64,{content})")
     style.write_text(text, "utf-8")
 
 
-def font_with(letters: str, path: Path) -> bytes:
+def font_with(letters: set[str], path: Path) -> bytes:
     """Return a font with these letters alone."""
     options = subset.Options(flavor="woff2", layout_features=[], notdef_outline=True)
     cutter = subset.Subsetter(options)
-    cutter.populate(text=letters)
+    cutter.populate(text="".join(letters))
     made = io.BytesIO()
     with subset.load_font(str(path), options) as font:
         cutter.subset(font)
@@ -199,6 +204,6 @@ def font_with(letters: str, path: Path) -> bytes:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register it with Sphinx, after all pages are written and mended."""
     app.add_js_file(None, body=LOAD_FONTS)
-    for finish in (slim_pictures, slim_styles, embed_formula_fonts, join_styles):
+    for finish in (slim_pictures, slim_styles, slim_formula_fonts, join_styles):
         app.connect("build-finished", finish, priority=700)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -379,7 +379,20 @@ ${figure.controls.map((control) => control.html(id, state, data)).join("\n")}
 
   const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-  /** Bring a figure to life. */
+  /** Call `begin` once an element comes near the window: the build's picture does until then, and the page is there sooner. */
+  function whenNear(element, begin) {
+    const watch = new IntersectionObserver(
+      (changes) => {
+        if (!changes.some(({ isIntersecting }) => isIntersecting)) return;
+        watch.disconnect();
+        begin();
+      },
+      { rootMargin: "600px" }
+    );
+    watch.observe(element);
+  }
+
+  /** Bring a figure to life. It says what the build's picture shows, until it is asked for something else. */
   function start(kind, root) {
     const { id } = root.closest("figure");
     const [figure, data] = ready(kind, JSON.parse(root.querySelector("script").textContent));
@@ -549,9 +562,8 @@ ${figure.controls.map((control) => control.html(id, state, data)).join("\n")}
     };
     window.addEventListener("hashchange", obey);
     all(".controls").forEach((fieldset) => (fieldset.disabled = false));
-    draw();
-    say();
-    new ResizeObserver(draw).observe(find(".panels"));
+    if (handle) handle.setAttribute("aria-label", handleName());
+    whenNear(find(".panels"), () => new ResizeObserver(draw).observe(find(".panels")));
     obey();
   }
 
@@ -570,7 +582,7 @@ ${figure.controls.map((control) => control.html(id, state, data)).join("\n")}
   const kit = {
     generator, minibatches, descend, leastSquares, quadratic, range, sum, mean,
     round, grouped, twoDigits, count, fixed, minus, batchName,
-    plot, slider, choice, remembered, readHash, writeHash,
+    plot, slider, choice, remembered, readHash, writeHash, whenNear,
   };
   const figures = {};
 
