@@ -171,7 +171,9 @@ def write_lost_page(app: Sphinx, exception: Exception | None) -> None:
         text += f'All pages are listed on <a href="{escape(first)}">the first page</a>.'
     else:
         text += "All pages are listed on the first page, at the start of the site's address."
-    write_plain(app, "404.html", title, f'<meta name="description" content="{title}">', text)
+    # Without an icon browsers ask for one, where none need be.
+    head = f'<meta name="description" content="{title}">\n<link rel="icon" href="data:,">'
+    write_plain(app, "404.html", title, head, text)
 
 
 def write_plain(app: Sphinx, name: str, title: str, head: str, text: str) -> None:

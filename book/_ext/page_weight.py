@@ -157,18 +157,23 @@ def from_folder(sheet: Path, folder: Path) -> str:
 
 # --- fonts ---
 
-#: The fonts that every formula needs, and where in a page the letters stand that they draw.
-FORMULA_FONTS = {"Main-Regular": r"(?s).+", "Math-Italic": r'(?<=mathnormal")[^>]*>[^<]*'}
+#: The fonts of formulas in a line of text, and where in a page the letters stand that they draw.
+FORMULA_FONTS = {
+    "Main-Regular": r"(?s).+",
+    "Math-Italic": r'(?<=mathnormal")[^>]*>[^<]*',
+    "Size1-Regular": r'(?:(?<=small-op")|(?<=sizing size1"))[^>]*>[^<]*',  # sums, parentheses
+}
 #: Large ones that some formulas need a letter or two of.
 RARE_FONTS = ("AMS-Regular", "Main-Bold")
 
 #: Runs before the text is there: who learns of a font from the text has drawn it without.
 LOAD_FONTS = """\
-for (const font of ["1em KaTeX_Main", "italic 1em KaTeX_Math"]) document.fonts.load(font);"""
+for (const font of ["KaTeX_Main", "KaTeX_Size1"]) document.fonts.load(`1em ${font}`);
+document.fonts.load("italic 1em KaTeX_Math");"""
 
 
 def slim_formula_fonts(app: Sphinx, exception: Exception | None) -> None:
-    """Leave in large fonts what pages need; put those of every formula into the style sheet.
+    """Leave in large fonts what pages need; put those of a line into the style sheet.
 
     Fonts that come after the text would move it; the style sheet comes before.
     """
