@@ -45,12 +45,12 @@ class Page:
     @cached_property
     def prose(self) -> str:
         """The article's text without code and formulas."""
-        article = BeautifulSoup(self.html, "html.parser").select_one("article")
+        article = self.soup.select_one("article")
         if article is None:
             return ""
-        for tag in article.select(NOT_PROSE):
-            tag.decompose()
-        return article.get_text()
+        others = {id(tag) for tag in article.select(NOT_PROSE)}
+        texts = article.find_all(string=True)
+        return "".join(text for text in texts if others.isdisjoint(map(id, text.parents)))
 
 
 # --- checks: each takes a page and names its faults ---

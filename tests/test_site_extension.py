@@ -190,7 +190,7 @@ def test_formula_fonts_come_with_the_style_sheet_and_hold_what_pages_need(tmp_pa
     fonts = tmp_path / "_static" / "katex" / "fonts"
     shutil.copytree(source.parent, fonts)
     style = fonts.parent / "katex.min.css"
-    others = "b{src:url(fonts/KaTeX_AMS-Regular.woff2)}"
+    others = "b{src:url(fonts/KaTeX_AMS-Regular.woff2)}c{src:url(fonts/KaTeX_Size1-Regular.woff2)}"
     style.write_text(f"a{{src:url(fonts/KaTeX_Math-Italic.woff2)}}{others}")
     (tmp_path / "page.html").write_text('<p>zebra ≲</p><span class="mord mathnormal">xy</span>')
     page_weight.slim_formula_fonts(SimpleNamespace(outdir=tmp_path), None)

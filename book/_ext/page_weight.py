@@ -189,6 +189,8 @@ def slim_formula_fonts(app: Sphinx, exception: Exception | None) -> None:
     for name, where in FORMULA_FONTS.items():
         address = f"fonts/KaTeX_{name}.woff2"
         letters = set("".join(re.findall(where, pages)))
+        if not letters:  # no browser reads a font without any
+            continue
         content = base64.b64encode(font_with(letters, folder / address)).decode()
         text = text.replace(f"url({address})", f"url(data:font/woff2;base64,{content})")
     style.write_text(text, "utf-8")
