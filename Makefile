@@ -8,6 +8,8 @@ PORT ?= 8000
 SOLUTIONS ?= yes
 # Notebooks whose cells need PyTorch, Keras or JAX: make lab FRAMEWORKS=yes, make notebooks N=8 FRAMEWORKS=yes
 FRAMEWORKS ?=
+# What the library's own tests miss, in the same run: make test COVERAGE=yes
+COVERAGE ?=
 # How many test processes run side by side: make test JOBS=4
 JOBS ?= auto
 
@@ -123,7 +125,8 @@ lint: venv  ## check style, format and types
 
 test: site lint  ## everything: build the site, lint, run every test and every notebook
 	$(LIST_FONTS)
-	$(TEST) tests
+	$(if $(COVERAGE),@$(MAKE) --no-print-directory coverage)
+	$(TEST) $(if $(COVERAGE),$(filter-out $(LIBRARY_TESTS),$(wildcard tests/test_*.py)),tests)
 
 test-library: venv  ## test the library alone
 	$(TEST) $(LIBRARY_TESTS)

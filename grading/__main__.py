@@ -8,6 +8,7 @@ import statistics
 import sys
 import tempfile
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,8 @@ from tqdm import tqdm
 
 from grading.authoring.assignments import KINDS, file_name, write
 from grading.authoring.pages import PRACTICE, add_practice, write_pages
-from grading.authoring.rules import set_faults
 from grading.authoring.sets import SOURCES, ExerciseSet, find_set, read_set, set_names
-from grading.authoring.try_out import faults, try_copied
+from grading.authoring.try_out import try_out
 from grading.authoring.variants import SourceError, read_variant
 from grading.collecting.answers import MADE_FROM
 from grading.collecting.batch import KEPT_FILE, mark_all
@@ -112,23 +112,14 @@ def mine(options: argparse.Namespace) -> None:
 
 
 def check(options: argparse.Namespace) -> bool:
-    """Try sets out: solutions, release, known wrong answers."""
+    """Try sets out, side by side: solutions, release, known wrong answers."""
+    sets = wanted_sets(options.sets, options.variant)
+    published = [read_set(find_set(one.name)) if one.variant else None for one in sets]
     all_faults = 0
-    for exercise_set in wanted_sets(options.sets, options.variant):
-        name = exercise_set.name
-        found = set_faults(exercise_set) + faults(exercise_set)
-        if exercise_set.variant:
-            copied, earned = try_copied(exercise_set, read_set(find_set(name)))
-            found += copied
-            print(f"{name}: {earned}")
-        for line in found:
-            print(f"{name}: {line}")
-        wrong = sum(len(exercise.wrong) for exercise in exercise_set.exercises)
-        print(
-            f"{name}: {len(exercise_set.exercises)} exercises, {exercise_set.points} points, "
-            f"project {exercise_set.project.points}, {wrong} wrong answers, {len(found)} faults"
-        )
-        all_faults += len(found)
+    with ProcessPoolExecutor() as pool:
+        for lines, found in pool.map(try_out, sets, published):
+            print("\n".join(lines))
+            all_faults += found
     return all_faults > 0
 
 

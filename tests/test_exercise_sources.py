@@ -671,7 +671,7 @@ def write_variant(folder, **files: str) -> str:
 def test_typos_and_types_of_all_files_are_told_before_anything_runs(
     two_sets, command, capsys, monkeypatch
 ):
-    monkeypatch.setattr("grading.__main__.faults", None)
+    monkeypatch.setattr("grading.__main__.try_out", None)
     variant = write_variant(two_sets, _07_halves="FACTR = 1\nNAME = 2\n", _08_more="FACTOR = 'x'\n")
     assert main([command, "--variant", variant]) == 2
     assert capsys.readouterr().err.splitlines() == [

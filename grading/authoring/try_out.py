@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from grading.authoring.rules import set_faults
 from grading.authoring.sets import ExerciseSet
 from grading.marking import marking
 from grading.marking.door import Door, Stopped
@@ -20,6 +21,21 @@ class Expected:
     name: str
     fails: tuple[str, ...]
     kinds: tuple[str, ...] = ("failed",)
+
+
+def try_out(exercise_set: ExerciseSet, published: ExerciseSet | None) -> tuple[list[str], int]:
+    """Return what is to say of a set, beside the published one if a variant, and its faults."""
+    found, said = set_faults(exercise_set) + faults(exercise_set), []
+    if published:
+        copied, earned = try_copied(exercise_set, published)
+        found += copied
+        said = [earned]
+    wrong = sum(len(exercise.wrong) for exercise in exercise_set.exercises)
+    summary = (
+        f"{len(exercise_set.exercises)} exercises, {exercise_set.points} points, "
+        f"project {exercise_set.project.points}, {wrong} wrong answers, {len(found)} faults"
+    )
+    return [f"{exercise_set.name}: {line}" for line in [*said, *found, summary]], len(found)
 
 
 def faults(exercise_set: ExerciseSet) -> list[str]:
