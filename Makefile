@@ -20,8 +20,7 @@ CHOSEN := $(if $(FRAMEWORKS),$(WITH_FRAMEWORKS),$(HERE))
 # Notebooks are stored so too: another number of threads, or a processor's own kernel, may round the last bit another way,
 # and after thousands of steps on a rugged surface a run then ends in another valley.
 ONE_BLAS_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_CORETYPE=Haswell
-PYTEST = -m pytest --numprocesses $(JOBS) --dist loadfile
-TEST = $(ONE_BLAS_THREAD) $(HERE) $(PYTEST)
+PYTEST = $(ONE_BLAS_THREAD) $(HERE) -m pytest --numprocesses $(JOBS) --dist loadfile
 # Matplotlib lists the machine's fonts on its first import, and may say so in a notebook's outputs.
 LIST_FONTS = @$(CHOSEN) -c 'import matplotlib.font_manager' 2>/dev/null
 
@@ -126,10 +125,10 @@ lint: venv  ## check style, format and types
 test: site lint  ## everything: build the site, lint, run every test and every notebook
 	$(LIST_FONTS)
 	$(if $(COVERAGE),@$(MAKE) --no-print-directory coverage)
-	$(TEST) $(if $(COVERAGE),$(filter-out $(LIBRARY_TESTS),$(wildcard tests/test_*.py)),tests)
+	$(PYTEST) $(if $(COVERAGE),$(filter-out $(LIBRARY_TESTS),$(wildcard tests/test_*.py)),tests)
 
 test-library: venv  ## test the library alone
-	$(TEST) $(LIBRARY_TESTS)
+	$(PYTEST) $(LIBRARY_TESTS)
 
 list-library:  ## list the files that test the library, for a pytest of your own
 	@echo $(LIBRARY_TESTS)
@@ -137,26 +136,26 @@ list-library:  ## list the files that test the library, for a pytest of your own
 test-chapter: venv  ## test one chapter: its page, its notebook run and compared, its exercises (N=3)
 	@$(call need,N,the number of a chapter)
 	$(LIST_FONTS)
-	$(TEST) tests/test_notebooks.py tests/test_replications.py tests/test_exercise_sets.py $(wildcard tests/test_chapter_0$(N).py tests/test_deeper_0$(N).py) -k '0$(N)_ or chapter_0$(N) or deeper_0$(N)'
+	$(PYTEST) tests/test_notebooks.py tests/test_replications.py tests/test_exercise_sets.py $(wildcard tests/test_chapter_0$(N).py tests/test_deeper_0$(N).py) -k '0$(N)_ or chapter_0$(N) or deeper_0$(N)'
 
 test-exercises: venv  ## test the exercise sets and what grades them
-	$(TEST) $(EXERCISE_TESTS)
+	$(PYTEST) $(EXERCISE_TESTS)
 
 test-site: site venv  ## build the site and test its pages, in a browser too
-	$(TEST) $(SITE_TESTS)
+	$(PYTEST) $(SITE_TESTS)
 
 test-frameworks: venv-frameworks  ## compare with PyTorch, Keras, JAX and nbgrader (installs them), and run the notebooks that use them
 	@$(WITH_FRAMEWORKS) -c 'import matplotlib.font_manager' 2>/dev/null
-	$(ONE_BLAS_THREAD) $(WITH_FRAMEWORKS) $(PYTEST) tests/frameworks
+	$(ONE_BLAS_THREAD) $(WITH_FRAMEWORKS) -m pytest tests/frameworks
 
 coverage: venv  ## list the library's lines that its own tests miss; too many are an error
-	$(TEST) $(LIBRARY_TESTS) --cov
+	$(PYTEST) $(LIBRARY_TESTS) --cov
 
 # nbval can pass over no cell but by tags of its own, and so leaves out notebooks that need a framework: test-frameworks
 # runs these whole.
 nbval: venv  ## run the notebooks a second way, with nbval, which knows nothing of this project
 	$(LIST_FONTS)
-	$(TEST) $$($(HERE) tools/store_notebooks.py --list) --nbval --nbval-current-env
+	$(PYTEST) $$($(HERE) tools/store_notebooks.py --list) --nbval --nbval-current-env
 
 named = $(wildcard $(foreach folder,notebooks notebooks/*,$(folder)/0$(N)_*.ipynb $(folder)/$(N)_*.ipynb))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import logging
 import os
 import posixpath
 import re
@@ -19,6 +20,8 @@ from fontTools import subset
 from PIL import Image
 from sphinx.application import Sphinx
 from tinycss2.ast import AtRule, HashToken, IdentToken, Node, QualifiedRule
+
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # else the build tells of every glyph
 
 # --- pictures ---
 
