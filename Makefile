@@ -20,7 +20,8 @@ CHOSEN := $(if $(FRAMEWORKS),$(WITH_FRAMEWORKS),$(HERE))
 # Notebooks are stored so too: another number of threads, or a processor's own kernel, may round the last bit another way,
 # and after thousands of steps on a rugged surface a run then ends in another valley.
 ONE_BLAS_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_CORETYPE=Haswell
-PYTEST = $(ONE_BLAS_THREAD) $(HERE) -m pytest --numprocesses $(JOBS) --dist loadfile
+SIDE_BY_SIDE := --numprocesses $(JOBS) --dist loadfile
+PYTEST = $(ONE_BLAS_THREAD) $(HERE) -m pytest $(SIDE_BY_SIDE)
 # Matplotlib lists the machine's fonts on its first import, and may say so in a notebook's outputs.
 LIST_FONTS = @$(CHOSEN) -c 'import matplotlib.font_manager' 2>/dev/null
 
@@ -146,7 +147,7 @@ test-site: site venv  ## build the site and test its pages, in a browser too
 
 test-frameworks: venv-frameworks  ## compare with PyTorch, Keras, JAX and nbgrader (installs them), and run the notebooks that use them
 	@$(WITH_FRAMEWORKS) -c 'import matplotlib.font_manager' 2>/dev/null
-	$(ONE_BLAS_THREAD) $(WITH_FRAMEWORKS) -m pytest tests/frameworks
+	$(ONE_BLAS_THREAD) $(WITH_FRAMEWORKS) -m pytest $(SIDE_BY_SIDE) tests/frameworks
 
 coverage: venv  ## list the library's lines that its own tests miss; too many are an error
 	$(PYTEST) $(LIBRARY_TESTS) --cov

@@ -187,6 +187,7 @@ def keras_of(dtype):
     """Keras, whose losses and rates are computed in this type."""
     import keras
 
+    keras.config.dtype_policy()  # made of the type at its first use, and kept: not of this one
     before = keras.config.floatx()
     keras.config.set_floatx(dtype)
     yield keras
