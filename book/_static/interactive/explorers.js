@@ -379,13 +379,14 @@ ${figure.controls.map((control) => control.html(id, state, data)).join("\n")}
 
   const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-  /** Call `begin` once an element comes near the window: the build's picture does until then, and the page is there sooner. */
-  function whenNear(element, begin) {
+  /** Draw once an element comes near the window, and whenever its size changes. Until it is near
+      the build's picture does, and the page is there sooner. */
+  function drawWhenNear(element, draw) {
     const watch = new IntersectionObserver(
       (changes) => {
         if (!changes.some(({ isIntersecting }) => isIntersecting)) return;
         watch.disconnect();
-        begin();
+        new ResizeObserver(draw).observe(element);
       },
       { rootMargin: "600px" }
     );
@@ -505,6 +506,7 @@ ${figure.controls.map((control) => control.html(id, state, data)).join("\n")}
       handle = document.createElement("button");
       handle.type = "button";
       handle.className = "handle";
+      handle.setAttribute("aria-label", handleName());
       panels[0].append(handle);
       const move = (event) => {
         const { left, top } = panels[0].getBoundingClientRect();
@@ -562,8 +564,7 @@ ${figure.controls.map((control) => control.html(id, state, data)).join("\n")}
     };
     window.addEventListener("hashchange", obey);
     all(".controls").forEach((fieldset) => (fieldset.disabled = false));
-    if (handle) handle.setAttribute("aria-label", handleName());
-    whenNear(find(".panels"), () => new ResizeObserver(draw).observe(find(".panels")));
+    drawWhenNear(find(".panels"), draw);
     obey();
   }
 
@@ -582,7 +583,7 @@ ${figure.controls.map((control) => control.html(id, state, data)).join("\n")}
   const kit = {
     generator, minibatches, descend, leastSquares, quadratic, range, sum, mean,
     round, grouped, twoDigits, count, fixed, minus, batchName,
-    plot, slider, choice, remembered, readHash, writeHash, whenNear,
+    plot, slider, choice, remembered, readHash, writeHash, drawWhenNear,
   };
   const figures = {};
 

@@ -6,7 +6,7 @@
 // them; in the browser `start` takes over from there.
 
 explorers.define("time-to-target", (kit) => {
-  const { round, grouped, twoDigits, whenNear } = kit;
+  const { round, grouped, twoDigits, drawWhenNear } = kit;
 
   /** Return the time to the target for each batch size; `time_to_target` of mbgd_lib is its equal. */
   function timeToTarget(steps, batchSizes, overhead) {
@@ -384,7 +384,7 @@ ${key("best", star(17, 8, 8), "the fastest")}
       if (clear) choose({ overhead: Math.min(Math.max(round(overhead, 2), OVERHEADS[0]), OVERHEADS.at(-1)) });
     });
     window.addEventListener("hashchange", obey);
-    whenNear(chart, () => new ResizeObserver(draw).observe(chart));
+    drawWhenNear(chart, draw);
     find(".controls").disabled = false;
     obey();
   }
